@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* acre.h - all of acre, for users; nothing of ours includes it. */
+#ifndef ACRE_H
+#define ACRE_H
+
+#include <acre/actor.h>
+#include <acre/chan.h>
+#include <acre/context.h>
+#include <acre/error.h>
+#include <acre/msg.h>
+#include <acre/scope.h>
+#include <acre/share.h>
+#include <acre/task.h>
+#include <acre/time.h>
+#include <acre/trace.h>
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/* actor.c - children: spawning, booting, ending, and what their death means to the nursery. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "actor/context.h"
+#include "actor/patience.h"
+#include "actor/runtime.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/sched.h"
+
+/*
+ * A child is a member of its nursery from the moment its process exists. acre_spawn() returns when the child has answered the
+ * ready probe, which it does once it serves, or when it is gone. Its end has three witnesses, the process, the link
+ * and its answers, and one judge: died() below, which runs when the process was reaped and the link drained.
+ */
+
+static const struct life_ops life_ops;
+
+static struct acre_actor *actor_of(struct life *l)
+{
+	return container_of(l, struct acre_actor, life);
+}
+
+static void wake_waiters(struct acre_actor *a)
+{
+	context_wake(&a->end_waits);
+	if (a->booter) {
+		struct task *t = a->booter;
+
+		a->booter = NULL;
+		unpark(t, 0);
+	}
+}
+
+/*
+ * How it ended, as a failure: nothing if it ended as it was asked.
+ */
+
+static struct report *death_report(struct acre_actor *a, int class)
+{
+	struct report *rep = report_new(class);
+
+	if (!rep)
+		return NULL;
+	acre_ignore(report_set_text(rep, &report_public(rep)->actor, a->name, strlen(a->name)));
+	acre_ignore(report_set_text(rep, &report_public(rep)->actor_uuid, a->uuid, strlen(a->uuid)));
+	report_public(rep)->pid = a->pid;
+	acre_ignore(report_set_death(rep, &a->life.death));
+	return rep;
+}
+
+/* The failure of a child that never served: what it said itself, else how it died. */
+static struct report *boot_report(struct acre_actor *a)
+{
+	struct report *rep = death_report(a, ACRE_EBOOT);
+
+	if (rep && a->boot_error)
+		acre_ignore(report_add_member(rep, TAKE_PTR(a->boot_error)));
+	return rep;
+}
+
+static bool ended_as_asked(const struct acre_actor *a)
+{
+	const struct acre_death *d = &a->life.death;
+
+	if (!a->life.was_asked)
+		return false;
+	if (d->hard_kill)
+		return a->member.nursery->scope.covered || a->cancel_called;
+	return d->signal == SIGTERM || (!d->signal && !d->status);
+}
+
+/* Sets a->ended and a->failure; the failure that the nursery is to have, 0 for none. */
+static int judge(struct acre_actor *a)
+{
+	if (!a->served) { /* acre_spawn() returns it */
+		a->failure = boot_report(a);
+		a->ended = -ACRE_EBOOT;
+		return 0;
+	}
+	if (ended_as_asked(a))
+		return 0;
+	a->ended = a->life.was_asked && a->life.death.hard_kill ? -ACRE_ETOOSLOW : -ACRE_EDIED;
+	a->failure = death_report(a, -a->ended);
+	return report_file(report_ref(a->failure), -a->ended);
+}
+
+/* Last of its life: reaped. What it had written is read first; then its end is known to everyone in the same turn. */
+static void gone(struct life *l)
+{
+	struct acre_actor *a = actor_of(l);
+	int r;
+
+	link_drain(&a->link);
+	list_remove(&a->node);
+	r = judge(a);
+	wake_waiters(a);
+	nursery_member_ended(&a->member, r);
+}
+
+/* It could not even be watched: it was killed and reaped at once, and is no news for the nursery. */
+static void gone_before_birth(struct acre_actor *a)
+{
+	list_remove(&a->node);
+	nursery_member_ended(&a->member, 0);
+}
+
+static void cut(struct life *l)
+{
+	struct acre_actor *a = actor_of(l);
+
+	link_close(&a->link, acre_fail(ACRE_ECLOSED, "the link to %s was cut: it is being killed", a->name));
+}
+
+static void ask_over_link(struct life *l, enum acre_reason reason, int64_t remaining_ns)
+{
+	struct acre_actor *a = actor_of(l);
+
+	peer_send_cancel(a, (struct slice){ NULL, 0 }, ++a->next_req, reason, remaining_ns);
+}
+
+static const struct life_ops life_ops = { .ask = ask_over_link, .cut = cut, .gone = gone };
+
+static void ask(struct member *m, enum acre_reason reason)
+{
+	life_ask(&container_of(m, struct acre_actor, member)->life, reason);
+}
+
+static void bury(struct member *m)
+{
+	struct acre_actor *a = container_of(m, struct acre_actor, member);
+
+	peer_fini(a);
+	life_fini(&a->life);
+	report_unref(a->boot_error);
+	report_unref(a->failure);
+	mem_free(a);
+}
+
+/*
+ * Events from the link.
+ */
+
+void actor_booted(struct acre_actor *a)
+{
+	life_event(&a->life, LIFE_EV_SERVING);
+	a->served = true;
+	wake_waiters(a);
+}
+
+void actor_acked(struct acre_actor *a)
+{
+	a->acked = true;
+	life_event(&a->life, LIFE_EV_ACK);
+	context_wake(&a->end_waits);
+}
+
+void actor_link_lost(struct acre_actor *a)
+{
+	if (!life_is_over(&a->life))
+		life_event(&a->life, LIFE_EV_LINK_LOST);
+}
+
+void actor_boot_error(struct acre_actor *a, const struct msg *m)
+{
+	report_unref(a->boot_error);
+	a->boot_error = story_read(&m->error, a->name);
+}
+
+/*
+ * Spawning.
+ */
+
+static int check_options(const struct acre_spawn_options *o)
+{
+	size_t len = o->name ? strlen(o->name) : 1;
+
+	if (!len || len >= ACTOR_NAME_MAX)
+		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu", ACTOR_NAME_MAX - 1, len);
+	if (o->flags)
+		return acre_fail(EINVAL, "unknown flags 0x%llx for an actor", (unsigned long long)o->flags);
+	if (o->linger.ns < 0 || (unsigned int)o->sigint > ACRE_SIGINT_IGNORE)
+		return acre_fail(EINVAL, "a negative linger, or an unknown SIGINT mode %d", (int)o->sigint);
+	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
+		if (o->reserved[i])
+			return acre_fail(EINVAL, "the reserved options of an actor must be 0");
+	return 0;
+}
+
+static int choose_backend(const struct backend **ret, const struct nursery *n, const struct acre_spawn_options *o)
+{
+	if (o->backend || n->backend)
+		return backend_find(ret, o->backend ? o->backend : n->backend);
+	*ret = runtime_this->backend;
+	return 0;
+}
+
+int acre_nursery_backend(struct acre_nursery *nursery, const char *name)
+{
+	const struct backend *b = NULL;
+	int r = name ? backend_find(&b, name) : 0;
+
+	if (r >= 0)
+		nursery_of(nursery)->backend = b ? b->name : NULL;
+	return r;
+}
+
+static struct acre_actor *actor_new(const struct acre_spawn_options *o)
+{
+	struct acre_actor *a = mem_zalloc(sizeof *a);
+
+	if (!a)
+		return NULL;
+	snprintf(a->name, sizeof a->name, "%s", o->name ? o->name : "actor");
+	a->is_child = true;
+	a->link.fd = -1;
+	list_init(&a->end_waits);
+	life_init(&a->life, &life_ops, o->linger);
+	if (uuid_new(a->uuid) < 0)
+		return mem_free(a);
+	return a;
+}
+
+/* The process exists afterwards, or nothing does. */
+static int make_process(struct acre_actor *a, const struct backend *b, const struct acre_spawn_options *o,
+			int *ret_link)
+{
+	char title[ACTOR_NAME_MAX + UUID_SIZE + 16];
+	auto_close int ours = -1, theirs = -1;
+	int pair[2];
+	int r = sys_socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+
+	if (r < 0)
+		return acre_fail(report_class(r), "no socket pair for actor %s", a->name);
+	ours = pair[0];
+	theirs = pair[1];
+	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
+	r = b->make(&a->life, &(struct birth){ .title = title, .program = o->program, .link_fd = theirs });
+	if (r < 0)
+		return acre_note(r, "spawning actor %s", a->name);
+	a->pid = a->life.pid.pid;
+	*ret_link = TAKE_FD(ours);
+	return 0;
+}
+
+static void pack_exposed(struct pack_writer *w, const struct acre_spawn_options *o)
+{
+	static const char *const usual[] = { "main", NULL };
+	const char *const *names = o->expose ? o->expose : usual;
+	uint32_t n = 0;
+
+	while (names[n])
+		n++;
+	pack_map(w, n);
+	for (uint32_t i = 0; i < n; i++) {
+		pack_cstr(w, names[i]);
+		pack_cstr(w, "");
+	}
+}
+
+static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
+{
+	pack_map(w, 3);
+	pack_cstr(w, "method");
+	pack_cstr(w, runtime_this->backend->name);
+	pack_cstr(w, "module");
+	pack_cstr(w, o->module ? o->module : "");
+	pack_cstr(w, "sigint");
+	pack_u64(w, (uint64_t)o->sigint);
+}
+
+static int pack_with(struct buf *to, void (*pack)(struct pack_writer *w, const struct acre_spawn_options *o),
+		     const struct acre_spawn_options *o, struct slice *ret)
+{
+	struct pack_writer w;
+	int r;
+
+	buf_init(to, wire_limits_default.frame);
+	pack_writer_init(&w, to, &wire_limits_default);
+	pack(&w, o);
+	r = pack_writer_result(&w);
+	*ret = (struct slice){ (const char *)buf_bytes(to), buf_len(to) };
+	return r;
+}
+
+/* _debug_mode, _is_infected_aio and _is_root: false; a reference child needs the first two. */
+static const char runtime_vars[] = "\x83\xab_debug_mode\xc2\xb0_is_infected_aio\xc2\xa8_is_root\xc2";
+
+static int send_spec(struct acre_actor *a, const struct acre_spawn_options *o)
+{
+	struct msg m = { .kind = MSG_SPAWN_SPEC };
+	struct buf exposed, ours;
+	int r = pack_with(&exposed, pack_exposed, o, &m.spec.enable_modules);
+	int r2 = pack_with(&ours, pack_ours, o, &m.spec.acre);
+
+	m.spec.runtime_vars = (struct slice){ runtime_vars, sizeof runtime_vars - 1 };
+	m.spec.reg_addrs = (struct slice){ "\x90", 1 };
+	if (r >= 0 && r2 >= 0)
+		r = peer_send(a, &m);
+	else
+		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame", a->name);
+	buf_fini(&exposed);
+	buf_fini(&ours);
+	return r;
+}
+
+/* Introduces us, tells it what to be, and asks for the sign that it serves. */
+static int greet(struct acre_actor *a, int take_link, const struct acre_spawn_options *o)
+{
+	int r = peer_open(a, take_link, a->name);
+
+	if (r >= 0)
+		r = send_spec(a, o);
+	if (r >= 0)
+		r = opener_start(&a->ready_probe, a, "self", "get_registry", acre_nil_msg_(), NULL);
+	return r;
+}
+
+/* A checkpoint until it serves; cancelled, it is asked to end, and the wait goes on until it is gone. */
+static int await_boot(struct acre_actor *a)
+{
+	int r = 0;
+
+	while (r >= 0 && !a->served && !life_is_over(&a->life)) {
+		a->booter = task_this();
+		r = park(WAIT_SPAWN, a);
+		a->booter = NULL;
+	}
+	if (r < 0)
+		life_ask(&a->life, scope_why(task_this()->scope));
+	while (r < 0 && !life_is_over(&a->life)) { /* bound: the ladder */
+		a->booter = task_this();
+		park_shielded(WAIT_SPAWN, a);
+		a->booter = NULL;
+	}
+	if (r >= 0 && !a->served)
+		r = report_file(report_ref(a->failure), -a->ended);
+	return r;
+}
+
+/* From here on its end is an event, whatever fails. */
+static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_options *o)
+{
+	int gone, r = life_begin(&a->life);
+
+	if (r < 0) {
+		sys_close(TAKE_FD(take_link));
+		a->life.state = LIFE_GONE;
+		gone_before_birth(a);
+		return r;
+	}
+	r = greet(a, take_link, o);
+	if (r < 0 || a->member.nursery->scope.covered)
+		life_event(&a->life, LIFE_EV_KILL);
+	gone = r < 0 ? await_boot(a) : 0;
+	return r < 0 ? r : gone;
+}
+
+int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret, const struct acre_spawn_options *options)
+{
+	struct nursery *n = nursery_of(nursery);
+	const struct backend *b = NULL;
+	struct acre_actor *a;
+	int link_fd = -1, r = checkpoint(sched_task("acre_spawn"));
+
+	if (r >= 0 && !runtime_this)
+		r = acre_fail(ACRE_ENORUNTIME, "acre_spawn() outside of an actor");
+	if (r >= 0)
+		r = check_options(options);
+	if (r >= 0)
+		r = choose_backend(&b, n, options);
+	if (r < 0)
+		return r;
+	a = actor_new(options);
+	if (!a)
+		return acre_fail(ENOMEM, "no memory for an actor");
+	r = make_process(a, b, options, &link_fd);
+	if (r < 0) {
+		life_fini(&a->life);
+		mem_free(a);
+		return r;
+	}
+	a->member = (struct member){ .ask = ask, .bury = bury };
+	list_push(&runtime_this->children, &a->node);
+	nursery_add(n, &a->member);
+	r = begin(a, link_fd, options);
+	if (r >= 0)
+		r = await_boot(a);
+	if (r >= 0)
+		*ret = a;
+	return r;
+}
+
+/*
+ * What a program asks of a handle.
+ */
+
+static int wait_end(struct acre_actor *a)
+{
+	struct wait w = { .task = task_this() };
+
+	list_push(&a->end_waits, &w.node);
+	return park_on(WAIT_ACTOR_END, a, &w, 1);
+}
+
+int acre_actor_wait(struct acre_actor *actor)
+{
+	int r = checkpoint(sched_task("acre_actor_wait"));
+
+	if (r >= 0 && !actor->is_child)
+		r = acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
+	while (r >= 0 && !life_is_over(&actor->life))
+		r = wait_end(actor);
+	if (r >= 0 && actor->ended < 0)
+		r = report_file(report_ref(actor->failure), -actor->ended);
+	return r;
+}
+
+static int too_slow(struct acre_actor *a)
+{
+	return acre_fail(ACRE_ETOOSLOW, "actor %s %s", a->name,
+			 a->acked ? "acknowledged its cancel and did not end in time"
+				  : "did not acknowledge its cancel in time");
+}
+
+int acre_actor_cancel(struct acre_actor *actor)
+{
+	struct patience p;
+	int r = checkpoint(sched_task("acre_actor_cancel"));
+
+	if (r >= 0 && !actor->is_child)
+		r = acre_fail(EINVAL, "%s is not a child of this actor: ask its parent", actor->name);
+	if (r < 0)
+		return r;
+	actor->cancel_called = true;
+	if (!life_is_over(&actor->life))
+		life_ask(&actor->life, ACRE_REASON_ASKED);
+	patience_begin(&p, &actor->end_waits, LIFE_ACK_NS);
+	while (r >= 0 && !life_is_over(&actor->life) && (actor->acked || !p.over))
+		r = wait_end(actor);
+	patience_end(&p);
+	if (r >= 0 && (!life_is_over(&actor->life) || actor->life.death.hard_kill))
+		r = too_slow(actor);
+	return r;
+}
+
+const char *acre_actor_name(const struct acre_actor *actor)
+{
+	return actor->name;
+}
+
+const char *acre_actor_uuid(const struct acre_actor *actor)
+{
+	return actor->uuid;
+}
+
+pid_t acre_actor_pid(const struct acre_actor *actor)
+{
+	return actor->pid;
+}
+
+bool acre_actor_is_connected(const struct acre_actor *actor)
+{
+	return actor->introduced && !actor->link_lost;
+}
+
+bool acre_actor_cancel_called(const struct acre_actor *actor)
+{
+	return actor->cancel_called || (actor->is_child && actor->life.was_asked);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* backend.c - the table of backends, and finding a row by name or alias. */
+#include "actor/backend.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+
+#define NO_PYTHON "this build holds no Python guests"
+
+static const struct backend backends[] = {
+	{ "exec", be_exec_make, NULL },
+	{ "forkserver", NULL, "the forkserver is not part of this version" },
+	{ "fork", NULL, "forking with our memory is not part of this version" },
+	{ "thread", NULL, "thread actors are not part of this version" },
+	{ "subint", NULL, NO_PYTHON },
+	{ "subint_fork", NULL, NO_PYTHON },
+	{ "subint_forkserver", NULL, NO_PYTHON },
+};
+
+/* The reference's names. */
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+	{ "trio", "exec" },
+	{ "mp_spawn", "exec" },
+	{ "mp_forkserver", "forkserver" },
+	{ "fork_from_worker_thread", "fork" },
+	{ "main_thread_forkserver", "fork" },
+};
+
+static int unknown(const char *name)
+{
+	char choices[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_N(backends) && used < sizeof choices; i++)
+		used += (size_t)snprintf(choices + used, sizeof choices - used, " %s", backends[i].name);
+	return acre_fail(EINVAL, "no backend is called \"%.64s\"; the choices are%s", name, choices);
+}
+
+int backend_find(const struct backend **ret, const char *name)
+{
+	const char *wanted = name ? name : backends[0].name;
+
+	for (size_t i = 0; i < ARRAY_N(aliases); i++)
+		if (!strcmp(wanted, aliases[i].alias))
+			wanted = aliases[i].name;
+	for (size_t i = 0; i < ARRAY_N(backends); i++) {
+		if (strcmp(wanted, backends[i].name) != 0)
+			continue;
+		if (backends[i].why_not)
+			return acre_fail(EOPNOTSUPP, "the backend %s cannot be had: %s", wanted, backends[i].why_not);
+		*ret = &backends[i];
+		return 0;
+	}
+	return unknown(wanted);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - the one-shot forms: a call, and a call that makes its own actor. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/context.h"
+#include "actor/schema.h"
+#include "base/mem.h"
+#include "core/sched.h"
+
+/*
+ * A call is a context whose items nobody reads and whose first value nobody waits for. Its result may borrow texts from
+ * the context, so the packed result of the last call of a task is kept with the peer until the next call on it.
+ */
+
+/* Texts and bytes of a value that outlives its packed form: copied with malloc, the caller's to free(). */
+static int own_texts(const struct acre_msg_kind *kind, void *value)
+{
+	for (uint32_t i = 0; i < kind->n_fields; i++) {
+		const struct acre_field *f = &kind->fields[i];
+		void *at = (uint8_t *)value + f->offset;
+
+		if (f->type == ACRE_FIELD_TEXT) {
+			const char **text = at;
+
+			*text = strdup(*text);
+			if (!*text)
+				return acre_fail(ENOMEM, "no memory for the text %s", f->name);
+		} else if (f->type == ACRE_FIELD_BYTES) {
+			struct acre_bytes *bytes = at;
+			void *copy = malloc(bytes->len ? bytes->len : 1);
+
+			if (!copy)
+				return acre_fail(ENOMEM, "no memory for the bytes %s", f->name);
+			memcpy(copy, bytes->data, bytes->len);
+			bytes->data = copy;
+		}
+	}
+	return 0;
+}
+
+/* The value stays borrowed from `keep`, which the peer holds until the next call. */
+static void keep_result(struct acre_actor *a, struct acre_context *ctx)
+{
+	struct buf old = a->last_result;
+
+	a->last_result = ctx->held;
+	ctx->held = old;
+}
+
+int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint, const void *arg,
+	       const struct acre_msg_kind *kind, void *ret)
+{
+	struct acre_context *ctx;
+	int value, r = checkpoint(sched_task("acre_call"));
+
+	if (r < 0)
+		return r;
+	if (endpoint->kind == ACRE_ENDPOINT_STREAM)
+		return acre_fail(ACRE_ETYPE, "%s is a stream endpoint: open it, it cannot be called", endpoint->name);
+	if (!actor)
+		return acre_fail(EINVAL, "Invalid Operation: a call of %s with oneself", endpoint->name);
+	r = opener_start(&ctx, actor, endpoint->name_space ? endpoint->name_space : "main", endpoint->name,
+			 endpoint->in(), arg);
+	if (r < 0)
+		return r;
+	ctx->drains = true;
+	value = acre_result_(ctx, kind, ret);
+	if (value > 0 && schema_borrows(kind))
+		keep_result(actor, ctx);
+	r = acre_context_close(&ctx, value);
+	return r;
+}
+
+/* A call whose result outlives the actor. */
+static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e, const void *arg,
+			const struct acre_msg_kind *kind, void *ret)
+{
+	int r = acre_call_(a, e, arg, kind, ret);
+	int owned = r > 0 ? own_texts(kind, ret) : 0;
+
+	return owned < 0 ? owned : r;
+}
+
+/* Spawns, calls, ends the actor: it is reaped on return. */
+static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e, const void *arg,
+		      const struct acre_msg_kind *kind, void *ret, const struct acre_spawn_options *spawn)
+{
+	struct acre_actor *a;
+	int ended, r = acre_spawn_(n, &a, spawn);
+
+	if (r < 0)
+		return r;
+	r = call_and_own(a, e, arg, kind, ret);
+	ended = acre_actor_cancel(a);
+	return r < 0 || ended >= 0 ? r : ended;
+}
+
+int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg, const struct acre_msg_kind *kind, void *ret,
+		  const struct acre_oneshot_options *o)
+{
+	struct acre_nursery own = { { 0 } };
+	struct acre_spawn_options spawn = o->spawn;
+	int value = 0, r;
+
+	if (o->nursery && o->actor)
+		return acre_fail(EINVAL, "%s: give .nursery or .actor, not both", endpoint->name);
+	if (o->reserved[0] || o->reserved[1])
+		return acre_fail(EINVAL, "%s: reserved options must be 0", endpoint->name);
+	if (endpoint->kind == ACRE_ENDPOINT_STREAM)
+		return acre_fail(ACRE_ETYPE, "%s is a stream endpoint: open it, it cannot be called", endpoint->name);
+	if (!spawn.name)
+		spawn.name = endpoint->name;
+	if (o->actor)
+		return call_and_own(o->actor, endpoint, arg, kind, ret);
+	if (o->nursery)
+		return in_nursery(o->nursery, endpoint, arg, kind, ret, &spawn);
+	acre_nursery_open(&own);
+	value = in_nursery(&own, endpoint, arg, kind, ret, &spawn);
+	r = acre_nursery_close(&own, value < 0 ? value : 0);
+	return r < 0 ? r : value;
+}

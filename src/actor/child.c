@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* child.c - the life of an actor from its own side: boot, service, and an orderly end. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/context.h"
+#include "actor/endpoint.h"
+#include "actor/runtime.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/sched.h"
+
+/*
+ * An actor's process begins in main() like any other; its arguments and three descriptors say that it is one. It introduces
+ * itself, is told what to be (SpawnSpec), and serves until the parent asks it to end, the link is lost, or a signal
+ * that it minds comes. Then its service is cancelled and joined, every caller gets its answer, the end hooks run,
+ * and the link is closed behind the last frame.
+ *
+ * That the process dies with its parent is not done here: the kernel does it (be_exec.c).
+ */
+
+#define FD_LINK 3
+#define FD_PARENT 4 /* pidfd of the parent */
+#define FD_ROOT 5   /* pidfd of the root */
+#define ARGUMENT "--acre-actor"
+#define TITLE_HEAD "_subactor["
+
+static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__, __LINE__ };
+
+/* Tells the parent why this actor cannot be; a reference parent drops it. */
+static void send_boot_error(struct acre_actor *parent, int r)
+{
+	struct report *rep = report_take(r);
+
+	acre_ignore(story_write(parent, (struct slice){ NULL, 0 }, rep));
+	report_unref(rep);
+	runtime_this->boot_failed = true;
+	scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_LIMIT);
+}
+
+static int expose_all(struct slice packed)
+{
+	struct pack_reader in;
+	uint32_t n;
+	int r = 0;
+
+	pack_reader_init(&in, packed.p, packed.len, &wire_limits_default);
+	n = (uint32_t)pack_read_map(&in);
+	for (uint32_t i = 0; r >= 0 && i < n; i++) {
+		struct pack_str name = pack_read_str(&in);
+
+		pack_skip(&in);
+		if (pack_reader_result(&in) >= 0)
+			r = endpoint_expose(name.s, name.len);
+	}
+	return r;
+}
+
+static void keep_text(char *to, size_t size, struct pack_str text)
+{
+	snprintf(to, size, "%.*s", (int)size_min(text.len, size - 1), text.s);
+}
+
+static int be_what_was_asked(const struct msg_spawn_spec *spec)
+{
+	struct pack_reader in;
+	char path[4096] = "", method[32] = "";
+	uint64_t sigint = 0;
+	int r;
+
+	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
+	for (size_t n = pack_read_map(&in); n--;) {
+		struct pack_str key = pack_read_str(&in);
+
+		if (pack_str_is(key, "module"))
+			keep_text(path, sizeof path, pack_read_str(&in));
+		else if (pack_str_is(key, "method"))
+			keep_text(method, sizeof method, pack_read_str(&in));
+		else if (pack_str_is(key, "sigint"))
+			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
+		else
+			pack_skip(&in);
+	}
+	r = pack_reader_result(&in);
+	if (r < 0)
+		return acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
+	runtime_this->sigint = (enum acre_sigint)sigint;
+	r = backend_find(&runtime_this->backend, *method ? method : NULL);
+	if (r >= 0 && *path)
+		r = endpoint_load(path);
+	return r < 0 ? r : expose_all(spec->enable_modules);
+}
+
+void child_spec_came(struct acre_actor *parent, const struct msg *m)
+{
+	int r = be_what_was_asked(&m->spec);
+
+	parent->spec_came = true;
+	if (r < 0)
+		send_boot_error(parent, r);
+}
+
+void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
+{
+	struct msg answer = { .kind = MSG_CANCEL_ACK, .cid = slice_of("") };
+	enum acre_reason reason = reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
+
+	answer.cancel_ack.pld = true;
+	answer.cancel_ack.has_req = true;
+	answer.cancel_ack.req = m->cancel.req;
+	acre_ignore(peer_send(parent, &answer));
+	if (m->cancel.remaining_us >= 0)
+		life_set_total(m->cancel.remaining_us * 1000 - LIFE_MARGIN_NS);
+	context_parent_cancels(parent, reason, m->cancel.canceller);
+	scope_cancel(&runtime_this->loop->root.scope, reason ? reason : ACRE_REASON_ASKED);
+}
+
+void child_lost_parent(struct acre_actor *parent)
+{
+	scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_DIED);
+	if (parent->waiter)
+		unpark(TAKE_PTR(parent->waiter), 0);
+}
+
+/* Everything that was answered goes out; bound: the parent reads it, or its ladder for us goes on. */
+static void say_goodbye(struct acre_actor *parent)
+{
+	link_finish(&parent->link);
+	while (!parent->link_lost) {
+		parent->waiter = task_this();
+		park_shielded(WAIT_LINK, parent);
+	}
+}
+
+int child_main(void *arg)
+{
+	struct runtime *rt = arg;
+	struct nursery service;
+	int r = 0;
+
+	runtime_serve(rt, &service);
+	while (r >= 0)
+		r = park(WAIT_SERVE, rt->parent);
+	r = runtime_serve_no_more(rt, r);
+	say_goodbye(rt->parent);
+	return r;
+}
+
+/* _subactor[NAME@UUID]: the uuid has a fixed length, a name may hold anything. */
+static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[UUID_SIZE])
+{
+	size_t head = strlen(TITLE_HEAD), len = strlen(title), name_len;
+
+	if (len < head + UUID_SIZE + 1 || strncmp(title, TITLE_HEAD, head) != 0 || title[len - 1] != ']')
+		return -EINVAL;
+	name_len = len - head - UUID_SIZE - 1;
+	if (name_len >= ACTOR_NAME_MAX || title[head + name_len] != '@')
+		return -EINVAL;
+	memcpy(name, title + head, name_len);
+	name[name_len] = '\0';
+	memcpy(uuid, title + head + name_len + 1, UUID_SIZE - 1);
+	uuid[UUID_SIZE - 1] = '\0';
+	return 0;
+}
+
+static int set_up(struct runtime *rt, struct acre_actor *parent)
+{
+	int r = 0;
+
+	for (int fd = FD_LINK; r >= 0 && fd <= FD_ROOT; fd++)
+		r = sys_fcntl(fd, F_SETFD, FD_CLOEXEC); /* inherited on purpose, by us only */
+	rt->root_pidfd = FD_ROOT;
+	rt->parent = parent;
+	parent->pid = sys_getppid();
+	parent->link.fd = -1;
+	memcpy(parent->name, "parent", sizeof "parent");
+	list_init(&parent->end_waits);
+	if (r >= 0)
+		r = runtime_take_signals(rt);
+	if (r >= 0)
+		r = peer_open(parent, FD_LINK, "parent");
+	return r;
+}
+
+static int run(const char *name, const char *uuid)
+{
+	struct acre_actor *parent = mem_zalloc(sizeof *parent);
+	struct runtime *rt = NULL;
+	struct loop *loop = NULL;
+	int status, r = parent ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = loop_open(&loop, &(struct loop_options){ .seed = 0 });
+	if (r >= 0)
+		r = runtime_open(&rt, name, uuid);
+	if (r >= 0)
+		r = set_up(rt, parent);
+	if (r >= 0)
+		r = loop_run(loop, &main_kind, rt);
+	status = (r < 0 && report_class(r) != ECANCELED) || (rt && rt->boot_failed);
+	if (status)
+		acre_print(stderr, r);
+	if (parent)
+		peer_fini(parent);
+	runtime_free(rt);
+	loop_free(loop);
+	mem_free(parent);
+	return status;
+}
+
+int acre_boot(int argc, char **argv)
+{
+	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
+
+	if (argc != 2 || strcmp(argv[1], ARGUMENT) != 0)
+		return 0;
+	if (parse_title(argv[0], name, uuid) < 0) {
+		fprintf(stderr, "%s: %s is for actors that a parent makes, not for people\n", argv[0], ARGUMENT);
+		exit(EXIT_FAILURE);
+	}
+	exit(run(name, uuid));
+}

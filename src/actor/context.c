@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* context.c - what both sides of a context share: birth, the one outcome, and waking who waits for it. */
+#include "actor/context.h"
+
+#include <string.h>
+
+#include "actor/schema.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/util.h"
+#include "core/trace.h"
+
+/*
+ * A context ends once, in context_end(): by the callee's result or failure, by the loss of the link, or because nobody
+ * answered a cancel. Everyone who waits on it is woken in that call, and finds the outcome, whatever it waited for.
+ * Items that came before the end stay readable after it.
+ */
+
+struct acre_context *context_new(struct acre_actor *peer, bool is_opener)
+{
+	struct acre_context *ctx = mem_zalloc(sizeof *ctx);
+	const struct wire_limits *limits = &wire_limits_default;
+
+	if (!ctx)
+		return NULL;
+	ctx->peer = peer;
+	ctx->is_opener = is_opener;
+	ctx->deadline = ACRE_NEVER_NS_;
+	list_init(&ctx->recv_waits);
+	list_init(&ctx->credit_waits);
+	list_init(&ctx->end_waits);
+	/* a window, overdrawn by one item, with the heads of its items */
+	buf_init(&ctx->inbox, (size_t)limits->frame + 2 * (size_t)limits->credit_bytes);
+	buf_init(&ctx->held, limits->frame);
+	buf_init(&ctx->first, limits->frame);
+	buf_init(&ctx->result, limits->frame);
+	buf_init(&ctx->argument, limits->frame);
+	ctx->window = (struct credit){ limits->credit_items, limits->credit_bytes };
+	ctx->granted = ctx->window;
+	return ctx;
+}
+
+struct acre_context *context_free(struct acre_context *ctx)
+{
+	if (!ctx)
+		return NULL;
+	if (ctx->by_cid.key) {
+		map_remove(&ctx->peer->contexts, &ctx->by_cid);
+		ctx->peer->n_contexts--;
+	}
+	CHECK(list_is_empty(&ctx->recv_waits) && list_is_empty(&ctx->credit_waits) &&
+	      list_is_empty(&ctx->end_waits));
+	buf_fini(&ctx->inbox);
+	buf_fini(&ctx->held);
+	buf_fini(&ctx->first);
+	buf_fini(&ctx->result);
+	buf_fini(&ctx->argument);
+	report_unref(ctx->failure);
+	return mem_free(ctx);
+}
+
+int context_file(struct acre_context *ctx, const char *cid, size_t len)
+{
+	struct acre_actor *a = ctx->peer;
+
+	memcpy(ctx->cid, cid, len);
+	ctx->cid[len] = '\0';
+	ctx->cid_len = (uint8_t)len;
+	if (!map_insert(&a->contexts, &ctx->by_cid, ctx->cid, len)) {
+		ctx->by_cid.key = NULL;
+		return -EEXIST;
+	}
+	a->n_contexts++;
+	return 0;
+}
+
+void context_set_state(struct acre_context *ctx, enum context_state state)
+{
+	ctx->state = state;
+	trace(ACRE_EVENT_CONTEXT_STATE, (uintptr_t)ctx, state);
+}
+
+static void copy_text(char *to, size_t size, struct slice text)
+{
+	size_t len = size_min(text.len, size - 1);
+
+	memcpy(to, text.p, len);
+	to[len] = '\0';
+}
+
+void context_set_canceller(struct acre_context *ctx, struct uid uid)
+{
+	if (uid.name.p)
+		copy_text(ctx->canceller, sizeof ctx->canceller, uid.name);
+	if (uid.uuid.p)
+		copy_text(ctx->canceller_uuid, sizeof ctx->canceller_uuid, uid.uuid);
+}
+
+void context_wake(struct list *waits)
+{
+	struct list *node;
+
+	while ((node = list_pop(waits)))
+		unpark(list_entry(node, struct wait, node)->task, 0);
+}
+
+void context_end(struct acre_context *ctx, int class, struct report *take_failure)
+{
+	if (ctx->state == CONTEXT_DONE && !PLANTED(TWO_OUTCOMES)) {
+		report_unref(take_failure);
+		return;
+	}
+	report_unref(ctx->failure);
+	ctx->r = -class;
+	ctx->failure = take_failure;
+	context_set_state(ctx, CONTEXT_DONE);
+	context_wake(&ctx->recv_waits);
+	context_wake(&ctx->credit_waits);
+	context_wake(&ctx->end_waits);
+}
+
+int context_failure(struct acre_context *ctx)
+{
+	if (ctx->r >= 0)
+		return 0;
+	return report_file(ctx->failure ? report_ref(ctx->failure) : NULL, -ctx->r);
+}
+
+int context_wait(struct acre_context *ctx, struct list *waits, enum wait_what what)
+{
+	struct wait w = { .task = task_this() };
+
+	list_push(waits, &w.node);
+	return park_on(what, ctx, &w, 1);
+}
+
+void context_frame(struct acre_context *ctx, const struct msg *m)
+{
+	switch (m->kind) {
+	case MSG_YIELD:
+		stream_item(ctx, m);
+		return;
+	case MSG_CREDIT:
+		stream_credit(ctx, m);
+		return;
+	case MSG_STOP:
+		stream_stop(ctx);
+		return;
+	case MSG_START_ACK:
+	case MSG_STARTED:
+	case MSG_RETURN:
+	case MSG_ERROR:
+	case MSG_CANCEL_ACK:
+		if (ctx->is_opener) {
+			opener_frame(ctx, m);
+			return;
+		}
+		break;
+	case MSG_NONE:
+	case MSG_AID:
+	case MSG_SPAWN_SPEC:
+	case MSG_START:
+	case MSG_CANCEL:
+	case N_MSG:
+		break;
+	}
+	trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&ctx->peer->link, m->kind);
+}
+
+void context_link_lost(struct acre_context *ctx, struct report *why)
+{
+	if (!ctx->is_opener && ctx->scope)
+		scope_cancel(ctx->scope, ACRE_REASON_DIED);
+	context_end(ctx, ACRE_ECLOSED, report_ref(why));
+}
+
+void context_parent_cancels(struct acre_actor *a, enum acre_reason reason, struct uid canceller)
+{
+	struct map_node *node = NULL;
+
+	while ((node = map_next(&a->contexts, node))) {
+		struct acre_context *ctx = container_of(node, struct acre_context, by_cid);
+
+		if (ctx->is_opener || ctx->reason)
+			continue;
+		ctx->reason = reason ? reason : ACRE_REASON_ASKED;
+		context_set_canceller(ctx, canceller);
+	}
+}
+
+struct acre_outcome acre_outcome(const struct acre_context *ctx)
+{
+	struct acre_outcome o = {
+		.done = ctx->state == CONTEXT_DONE,
+		.r = ctx->r,
+		.cancel_called = ctx->cancel_called,
+		.cancel_acked = ctx->cancel_acked,
+		.reason = ctx->reason,
+		.canceller = ctx->canceller[0] ? ctx->canceller : NULL,
+	};
+
+	return o;
+}
+
+struct acre_actor *acre_context_peer(const struct acre_context *ctx)
+{
+	return ctx->peer;
+}
+
+int context_read(struct acre_context *ctx, const struct buf *packed, const struct acre_msg_kind *kind, void *ret,
+		 const char *where)
+{
+	int r;
+
+	if (buf_len(packed) == 0 || schema_is_nil(buf_bytes(packed), buf_len(packed)))
+		return 0;
+	buf_consume(&ctx->held, buf_len(&ctx->held)); /* a copy: reading spoils it, and it may be read again */
+	r = buf_append(&ctx->held, buf_bytes(packed), buf_len(packed));
+	if (r < 0)
+		return acre_fail(report_class(r), "no memory for a value of %zu bytes", buf_len(packed));
+	r = schema_read(kind, buf_bytes(&ctx->held), buf_len(&ctx->held), ret, where);
+	return r < 0 ? r : 1;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* life.c - the life of one child process as a table, and the ladder that ends it. */
+#include "actor/life.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/reap.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/report.h"
+#include "core/trace.h"
+
+#define BOOT_LINGER_NS (100 * 1000000LL) /* a child that does not serve yet has nothing to clean up */
+#define STDERR_READ 4096                 /* bytes per read: what a pipe takes and gives in one piece */
+
+/* A whole ladder's time in this actor: less than usual while we ourselves must end soon. */
+static _Thread_local int64_t total_ns = LIFE_TOTAL_NS;
+
+void life_set_total(int64_t ns)
+{
+	if (ns < total_ns)
+		total_ns = ns > 0 ? ns : 0;
+}
+
+static void rung_is_over(struct timer *timer)
+{
+	life_event(container_of(timer, struct life, rung), LIFE_EV_RUNG);
+}
+
+static void set_rung(struct life *l, int64_t at)
+{
+	timer_set(&l->rung, at, rung_is_over);
+}
+
+static int64_t hard_kill_at(const struct life *l)
+{
+	return l->asked_at + l->total_ns;
+}
+
+/*
+ * What can be done in a cell of the table.
+ */
+
+static void nothing(struct life *l)
+{
+	(void)l;
+}
+
+static void impossible(struct life *l)
+{
+	BUG("an event for a child in state %s (pid %d)", life_state_name(l->state), l->pid.pid);
+}
+
+static void serves(struct life *l)
+{
+	l->was_serving = true;
+	timer_stop(&l->rung);
+}
+
+static void begin_ladder(struct life *l)
+{
+	if (l->asked_at)
+		return;
+	l->asked_at = clock_now();
+	l->total_ns = total_ns;
+}
+
+static void ask(struct life *l)
+{
+	begin_ladder(l);
+	l->ops->ask(l, l->reason, l->total_ns);
+	set_rung(l, clock_now() + (l->total_ns < LIFE_ACK_NS ? l->total_ns : LIFE_ACK_NS));
+}
+
+static void acknowledged(struct life *l)
+{
+	int64_t term_at = hard_kill_at(l) - l->linger_ns;
+
+	set_rung(l, term_at > clock_now() ? term_at : clock_now());
+}
+
+static void soft(struct life *l, int64_t linger_ns)
+{
+	int64_t kill_at;
+
+	begin_ladder(l);
+	acre_ignore(pidref_signal(&l->pid, SIGTERM));
+	acre_ignore(pidref_signal(&l->pid, SIGCONT)); /* a stopped one could not obey (kernel-facts K8) */
+	kill_at = clock_now() + linger_ns;
+	set_rung(l, kill_at < hard_kill_at(l) ? kill_at : hard_kill_at(l));
+}
+
+static void term(struct life *l)
+{
+	soft(l, l->linger_ns);
+}
+
+static void term_newborn(struct life *l)
+{
+	soft(l, BOOT_LINGER_NS);
+}
+
+static void hard_kill(struct life *l)
+{
+	timer_stop(&l->rung);
+	if (PLANTED(NO_ESCALATION))
+		return;
+	l->death.hard_kill = true;
+	if (!PLANTED(ORPHANED_LINK))
+		l->ops->cut(l);
+	acre_ignore(pidref_signal(&l->pid, SIGKILL));
+}
+
+static void boot_is_over(struct life *l)
+{
+	l->death.step = "serving in time";
+	l->death.error = ETIMEDOUT;
+	hard_kill(l);
+}
+
+/* Its process is ending, or it has gone mad: it gets the time of an ack to show which. */
+static void wait_for_death(struct life *l)
+{
+	set_rung(l, clock_now() + LIFE_ACK_NS);
+}
+
+static void collect(struct life *l);
+
+/*
+ * The table.
+ */
+
+struct step {
+	void (*act)(struct life *l);
+	enum life_state next;
+};
+
+#define STAY(state) { nothing, LIFE_##state }
+#define NEVER(state) { impossible, LIFE_##state }
+#define GONE_NOW { collect, LIFE_GONE }
+#define KILL_NOW { hard_kill, LIFE_KILLED }
+
+/* clang-format off */
+static const struct step life[N_LIFE_STATE][N_LIFE_EVENT] = {
+	/* SERVING, ASK, ACK, RUNG, LINK_LOST, KILL, DIED */
+	[LIFE_NONE]   = { NEVER(NONE), NEVER(NONE), NEVER(NONE), NEVER(NONE), STAY(NONE), STAY(NONE), NEVER(NONE) },
+	[LIFE_BOOTS]  = { { serves, LIFE_SERVES }, { term_newborn, LIFE_TERMED }, STAY(BOOTS),
+			  { boot_is_over, LIFE_KILLED }, { wait_for_death, LIFE_BOOTS }, KILL_NOW, GONE_NOW },
+	[LIFE_SERVES] = { STAY(SERVES), { ask, LIFE_ASKED }, STAY(SERVES),
+			  { term, LIFE_TERMED }, { wait_for_death, LIFE_SERVES }, KILL_NOW, GONE_NOW },
+	[LIFE_ASKED]  = { STAY(ASKED), STAY(ASKED), { acknowledged, LIFE_ENDING },
+			  { term, LIFE_TERMED }, STAY(ASKED), KILL_NOW, GONE_NOW },
+	[LIFE_ENDING] = { STAY(ENDING), STAY(ENDING), STAY(ENDING),
+			  { term, LIFE_TERMED }, STAY(ENDING), KILL_NOW, GONE_NOW },
+	[LIFE_TERMED] = { STAY(TERMED), STAY(TERMED), STAY(TERMED),
+			  KILL_NOW, STAY(TERMED), KILL_NOW, GONE_NOW },
+	[LIFE_KILLED] = { STAY(KILLED), STAY(KILLED), STAY(KILLED),
+			  STAY(KILLED), STAY(KILLED), STAY(KILLED), GONE_NOW },
+	[LIFE_GONE]   = { STAY(GONE), STAY(GONE), STAY(GONE), NEVER(GONE), STAY(GONE), STAY(GONE), NEVER(GONE) },
+};
+/* clang-format on */
+
+#define STATE_ROW(name, text) [LIFE_##name] = #name,
+static const char *const state_names[N_LIFE_STATE] = { LIFE_STATES(STATE_ROW) };
+
+const char *life_state_name(enum life_state state)
+{
+	return (unsigned int)state < N_LIFE_STATE ? state_names[state] : "?";
+}
+
+static void set_state(struct life *l, enum life_state state)
+{
+	if (l->state != state)
+		trace(ACRE_EVENT_CHILD_STATE, (uint64_t)l->pid.pid, state);
+	l->state = state;
+}
+
+/* The state is set before the action: a hard kill closes the link, and that is an event of its own. */
+void life_event(struct life *l, enum life_event ev)
+{
+	const struct step *s = &life[l->state][ev];
+
+	set_state(l, s->next);
+	s->act(l);
+}
+
+void life_ask(struct life *l, enum acre_reason reason)
+{
+	if (life_is_over(l) || l->was_asked)
+		return;
+	l->was_asked = true;
+	l->reason = reason;
+	life_event(l, LIFE_EV_ASK);
+}
+
+/*
+ * Its stderr: passed on, and the last words kept.
+ */
+
+static void keep_tail(struct life *l, const uint8_t *bytes, size_t n)
+{
+	size_t have = buf_len(&l->stderr_tail);
+
+	if (have + n > LIFE_LAST_WORDS_MAX)
+		buf_consume(&l->stderr_tail, size_min(have, have + n - LIFE_LAST_WORDS_MAX));
+	acre_ignore(buf_append(&l->stderr_tail, bytes, n)); /* room was reserved at birth */
+}
+
+/* To our own stderr if it takes that much without waiting; else it is dropped here and kept only as last words. */
+static void pass_on(const uint8_t *bytes, size_t n)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (sys_poll(&p, 1, 0) > 0 && (p.revents & POLLOUT))
+		acre_ignore(sys_write(STDERR_FILENO, bytes, n));
+}
+
+static void close_stderr(struct life *l)
+{
+	loop_unwatch(&l->stderr_watch);
+	if (!PLANTED(LEAK_FD))
+		sys_close(TAKE_FD(l->stderr_fd));
+}
+
+static void read_stderr(struct watch *w, uint32_t events)
+{
+	struct life *l = container_of(w, struct life, stderr_watch);
+	uint8_t bytes[STDERR_READ];
+	ssize_t n = sys_read(l->stderr_fd, bytes, sizeof bytes);
+
+	(void)events;
+	if (n > 0) {
+		keep_tail(l, bytes, (size_t)n);
+		pass_on(bytes, (size_t)n);
+	} else if (n != -EAGAIN) {
+		close_stderr(l);
+	}
+}
+
+/* What it said before it died lies in the pipe; a grandchild may hold the other end, so EOF is not waited for. */
+static void drain_stderr(struct life *l)
+{
+	for (int i = 0; l->stderr_watch.fn && i < LIFE_LAST_WORDS_MAX; i++) {
+		struct pollfd p = { .fd = l->stderr_fd, .events = POLLIN };
+
+		if (sys_poll(&p, 1, 0) <= 0)
+			break;
+		read_stderr(&l->stderr_watch, EPOLLIN);
+	}
+	close_stderr(l);
+	memcpy(l->last_words, buf_bytes(&l->stderr_tail), buf_len(&l->stderr_tail));
+	l->last_words[buf_len(&l->stderr_tail)] = '\0';
+	l->death.last_words = l->last_words;
+}
+
+/*
+ * Birth and death.
+ */
+
+static void collect(struct life *l)
+{
+	timer_stop(&l->rung);
+	loop_unwatch(&l->pid_watch);
+	drain_stderr(l);
+	trace(ACRE_EVENT_CHILD_GONE, (uint64_t)l->pid.pid, (uint64_t)(l->death.signal ? -l->death.signal : l->death.status));
+	pidref_fini(&l->pid);
+	l->ops->gone(l);
+}
+
+static void pidfd_is_readable(struct watch *w, uint32_t events)
+{
+	struct life *l = container_of(w, struct life, pid_watch);
+
+	(void)events;
+	if (reap(&l->pid, &l->death))
+		life_event(l, LIFE_EV_DIED);
+}
+
+void life_init(struct life *l, const struct life_ops *ops, acre_span linger)
+{
+	*l = (struct life){
+		.ops = ops,
+		.pid = PIDREF_NULL,
+		.linger_ns = linger.ns ? linger.ns : LIFE_LINGER_NS,
+		.stderr_fd = -1,
+		.death = { .last_words = "" },
+	};
+	buf_init(&l->stderr_tail, LIFE_LAST_WORDS_MAX + STDERR_READ);
+}
+
+int life_begin(struct life *l)
+{
+	int r = buf_reserve(&l->stderr_tail, LIFE_LAST_WORDS_MAX);
+
+	set_state(l, LIFE_BOOTS);
+	trace(ACRE_EVENT_SPAWN, (uint64_t)l->pid.pid, (uint64_t)l->pid.pid);
+	if (r >= 0)
+		r = loop_watch(&l->pid_watch, l->pid.fd, EPOLLIN, pidfd_is_readable);
+	if (r < 0) { /* it could not be watched: it is ended here and now */
+		acre_ignore(pidref_signal(&l->pid, SIGKILL));
+		acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
+		return acre_fail(report_class(r), "watching the process %d", l->pid.pid);
+	}
+	if (l->stderr_fd >= 0)
+		acre_ignore(loop_watch(&l->stderr_watch, l->stderr_fd, EPOLLIN, read_stderr));
+	set_rung(l, clock_now() + LIFE_BOOT_NS);
+	return 0;
+}
+
+void life_fini(struct life *l)
+{
+	close_stderr(l);
+	buf_fini(&l->stderr_tail);
+	pidref_fini(&l->pid);
+}

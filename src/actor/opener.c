@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* opener.c - the side that opens a context: start, first value, result, cancel, leaving. */
+#include <string.h>
+
+#include "actor/context.h"
+#include "actor/patience.h"
+#include "actor/runtime.h"
+#include "actor/schema.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/util.h"
+
+/*
+ * Every wait here ends: with a frame of the callee, with the end of the link (context_link_lost), or with cancellation. The
+ * wait for the callee's end while leaving is no checkpoint; it is bounded by the ack of the cancel (LIFE_ACK_NS),
+ * then by the callee's own end, its link or its process.
+ *
+ * The law of absorption: a cancellation of the callee that we asked for is no failure of ours.
+ */
+
+/* What came back for a Start, or the failure that the callee sent. */
+static void take_error(struct acre_context *ctx, const struct msg_error *e)
+{
+	struct report *rep = story_read(e, ctx->peer->name);
+	int class = rep ? report_public(rep)->code : ACRE_EREMOTE;
+
+	if (class == ACRE_ECTXC && e->canceller.name.p) {
+		context_set_canceller(ctx, e->canceller);
+		if (!ctx->reason)
+			ctx->reason = reason_of_word(rep && report_public(rep)->reason ? report_public(rep)->reason : "",
+						     rep && report_public(rep)->reason
+							     ? strlen(report_public(rep)->reason)
+							     : 0);
+	}
+	context_end(ctx, class, rep);
+}
+
+static void keep(struct acre_context *ctx, struct buf *to, struct slice packed)
+{
+	buf_consume(to, buf_len(to));
+	if (buf_append(to, packed.p, packed.len) < 0)
+		link_refuse(&ctx->peer->link, "no memory for a value");
+}
+
+void opener_frame(struct acre_context *ctx, const struct msg *m)
+{
+	switch ((int)m->kind) {
+	case MSG_START_ACK:
+		if (m->start_ack.credit.given)
+			ctx->may_send = (struct credit){ (int64_t)m->start_ack.credit.items,
+							 (int64_t)m->start_ack.credit.bytes };
+		context_wake(&ctx->credit_waits);
+		return;
+	case MSG_STARTED:
+		keep(ctx, &ctx->first, m->pld);
+		if (ctx->state == CONTEXT_OPENING)
+			context_set_state(ctx, CONTEXT_OPEN);
+		context_wake(&ctx->end_waits);
+		return;
+	case MSG_RETURN:
+		keep(ctx, &ctx->result, m->pld);
+		context_end(ctx, 0, NULL);
+		return;
+	case MSG_ERROR:
+		take_error(ctx, &m->error);
+		return;
+	case MSG_CANCEL_ACK:
+		ctx->cancel_acked = true;
+		context_wake(&ctx->end_waits);
+		return;
+	default:
+		return;
+	}
+}
+
+static int64_t remaining_us(const struct task *t)
+{
+	int64_t deadline = scope_deadline(t->scope);
+
+	if (deadline == ACRE_NEVER_NS_)
+		return -1;
+	deadline = (deadline - clock_now()) / 1000;
+	return deadline > 0 ? deadline : 0;
+}
+
+/* Sends the Start of a context that is filed already. */
+static int send_start(struct acre_context *ctx, const char *ns, const struct acre_msg_kind *kind, const void *arg)
+{
+	struct task *t = task_this();
+	struct acre_msg_kind as_map = *kind; /* arguments go by name, also a single one */
+	struct buf packed;
+	struct pack_writer w;
+	struct msg m = { .kind = MSG_START, .cid = context_cid(ctx) };
+	int r;
+
+	as_map.bare = false;
+	buf_init(&packed, wire_limits_default.frame);
+	pack_writer_init(&w, &packed, &wire_limits_default);
+	schema_write(&w, &as_map, arg);
+	r = pack_writer_result(&w);
+	if (r >= 0) {
+		m.start = (struct msg_start){
+			.ns = slice_of(ns),
+			.func = slice_of(ctx->endpoint_name),
+			.kwargs = { (const char *)buf_bytes(&packed), buf_len(&packed) },
+			.uid = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+			.remaining_us = t ? remaining_us(t) : -1,
+		};
+		r = peer_send(ctx->peer, &m);
+	} else {
+		r = acre_fail(r == -EMSGSIZE ? EMSGSIZE : ACRE_ETYPE, "the argument of %s cannot be sent",
+			      ctx->endpoint_name);
+	}
+	buf_fini(&packed);
+	return r;
+}
+
+/* Everything up to the Start; on failure nothing is left. */
+static int start(struct acre_context **ret, struct acre_actor *a, const char *ns, const char *name,
+		 const struct acre_msg_kind *kind, const void *arg)
+{
+	struct acre_context *ctx;
+	char cid[UUID_SIZE];
+	int r = 0;
+
+	if (strlen(ns) + strlen(name) > wire_limits_default.endpoint)
+		return acre_fail(EINVAL, "the endpoint name %s is longer than %u bytes", name,
+				 wire_limits_default.endpoint);
+	if (a->link_lost)
+		return acre_fail(ACRE_ECLOSED, "calling %s: the link to %s is closed", name, a->name);
+	if (a->n_contexts >= wire_limits_default.ctx)
+		return acre_fail(EAGAIN, "%u contexts with %s are open already", a->n_contexts, a->name);
+	ctx = context_new(a, true);
+	if (!ctx)
+		return acre_fail(ENOMEM, "no memory for a context with %s", a->name);
+	runtime_cid(runtime_this, cid);
+	ctx->endpoint_name = name;
+	ctx->may_send = (struct credit){ (int64_t)a->credit.items, (int64_t)a->credit.bytes };
+	r = context_file(ctx, cid, UUID_SIZE - 1);
+	if (r >= 0)
+		r = send_start(ctx, ns, kind, arg);
+	if (r < 0) {
+		context_free(ctx);
+		return r;
+	}
+	*ret = ctx;
+	return 0;
+}
+
+int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns, const char *func,
+		 const struct acre_msg_kind *kind, const void *arg)
+{
+	return start(ret, a, ns, func, kind, arg);
+}
+
+static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
+{
+	if (ctx->cancel_called || ctx->state == CONTEXT_DONE)
+		return;
+	ctx->cancel_called = true;
+	ctx->cancel_req = ++ctx->peer->next_req;
+	ctx->reason = reason;
+	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name), slice_of(runtime_this->uuid) });
+	context_set_state(ctx, CONTEXT_ENDING);
+	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason, LIFE_TOTAL_NS);
+}
+
+/* The callee has been asked and says nothing: the context ends here, whatever it goes on doing there. */
+static void give_up(struct acre_context *ctx)
+{
+	int r = acre_fail(ACRE_ETOOSLOW, "%s did not acknowledge the cancel of %s within %lld ms",
+			  ctx->peer->name, ctx->endpoint_name, (long long)(LIFE_ACK_NS / 1000000));
+
+	context_end(ctx, ACRE_ETOOSLOW, report_take(r));
+}
+
+/* Not a checkpoint. Bound: the ack's patience, then the callee's end. */
+static void await_end(struct acre_context *ctx)
+{
+	struct patience p = { .over = false };
+
+	if (ctx->cancel_called)
+		patience_begin(&p, &ctx->end_waits, LIFE_ACK_NS);
+	while (ctx->state != CONTEXT_DONE) {
+		struct wait w = { .task = task_this() };
+
+		if (p.over && !ctx->cancel_acked) {
+			give_up(ctx);
+			break;
+		}
+		list_push(&ctx->end_waits, &w.node);
+		park_shielded_on(WAIT_RESULT, ctx, &w, 1);
+	}
+	patience_end(&p);
+}
+
+/* Whether the outcome is a cancellation that this side asked for. */
+static bool is_absorbed(const struct acre_context *ctx)
+{
+	return ctx->cancel_called && ctx->r == -ACRE_ECTXC && !strcmp(ctx->canceller_uuid, runtime_this->uuid);
+}
+
+/* Waits for the first value; a checkpoint. */
+static int await_first(struct acre_context *ctx)
+{
+	int r = 0;
+
+	while (r >= 0 && ctx->state == CONTEXT_OPENING)
+		r = context_wait(ctx, &ctx->end_waits, WAIT_FIRST);
+	if (r >= 0 && ctx->state == CONTEXT_DONE && ctx->r < 0)
+		r = context_failure(ctx);
+	return r;
+}
+
+int acre_open_named(struct acre_context **ret, struct acre_actor *actor, const char *name_space, const char *name,
+		    const struct acre_msg_kind *kind, const void *arg)
+{
+	struct acre_context *ctx;
+	int r = checkpoint(sched_task("acre_open"));
+
+	if (r < 0)
+		return r;
+	if (!actor)
+		return acre_fail(EINVAL, "Invalid Operation: a context of %s with oneself", name);
+	r = start(&ctx, actor, name_space, name, kind, arg);
+	if (r < 0)
+		return r;
+	r = await_first(ctx);
+	if (r < 0)
+		return acre_context_close(&ctx, r);
+	*ret = ctx;
+	return 0;
+}
+
+int acre_open_(struct acre_context **ret, struct acre_actor *actor, const struct acre_endpoint *endpoint,
+	       const void *arg)
+{
+	return acre_open_named(ret, actor, endpoint->name_space ? endpoint->name_space : "main", endpoint->name,
+			       endpoint->in(), arg);
+}
+
+struct acre_context *acre_open_block_(struct acre_context **ret, int *r, struct acre_actor *actor,
+				      const struct acre_endpoint *endpoint, const void *arg)
+{
+	if (*r >= 0)
+		*r = acre_open_(ret, actor, endpoint, arg);
+	return *ret;
+}
+
+int acre_context_close(struct acre_context **ctx, int r)
+{
+	struct acre_context *c = TAKE_PTR(*ctx);
+
+	if (!c)
+		return r;
+	if (r < 0)
+		send_cancel(c, report_class(r) == ECANCELED ? scope_why(task_this()->scope)
+							    : ACRE_REASON_PARENT);
+	else
+		acre_ignore(acre_stop(c));
+	await_end(c);
+	if (c->r < 0 && !is_absorbed(c) && r >= 0)
+		r = context_failure(c);
+	else if (c->r < 0 && report_class(r) == ECANCELED && !is_absorbed(c) && c->r != -ACRE_ETOOSLOW &&
+		 c->r != -ACRE_ECLOSED && c->r != -ACRE_ECTXC)
+		r = context_failure(c); /* it had failed before the cancel reached it */
+	context_free(c);
+	return r;
+}
+
+void acre_context_abandon_(struct acre_context **ctx)
+{
+	int r = acre_context_close(ctx, *ctx ? -ECANCELED : 0);
+
+	if (r < 0 && report_class(r) != ECANCELED)
+		nursery_fail(task_this()->member.nursery, r);
+}
+
+static int opener_cancel(struct acre_context *ctx)
+{
+	struct patience p;
+	int r = 0;
+
+	send_cancel(ctx, ACRE_REASON_ASKED);
+	patience_begin(&p, &ctx->end_waits, LIFE_ACK_NS);
+	while (r >= 0 && ctx->state != CONTEXT_DONE && !ctx->cancel_acked && !p.over)
+		r = context_wait(ctx, &ctx->end_waits, WAIT_CANCEL_ACK);
+	patience_end(&p);
+	if (r >= 0 && p.over && !ctx->cancel_acked && ctx->state != CONTEXT_DONE)
+		r = acre_fail(ACRE_ETOOSLOW, "%s did not acknowledge the cancel of %s within %lld ms",
+			      ctx->peer->name, ctx->endpoint_name, (long long)(LIFE_ACK_NS / 1000000));
+	return r;
+}
+
+int acre_context_cancel(struct acre_context *ctx)
+{
+	int r = checkpoint(sched_task("acre_context_cancel"));
+
+	if (!ctx->is_opener) {
+		rpc_cancel_self(ctx);
+		return 0;
+	}
+	return r < 0 ? r : opener_cancel(ctx);
+}
+
+int acre_first_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
+{
+	if (!ctx->is_opener)
+		return acre_fail(EINVAL, "acre_first() is for the opener of %s", ctx->endpoint_name);
+	return context_read(ctx, &ctx->first, kind, ret, "Started");
+}
+
+/* Waits until the outcome is there; a checkpoint. */
+static int await_result(struct acre_context *ctx)
+{
+	int r = checkpoint(sched_task("acre_result"));
+
+	while (r >= 0 && ctx->state != CONTEXT_DONE)
+		r = context_wait(ctx, &ctx->end_waits, WAIT_RESULT);
+	if (r >= 0 && ctx->r < 0 && !is_absorbed(ctx))
+		r = context_failure(ctx);
+	return r;
+}
+
+int acre_result_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
+{
+	int r;
+
+	if (!ctx->is_opener)
+		return acre_fail(EINVAL, "acre_result() is for the opener of %s", ctx->endpoint_name);
+	r = await_result(ctx);
+	return r < 0 ? r : context_read(ctx, &ctx->result, kind, ret, "Return");
+}

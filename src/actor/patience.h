@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* patience.h - a wait with an end of its own: a timer that wakes a list of waits. */
+#pragma once
+
+#include "actor/context.h"
+#include "base/clock.h"
+#include "base/util.h"
+#include "core/timer.h"
+
+struct patience {
+	struct timer timer;
+	struct list *waits; /* borrowed */
+	bool over;
+};
+
+static inline void patience_lost_(struct timer *timer)
+{
+	struct patience *p = container_of(timer, struct patience, timer);
+
+	p->over = true;
+	context_wake(p->waits);
+}
+
+static inline void patience_begin(struct patience *p, struct list *waits, int64_t span_ns)
+{
+	*p = (struct patience){ .waits = waits };
+	timer_set(&p->timer, clock_now() + span_ns, patience_lost_);
+}
+
+static inline void patience_end(struct patience *p)
+{
+	timer_stop(&p->timer);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.c - another actor: introductions, and handing each frame to whom it concerns. */
+#include "actor/peer.h"
+
+#include <string.h>
+
+#include "actor/context.h"
+#include "actor/runtime.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/util.h"
+#include "core/trace.h"
+
+/*
+ * The first frame of a link is an Aid, both ways; a second one, or another kind first, is a link error. After it a frame
+ * either names a context (by cid), or starts one, or cancels, or concerns the actor as a whole.
+ *
+ * When the link ends every context over it ends with it, in the same turn of the loop: nothing stays parked.
+ */
+
+static const struct link_ops ops;
+
+static void send_aid(struct acre_actor *a)
+{
+	struct msg m = { .kind = MSG_AID };
+
+	m.aid = (struct msg_aid){
+		.uid = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+		.pid = runtime_this->self.pid,
+		.is_registrar = runtime_this->is_root,
+		.acre_version = 1,
+		.features = MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) | MSG_FEATURE(REMAINING) | MSG_FEATURE(TREE),
+		.credit = { true, wire_limits_default.credit_items, wire_limits_default.credit_bytes },
+	};
+	acre_ignore(link_send(&a->link, &m));
+}
+
+int peer_open(struct acre_actor *a, int take_fd, const char *name)
+{
+	int r;
+
+	map_init(&a->contexts);
+	buf_init(&a->last_result, wire_limits_default.frame);
+	a->credit = (struct msg_credit){ true, wire_limits_default.credit_items,
+					 wire_limits_default.credit_bytes };
+	r = link_open(&a->link, take_fd, name, &ops, &wire_limits_default);
+
+	if (r < 0)
+		return r;
+	send_aid(a);
+	return 0;
+}
+
+void peer_fini(struct acre_actor *a)
+{
+	a->ready_probe = context_free(a->ready_probe);
+	link_fini(&a->link);
+	buf_fini(&a->last_result);
+	map_fini(&a->contexts);
+}
+
+int peer_send(struct acre_actor *a, const struct msg *m)
+{
+	int r = link_send(&a->link, m);
+
+	if (r < 0)
+		return acre_fail(report_class(r), "sending a %s to %s", msg_name(m->kind), a->name);
+	return 0;
+}
+
+void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req, enum acre_reason reason,
+		      int64_t remaining_ns)
+{
+	struct msg m = { .kind = MSG_CANCEL, .cid = cid };
+
+	m.cancel = (struct msg_cancel){
+		.req = req,
+		.reason = slice_of(reason_word(reason)),
+		.canceller = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+		.remaining_us = remaining_ns / 1000,
+	};
+	acre_ignore(link_send(&a->link, &m));
+}
+
+static void take_text(char *to, size_t size, struct slice text)
+{
+	size_t len = size_min(text.len, size - 1);
+
+	memcpy(to, text.p, len);
+	to[len] = '\0';
+}
+
+static void introduce(struct acre_actor *a, const struct msg_aid *aid)
+{
+	if (a->introduced) {
+		link_refuse(&a->link, "a second Aid");
+		return;
+	}
+	if (a->is_child && !slice_is(aid->uid.uuid, a->uuid)) {
+		link_refuse(&a->link, "an Aid with the uuid of another actor");
+		return;
+	}
+	a->introduced = true;
+	if (!a->is_child) {
+		take_text(a->name, sizeof a->name, aid->uid.name);
+		take_text(a->uuid, sizeof a->uuid, aid->uid.uuid);
+		a->pid = (pid_t)aid->pid;
+	}
+	a->features = aid->acre_version ? aid->features : 0;
+	if (aid->credit.given)
+		a->credit = aid->credit;
+}
+
+static void to_context(struct acre_actor *a, const struct msg *m)
+{
+	struct map_node *node = map_find(&a->contexts, m->cid.p, m->cid.len);
+
+	if (node)
+		context_frame(container_of(node, struct acre_context, by_cid), m);
+	else
+		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
+}
+
+/* The ready probe has no task: its answer is an event in the child's life. */
+static void check_probe(struct acre_actor *a)
+{
+	if (a->ready_probe && a->ready_probe->state == CONTEXT_DONE && a->ready_probe->r >= 0) {
+		a->ready_probe = context_free(a->ready_probe);
+		actor_booted(a);
+	}
+}
+
+static void without_cid(struct acre_actor *a, const struct msg *m)
+{
+	if (m->kind == MSG_ERROR && a->is_child)
+		actor_boot_error(a, m);
+	else if (m->kind == MSG_ERROR && !a->is_child)
+		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
+	else if (m->kind == MSG_CANCEL && !a->is_child)
+		child_asked_to_end(a, m);
+	else if (m->kind == MSG_CANCEL)
+		link_refuse(&a->link, "a child may not cancel its parent");
+	else
+		link_refuse(&a->link, "a frame without cid");
+}
+
+static void on_frame(struct link *l, const struct msg *m)
+{
+	struct acre_actor *a = container_of(l, struct acre_actor, link);
+
+	if (m->kind == MSG_AID) {
+		introduce(a, &m->aid);
+		return;
+	}
+	if (!a->introduced) {
+		link_refuse(l, "the first frame is no Aid");
+		return;
+	}
+	if (m->kind == MSG_SPAWN_SPEC) {
+		if (a->is_child || a->spec_came)
+			link_refuse(l, "a SpawnSpec that nobody waits for");
+		else
+			child_spec_came(a, m);
+		return;
+	}
+	if (m->kind == MSG_CANCEL_ACK && a->is_child && m->cid.len == 0)
+		actor_acked(a);
+	else if (!m->cid.p)
+		without_cid(a, m);
+	else if (m->kind == MSG_START)
+		rpc_start(a, m);
+	else if (m->kind == MSG_CANCEL)
+		rpc_cancel(a, m);
+	else
+		to_context(a, m);
+	check_probe(a);
+}
+
+/* Every context that is not over ends now; the walk begins anew, since an end may free one. */
+static void end_contexts(struct acre_actor *a, struct report *why)
+{
+	struct map_node *node = NULL;
+
+	while ((node = map_next(&a->contexts, node))) {
+		struct acre_context *ctx = container_of(node, struct acre_context, by_cid);
+
+		if (ctx->state != CONTEXT_DONE && !PLANTED(ORPHANED_LINK))
+			context_link_lost(ctx, why);
+	}
+}
+
+static void on_closed(struct link *l, int r)
+{
+	struct acre_actor *a = container_of(l, struct acre_actor, link);
+	struct report *why = report_take(r);
+
+	a->link_lost = true;
+	end_contexts(a, why);
+	if (a->is_child)
+		actor_link_lost(a);
+	else
+		child_lost_parent(a);
+	report_unref(why);
+}
+
+static const struct link_ops ops = { .frame = on_frame, .closed = on_closed };

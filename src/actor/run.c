@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - the root of a tree: running a function as the root task, whole or step by step. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/endpoint.h"
+#include "actor/runtime.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/sched.h"
+
+#define EXIT_FAILED 1
+#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, what a shell reports */
+#define EXIT_TERMINATED 143  /* 128 + SIGTERM */
+
+/* One root at a time in a process: its function, kept while it runs. */
+struct root {
+	struct runtime *runtime;
+	struct loop *loop;
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+static _Thread_local struct root root;
+static _Atomic bool root_exists; /* in this process, on whatever thread */
+
+static int root_main(void *arg)
+{
+	struct root *self = arg;
+	struct nursery service;
+
+	runtime_serve(self->runtime, &service);
+	return runtime_serve_no_more(self->runtime, self->fn(self->arg));
+}
+
+static const struct acre_task_kind root_kind = { "root", root_main, __FILE__, __LINE__ };
+
+static int check_options(const struct acre_run_options *o)
+{
+	if (o->flags)
+		return acre_fail(EINVAL, "unknown flags 0x%llx for the root", (unsigned long long)o->flags);
+	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
+		if (o->reserved[i])
+			return acre_fail(EINVAL, "the root's reserved options must be 0");
+	return 0;
+}
+
+static uint64_t choose_seed(uint64_t given)
+{
+	const char *text = getenv("ACRE_SEED");
+
+	return given || !text ? given : strtoull(text, NULL, 0);
+}
+
+static int choose_backend(struct runtime *rt, const char *given)
+{
+	const char *name = given ? given : getenv("ACRE_SPAWN_METHOD");
+	int r = backend_find(&rt->backend, name);
+
+	if (r < 0 && !given)
+		r = acre_note(r, "reading the environment's ACRE_SPAWN_METHOD");
+	return r;
+}
+
+/* Everything but the loop and the root task; on failure acre_end() of what is there. */
+static int set_up(const struct acre_run_options *o)
+{
+	struct runtime *rt;
+	int r = runtime_open(&rt, o->name ? o->name : "root", NULL);
+
+	if (r < 0)
+		return r;
+	root.runtime = rt;
+	rt->is_root = true;
+	r = choose_backend(rt, o->backend);
+	for (size_t i = 0; r >= 0 && o->expose && o->expose[i]; i++)
+		r = endpoint_expose(o->expose[i], strlen(o->expose[i]));
+	if (r >= 0 && o->signals)
+		r = runtime_take_signals(rt);
+	return r;
+}
+
+static void tear_down(void)
+{
+	root.runtime = runtime_free(root.runtime);
+	root.loop = loop_free(root.loop);
+	memset(&root, 0, sizeof root);
+	root_exists = false;
+}
+
+static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options, bool embedded)
+{
+	struct acre_run_options none = { .name = NULL };
+	const struct acre_run_options *o = options ? options : &none;
+	int r = check_options(o);
+
+	if (r < 0)
+		return r;
+	if (root_exists || loop_this)
+		return acre_fail(EALREADY, "a runtime runs in this process already");
+	r = loop_open(&root.loop, &(struct loop_options){ .stack_size = o->stack_size,
+							  .seed = choose_seed(o->seed),
+							  .embedded = embedded });
+	if (r < 0)
+		return acre_fail(report_class(r), "making the loop of the root");
+	root_exists = true;
+	root.fn = fn;
+	root.arg = arg;
+	r = set_up(o);
+	if (r >= 0)
+		r = loop_start(root.loop, &root_kind, &root);
+	if (r < 0) {
+		struct report *rep = report_take(r);
+
+		tear_down();
+		return report_file(rep, report_class(r));
+	}
+	return 0;
+}
+
+int acre_begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options)
+{
+	return begin(fn, arg, options, true);
+}
+
+int acre_fd(void)
+{
+	return root.loop ? root.loop->epoll : acre_fail(ACRE_ENORUNTIME, "acre_fd() before acre_begin()");
+}
+
+int acre_step(void)
+{
+	if (!root.loop)
+		return acre_fail(ACRE_ENORUNTIME, "acre_step() before acre_begin()");
+	if (root.loop->current)
+		BUG("acre_step() inside of task %s", root.loop->current->name);
+	return loop_turn(root.loop, false);
+}
+
+/* An interrupt is the root's result, whatever the tasks made of it; a real failure stands beside it. */
+static int with_interrupt(int r)
+{
+	enum acre_reason reason = (enum acre_reason)root.loop->root.scope.reason;
+	struct report *members[2];
+	int interrupt;
+
+	if (reason != ACRE_REASON_INTERRUPT && reason != ACRE_REASON_TERMINATE)
+		return r;
+	interrupt = acre_fail(EINTR, "%s",
+			      reason == ACRE_REASON_INTERRUPT ? "interrupted by SIGINT" : "terminated by SIGTERM");
+	if (r >= 0 || report_class(r) == ECANCELED)
+		return interrupt;
+	members[0] = report_take(interrupt);
+	members[1] = report_take(r);
+	return report_group(members, 2, 2);
+}
+
+int acre_end(void)
+{
+	struct report *rep = NULL;
+	int r;
+
+	if (!root.loop)
+		return acre_fail(ACRE_ENORUNTIME, "acre_end() before acre_begin()");
+	if (!root.loop->ended)
+		BUG("acre_end() while the root task runs: step until acre_step() returns 0");
+	r = with_interrupt(loop_result(root.loop));
+	if (r < 0)
+		rep = report_take(r); /* it outlives the loop: filed again with the thread's own home */
+	tear_down();
+	return r < 0 ? report_file(rep, report_class(r)) : r;
+}
+
+int acre_run(int (*fn)(void *arg), void *arg, const struct acre_run_options *options)
+{
+	int r = begin(fn, arg, options, false);
+
+	if (r < 0)
+		return r;
+	while (loop_turn(root.loop, true))
+		;
+	return acre_end();
+}
+
+struct main_call {
+	int (*body)(int argc, char **argv);
+	int argc;
+	char **argv;
+	enum acre_reason reason;
+};
+
+static int call_main(void *arg)
+{
+	struct main_call *call = arg;
+	int r = call->body(call->argc, call->argv);
+
+	call->reason = (enum acre_reason)root.loop->root.scope.reason;
+	return r;
+}
+
+int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv))
+{
+	struct main_call call = { .body = body, .argc = argc, .argv = argv };
+	int r;
+
+	acre_boot(argc, argv);
+	r = acre_run(call_main, &call, &(struct acre_run_options){ .signals = true });
+	if (r >= 0)
+		return r & 0xff;
+	if (acre_is(r, EINTR) && call.reason)
+		return call.reason == ACRE_REASON_TERMINATE ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+	acre_print(stderr, r);
+	return acre_has(r, EINTR) && call.reason ? EXIT_INTERRUPTED : EXIT_FAILED;
+}
+
+const char *acre_version(void)
+{
+	return "0.1.0";
+}

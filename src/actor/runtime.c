@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime.c - one actor's own state: identity, signals, service, end hooks. */
+#include "actor/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "actor/endpoint.h"
+#include "actor/spawner.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/sched.h"
+#include "core/trace.h"
+
+_Thread_local struct runtime *runtime_this;
+
+int uuid_new(char ret[UUID_SIZE])
+{
+	uint8_t b[16];
+	ssize_t r = sys_getrandom(b, sizeof b, 0);
+
+	if (r < 0)
+		return (int)r;
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(ret, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return 0;
+}
+
+void runtime_cid(struct runtime *rt, char ret[UUID_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n = rt->next_cid++;
+
+	memcpy(ret, rt->cid_head, UUID_SIZE);
+	for (int i = UUID_SIZE - 2; n && i >= UUID_SIZE - 13; i--, n >>= 4)
+		ret[i] = digits[n & 15];
+}
+
+static int init_identity(struct runtime *rt, const char *name, const char *uuid)
+{
+	int r = 0;
+
+	if (strlen(name) >= sizeof rt->name || !*name)
+		return acre_fail(EINVAL, "an actor's name has 1 to %zu bytes, not %zu", sizeof rt->name - 1,
+				 strlen(name));
+	snprintf(rt->name, sizeof rt->name, "%s", name);
+	if (uuid)
+		snprintf(rt->uuid, sizeof rt->uuid, "%s", uuid);
+	else
+		r = uuid_new(rt->uuid);
+	if (r >= 0)
+		r = uuid_new(rt->cid_head);
+	memset(rt->cid_head + UUID_SIZE - 13, '0', 12); /* counted from here */
+	return r;
+}
+
+int runtime_open(struct runtime **ret, const char *name, const char *uuid)
+{
+	struct runtime *rt = mem_zalloc(sizeof *rt);
+	int r;
+
+	if (!rt)
+		return -ENOMEM;
+	rt->signal_fd = rt->root_pidfd = -1;
+	rt->self = PIDREF_NULL;
+	list_init(&rt->children);
+	list_init(&rt->end_hooks);
+	r = init_identity(rt, name, uuid);
+	if (r >= 0)
+		r = pidref_self(&rt->self);
+	if (r < 0) {
+		mem_free(rt);
+		return r;
+	}
+	rt->loop = loop_this;
+	runtime_this = rt;
+	report_set_actor(rt->name, rt->uuid);
+	*ret = rt;
+	return 0;
+}
+
+static void give_signals_back(struct runtime *rt)
+{
+	loop_unwatch(&rt->signal_watch);
+	sys_close(TAKE_FD(rt->signal_fd));
+	if (rt->masked)
+		sys_sigmask(SIG_SETMASK, &rt->old_mask, NULL);
+}
+
+struct runtime *runtime_free(struct runtime *rt)
+{
+	struct list *node;
+
+	if (!rt)
+		return NULL;
+	CHECK(list_is_empty(&rt->children));
+	give_signals_back(rt);
+	spawner_stop();
+	endpoint_reset();
+	while ((node = list_pop(&rt->end_hooks)))
+		mem_free(list_entry(node, struct end_hook, node));
+	pidref_fini(&rt->self);
+	sys_close(TAKE_FD(rt->root_pidfd));
+	report_set_actor("", "");
+	runtime_this = NULL;
+	return mem_free(rt);
+}
+
+/* The third SIGINT: the user has lost patience with us, and may end this process as if nothing held the signal. */
+static void die_of_interrupt(struct runtime *rt)
+{
+	sigset_t only;
+
+	sigemptyset(&only);
+	sigaddset(&only, SIGINT);
+	acre_ignore(pidref_signal(&rt->self, SIGINT));
+	sys_sigmask(SIG_UNBLOCK, &only, NULL);
+}
+
+static void interrupted(struct runtime *rt)
+{
+	struct acre_actor *a;
+
+	if (!rt->is_root && rt->sigint != ACRE_SIGINT_CANCEL)
+		return;
+	rt->n_interrupts++;
+	if (rt->n_interrupts == 2)
+		list_for_each(a, &rt->children, node)
+			life_event(&a->life, LIFE_EV_KILL);
+	else if (rt->n_interrupts > 2)
+		die_of_interrupt(rt);
+	scope_cancel(&rt->loop->root.scope, ACRE_REASON_INTERRUPT);
+}
+
+static void read_signals(struct watch *w, uint32_t events)
+{
+	struct runtime *rt = container_of(w, struct runtime, signal_watch);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (sys_read(w->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		trace(ACRE_EVENT_SIGNAL, info.ssi_signo, 0);
+		if (info.ssi_signo == SIGINT)
+			interrupted(rt);
+		else if (info.ssi_signo == SIGTERM)
+			scope_cancel(&rt->loop->root.scope, ACRE_REASON_TERMINATE);
+	}
+}
+
+int runtime_take_signals(struct runtime *rt)
+{
+	sigset_t ours;
+	int r;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sys_sigmask(SIG_BLOCK, &ours, &rt->old_mask);
+	rt->masked = true;
+	r = rt->signal_fd = sys_signalfd(-1, &ours, SFD_NONBLOCK);
+	return r < 0 ? r : loop_watch(&rt->signal_watch, r, EPOLLIN, read_signals);
+}
+
+void runtime_serve(struct runtime *rt, struct nursery *service)
+{
+	nursery_open(service, __FILE__, __LINE__);
+	rt->service = service;
+}
+
+int runtime_serve_no_more(struct runtime *rt, int r)
+{
+	struct nursery *service = rt->service;
+	int served;
+
+	rt->service = NULL;
+	scope_cancel(&service->scope, ACRE_REASON_PARENT);
+	served = nursery_close(service, 0);
+	runtime_run_end_hooks(rt);
+	return r < 0 || served >= 0 ? r : served;
+}
+
+void runtime_run_end_hooks(struct runtime *rt)
+{
+	struct list *node;
+
+	while ((node = list_pop(&rt->end_hooks))) {
+		struct end_hook *hook = list_entry(node, struct end_hook, node);
+
+		hook->fn(hook->arg);
+		mem_free(hook);
+	}
+}
+
+int acre_at_end(void (*fn)(void *arg), void *arg)
+{
+	struct end_hook *hook;
+
+	if (!runtime_this)
+		return acre_fail(ACRE_ENORUNTIME, "acre_at_end() outside of an actor");
+	hook = mem_zalloc(sizeof *hook);
+	if (!hook)
+		return acre_fail(ENOMEM, "no memory for an end hook");
+	*hook = (struct end_hook){ .fn = fn, .arg = arg };
+	list_push_front(&runtime_this->end_hooks, &hook->node);
+	return 0;
+}
+
+const char *acre_self_name(void)
+{
+	return runtime_this ? runtime_this->name : "";
+}
+
+const char *acre_self_uuid(void)
+{
+	return runtime_this ? runtime_this->uuid : "";
+}
+
+struct acre_actor *acre_parent(void)
+{
+	return runtime_this ? runtime_this->parent : NULL;
+}
+
+size_t acre_children(struct acre_actor **ret, size_t n)
+{
+	struct acre_actor *a;
+	size_t count = 0;
+
+	if (!runtime_this)
+		return 0;
+	list_for_each(a, &runtime_this->children, node) {
+		if (count < n)
+			ret[count] = a;
+		count++;
+	}
+	return count;
+}
+
+static bool is_named(const struct acre_actor *a, const char *name)
+{
+	return a && a->introduced && !a->link_lost && (!strcmp(a->name, name) || !strcmp(a->uuid, name));
+}
+
+int acre_find(struct acre_actor **ret, const char *name)
+{
+	struct acre_actor *a;
+
+	if (!runtime_this)
+		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor", name);
+	*ret = NULL;
+	list_for_each(a, &runtime_this->children, node)
+		if (!*ret && is_named(a, name))
+			*ret = a;
+	if (!*ret && is_named(runtime_this->parent, name))
+		*ret = runtime_this->parent;
+	return *ret != NULL;
+}

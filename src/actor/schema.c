@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* schema.c - structs of ACRE_MSG as msgpack values, and back, checked field by field. */
+#include "actor/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <acre/error.h>
+
+#include "base/util.h"
+
+#define FIELDS_MAX 64 /* a bit each in the set of fields that came; more is a message of messages */
+
+static int64_t int_of(const void *at, uint32_t size)
+{
+	switch (size) {
+	case 1:
+		return *(const int8_t *)at;
+	case 2:
+		return *(const int16_t *)at;
+	case 4:
+		return *(const int32_t *)at;
+	default:
+		return *(const int64_t *)at;
+	}
+}
+
+static uint64_t uint_of(const void *at, uint32_t size)
+{
+	switch (size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		return *(const uint16_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void write_text(struct pack_writer *w, const char *text)
+{
+	pack_str(w, text ? text : "", text ? strlen(text) : 0);
+}
+
+static void write_field(struct pack_writer *w, const struct acre_field *f, const void *at)
+{
+	switch (f->type) {
+	case ACRE_FIELD_BOOL:
+		pack_bool(w, *(const bool *)at);
+		return;
+	case ACRE_FIELD_INT:
+		pack_i64(w, int_of(at, f->size));
+		return;
+	case ACRE_FIELD_UINT:
+		pack_u64(w, uint_of(at, f->size));
+		return;
+	case ACRE_FIELD_FLOAT:
+		pack_f64(w, f->size == sizeof(float) ? (double)*(const float *)at : *(const double *)at);
+		return;
+	case ACRE_FIELD_TEXT:
+		write_text(w, *(const char *const *)at);
+		return;
+	case ACRE_FIELD_BYTES: {
+		const struct acre_bytes *b = at;
+
+		pack_bin(w, b->data ? b->data : "", b->data ? b->len : 0);
+		return;
+	}
+	case ACRE_FIELD_UNKNOWN:
+		break;
+	}
+	pack_writer_fail(w, -EINVAL);
+}
+
+void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind, const void *value)
+{
+	if (kind->bare && !kind->n_fields) {
+		pack_nil(w);
+		return;
+	}
+	if (!kind->bare)
+		pack_map(w, kind->n_fields);
+	for (uint32_t i = 0; i < kind->n_fields; i++) {
+		const struct acre_field *f = &kind->fields[i];
+
+		if (!kind->bare)
+			pack_str(w, f->name, f->name_len);
+		write_field(w, f, (const uint8_t *)value + f->offset);
+	}
+}
+
+static void read_int(struct pack_reader *in, uint32_t size, void *to)
+{
+	int64_t max = size == 8 ? INT64_MAX : ((int64_t)1 << (size * 8 - 1)) - 1;
+	int64_t v = pack_read_int(in, -max - 1, max);
+
+	switch (size) {
+	case 1:
+		*(int8_t *)to = (int8_t)v;
+		return;
+	case 2:
+		*(int16_t *)to = (int16_t)v;
+		return;
+	case 4:
+		*(int32_t *)to = (int32_t)v;
+		return;
+	default:
+		*(int64_t *)to = v;
+	}
+}
+
+static void read_uint(struct pack_reader *in, uint32_t size, void *to)
+{
+	uint64_t v = pack_read_uint(in, size == 8 ? UINT64_MAX : ((uint64_t)1 << (size * 8)) - 1);
+
+	switch (size) {
+	case 1:
+		*(uint8_t *)to = (uint8_t)v;
+		return;
+	case 2:
+		*(uint16_t *)to = (uint16_t)v;
+		return;
+	case 4:
+		*(uint32_t *)to = (uint32_t)v;
+		return;
+	default:
+		*(uint64_t *)to = v;
+	}
+}
+
+/* The text as a C string: moved one byte to the left, over the last byte of its own head, to make room for the NUL. */
+static const char *read_text(struct pack_reader *in)
+{
+	const uint8_t *at = in->p;
+	struct pack_str s = pack_read_str(in);
+	char *text = (char *)(uintptr_t)s.s - 1;
+
+	if (in->fault)
+		return "";
+	if (memchr(s.s, '\0', s.len)) {
+		pack_reader_refuse(in, at, "a text without a NUL in it", "one with");
+		return "";
+	}
+	memmove(text, s.s, s.len);
+	text[s.len] = '\0';
+	return text;
+}
+
+static void read_field(struct pack_reader *in, const struct acre_field *f, void *to)
+{
+	struct pack_bytes b;
+
+	switch (f->type) {
+	case ACRE_FIELD_BOOL:
+		*(bool *)to = pack_read_bool(in);
+		return;
+	case ACRE_FIELD_INT:
+		read_int(in, f->size, to);
+		return;
+	case ACRE_FIELD_UINT:
+		read_uint(in, f->size, to);
+		return;
+	case ACRE_FIELD_FLOAT:
+		if (f->size == sizeof(float))
+			*(float *)to = (float)pack_read_f64(in);
+		else
+			*(double *)to = pack_read_f64(in);
+		return;
+	case ACRE_FIELD_TEXT:
+		*(const char **)to = read_text(in);
+		return;
+	case ACRE_FIELD_BYTES:
+		b = pack_read_bin(in);
+		*(struct acre_bytes *)to = (struct acre_bytes){ b.p, b.len };
+		return;
+	case ACRE_FIELD_UNKNOWN:
+		break;
+	}
+	pack_reader_refuse(in, in->p, "a type that can travel", NULL);
+}
+
+/* The field of a key: nearly always the next one in order. */
+static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint32_t next, struct pack_str key)
+{
+	for (uint32_t i = 0; i < kind->n_fields; i++) {
+		const struct acre_field *f = &kind->fields[(next + i) % kind->n_fields];
+
+		if (f->name_len == key.len && !memcmp(f->name, key.s, key.len))
+			return f;
+	}
+	return NULL;
+}
+
+static int refused(const struct acre_msg_kind *kind, const struct pack_reader *in, const char *where,
+		   const struct acre_field *field)
+{
+	char what[128];
+
+	pack_error_text(in, what, sizeof what);
+	return acre_fail(ACRE_ETYPE, "invalid `%s` msg payload: a value does not match type-spec %s%s%s: %s", where,
+			 kind->name, field ? "." : "", field ? field->name : "", what);
+}
+
+static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, void *ret, const char *where)
+{
+	if (kind->n_fields)
+		read_field(in, &kind->fields[0], (uint8_t *)ret + kind->fields[0].offset);
+	else
+		pack_read_nil(in);
+	return pack_reader_end(in) < 0 ? refused(kind, in, where, NULL) : 0;
+}
+
+static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen, const char *where)
+{
+	for (uint32_t i = 0; i < kind->n_fields; i++)
+		if (!(seen & (1ull << i)))
+			return acre_fail(ACRE_ETYPE,
+					 "invalid `%s` msg payload: a value does not match type-spec %s: no field %s", where,
+					 kind->name, kind->fields[i].name);
+	return 0;
+}
+
+int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret, const char *where)
+{
+	struct pack_reader in;
+	uint64_t seen = 0;
+	uint32_t next = 0;
+
+	pack_reader_init(&in, packed, len, &wire_limits_default);
+	if (kind->bare)
+		return read_bare(kind, &in, ret, where);
+	if (kind->n_fields > FIELDS_MAX)
+		return acre_fail(ACRE_ETYPE, "%s has %u fields: at most %d can travel", kind->name, kind->n_fields,
+				 FIELDS_MAX);
+	for (size_t n = pack_read_map(&in); n--;) {
+		const struct acre_field *f = field_of(kind, next, pack_read_str(&in));
+
+		if (in.fault)
+			break;
+		if (!f) {
+			pack_skip(&in);
+			continue;
+		}
+		read_field(&in, f, (uint8_t *)ret + f->offset);
+		if (in.fault)
+			return refused(kind, &in, where, f);
+		next = (uint32_t)(f - kind->fields) + 1;
+		seen |= 1ull << (next - 1);
+	}
+	if (pack_reader_end(&in) < 0)
+		return refused(kind, &in, where, NULL);
+	return check_all_came(kind, seen, where);
+}
+
+bool schema_borrows(const struct acre_msg_kind *kind)
+{
+	for (uint32_t i = 0; i < kind->n_fields; i++)
+		if (kind->fields[i].type == ACRE_FIELD_TEXT || kind->fields[i].type == ACRE_FIELD_BYTES)
+			return true;
+	return false;
+}
+
+bool schema_is_nil(const void *packed, size_t len)
+{
+	return len == 1 && *(const uint8_t *)packed == 0xc0;
+}

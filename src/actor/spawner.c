@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* spawner.c - the thread that makes processes, and how tasks hand it their requests. */
+#include "actor/spawner.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/report.h"
+#include "core/sched.h"
+
+/*
+ * A request lies on the stack of the task that waits for it. The thread takes requests in order, and answers by a letter to
+ * the loop of that task. All signals are blocked in it, as in every thread of ours.
+ */
+
+struct job {
+	struct list node;
+	struct letter letter;
+	struct spawn_request *request;
+	struct task *task;
+	struct mailbox *box;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	struct list jobs; /* under the lock */
+	bool stops;       /* under the lock */
+	bool runs;        /* written by the thread of the root's loop only */
+	pthread_t thread;
+} spawner = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
+
+static struct job *next_job(void)
+{
+	struct list *node;
+
+	pthread_mutex_lock(&spawner.lock);
+	while (list_is_empty(&spawner.jobs) && !spawner.stops)
+		pthread_cond_wait(&spawner.came, &spawner.lock);
+	node = list_pop(&spawner.jobs);
+	pthread_mutex_unlock(&spawner.lock);
+	return node ? list_entry(node, struct job, node) : NULL;
+}
+
+static void *run(void *unused)
+{
+	struct job *job;
+
+	(void)unused;
+	while ((job = next_job())) {
+		spawn_in_spawner(job->request);
+		mailbox_post(job->box, &job->letter); /* the job may be gone after this line */
+	}
+	return NULL;
+}
+
+static int start(void)
+{
+	sigset_t all, before;
+	int r;
+
+	if (spawner.runs)
+		return 0;
+	list_init(&spawner.jobs);
+	spawner.stops = false;
+	sigfillset(&all);
+	sys_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&spawner.thread, NULL, run, NULL);
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return acre_fail(r, "the thread that makes processes could not be started");
+	spawner.runs = true;
+	return 0;
+}
+
+static void answered(struct letter *letter)
+{
+	unpark(container_of(letter, struct job, letter)->task, 0);
+}
+
+static void ask(struct job *job)
+{
+	pthread_mutex_lock(&spawner.lock);
+	list_push(&spawner.jobs, &job->node);
+	pthread_cond_signal(&spawner.came);
+	pthread_mutex_unlock(&spawner.lock);
+}
+
+int spawner_make(struct spawn_request *request)
+{
+	struct job job = {
+		.letter = { .fn = answered },
+		.request = request,
+		.task = task_this(),
+		.box = &loop_this->mailbox,
+	};
+	int r = start();
+
+	if (r < 0)
+		return r;
+	loop_this->n_foreign++;
+	ask(&job);
+	park_shielded(WAIT_SPAWN, request); /* bound: a vfork and an exec */
+	loop_this->n_foreign--;
+	if (request->step)
+		return acre_fail(request->error, "%s failed for %s", request->step,
+				 request->program ? request->program : "this program");
+	return 0;
+}
+
+void spawner_stop(void)
+{
+	if (!spawner.runs)
+		return;
+	pthread_mutex_lock(&spawner.lock);
+	spawner.stops = true;
+	pthread_cond_signal(&spawner.came);
+	pthread_mutex_unlock(&spawner.lock);
+	CHECK(pthread_join(spawner.thread, NULL) == 0);
+	spawner.runs = false;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* spawner.h - the one immortal thread that makes processes. */
+#pragma once
+
+#include "base/pidref.h"
+
+/*
+ * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on (kernel-facts K1, pinned by
+ * tests/pin/pin_pdeathsig.c), so every process of ours is made by one thread that lives as long as the runtime. It
+ * starts with the first process actor: a program of tasks only has no thread of ours.
+ */
+#define SPAWN_FDS_MAX 8
+
+struct spawn_request {
+	const char *program; /* path; NULL: the running one */
+	char *const *argv;
+	char *const *env;
+	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
+	int n_fds;
+	int stderr_fd;       /* what becomes its descriptor 2; borrowed */
+	/* answers */
+	struct pidref pid;   /* the caller's on success */
+	const char *step;    /* the step that failed, static; NULL: it execed */
+	int error;           /* its errno */
+};
+
+/* Makes a process; parks the running task until it has execed, or could not. Not cancellable, so that no child is lost;
+ * bound: a vfork and an exec. 0, or a failure with a report. */
+int spawner_make(struct spawn_request *request);
+
+/* Ends the thread and joins it. Its processes must have been reaped: they would die with it. Idempotent. */
+void spawner_stop(void);
+
+/* be_exec.c: what the thread does for each request. */
+void spawn_in_spawner(struct spawn_request *request);

@@ -1,0 +1,3 @@
+#include "actor/context.h"
+__attribute__((weak)) int story_write(struct acre_actor *to, struct slice cid, struct report *rep){ struct msg m={.kind=MSG_ERROR,.cid=cid}; m.error=(struct msg_error){.src_uid={slice_of("x"),slice_of("y")},.src_type=slice_of("T"),.boxed_type=slice_of("T"),.relay_path={"\x90",1},.message=slice_of(rep?report_public(rep)->message:"")}; return peer_send(to,&m);} 
+__attribute__((weak)) struct report *story_read(const struct msg_error *e, const char *from){(void)from; struct report *r=report_new(ACRE_EREMOTE); if(r) report_set_text(r,&report_public(r)->message,e->message.p,e->message.len); return r;}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - the items of a context: sending on credit, receiving, granting. */
+#include <string.h>
+
+#include "actor/context.h"
+#include "actor/schema.h"
+#include "base/mem.h"
+#include "core/trace.h"
+
+/*
+ * Each direction of a stream has a credit in items and bytes that the receiver grants. A sender spends it and waits when
+ * it has none; a receiver grants again what its consumer has taken, in one Credit per half window. So what lies
+ * unread here is bounded by the window, nothing is dropped, and control frames never queue behind data.
+ *
+ * An item that arrives is copied into the context's inbox, one after the other, so that a frame's memory can be used
+ * for the next read. A reader that borrows texts has its item moved aside first.
+ */
+
+#define ITEM_HEAD sizeof(uint32_t)
+
+static struct msg_credit as_msg(struct credit c)
+{
+	struct msg_credit m = { .given = true, .items = (uint64_t)c.items, .bytes = (uint64_t)c.bytes };
+
+	return m;
+}
+
+struct msg_credit stream_window(struct acre_context *ctx)
+{
+	return as_msg(ctx->window);
+}
+
+static bool has_credit(const struct acre_context *ctx)
+{
+	return ctx->may_send.items >= 1 && ctx->may_send.bytes > 0;
+}
+
+/* Grants again what was taken, once it is half of the window in items or bytes. */
+static void grant(struct acre_context *ctx)
+{
+	struct msg m = { .kind = MSG_CREDIT, .cid = context_cid(ctx) };
+
+	if (ctx->taken.items * 2 < ctx->window.items && ctx->taken.bytes * 2 < ctx->window.bytes)
+		return;
+	if (ctx->state == CONTEXT_DONE || ctx->peer_stopped || ctx->stopped)
+		return;
+	m.credit = as_msg(ctx->taken);
+	if (link_send(&ctx->peer->link, &m) < 0)
+		return; /* the link is ending, and with it this context */
+	ctx->granted.items += ctx->taken.items;
+	ctx->granted.bytes += ctx->taken.bytes;
+	ctx->taken = (struct credit){ 0, 0 };
+}
+
+static void consumed(struct acre_context *ctx, uint32_t len)
+{
+	ctx->taken.items++;
+	ctx->taken.bytes += len;
+	grant(ctx);
+}
+
+void stream_item(struct acre_context *ctx, const struct msg *m)
+{
+	uint32_t len = (uint32_t)m->pld.len;
+
+	if (ctx->granted.items < 1 || ctx->granted.bytes <= 0) {
+		link_refuse(&ctx->peer->link, "a Yield without credit");
+		return;
+	}
+	ctx->granted.items--;
+	ctx->granted.bytes -= len;
+	if (ctx->drains || ctx->stopped || ctx->state == CONTEXT_DONE) {
+		consumed(ctx, len);
+		return;
+	}
+	if (ctx->state == CONTEXT_OPENING) /* an endpoint that sends has started */
+		context_set_state(ctx, CONTEXT_OPEN);
+	if (buf_reserve(&ctx->inbox, ITEM_HEAD + len) < 0) {
+		link_refuse(&ctx->peer->link, "no memory for an item within its credit");
+		return;
+	}
+	memcpy(buf_tail(&ctx->inbox), &len, ITEM_HEAD);
+	memcpy(buf_tail(&ctx->inbox) + ITEM_HEAD, m->pld.p, len);
+	buf_grow(&ctx->inbox, ITEM_HEAD + len);
+	ctx->n_inbox++;
+	context_wake(&ctx->recv_waits);
+}
+
+void stream_credit(struct acre_context *ctx, const struct msg *m)
+{
+	if (m->credit.items > INT32_MAX || m->credit.bytes > INT64_MAX / 4) {
+		link_refuse(&ctx->peer->link, "a Credit of more than any window");
+		return;
+	}
+	ctx->may_send.items += (int64_t)m->credit.items;
+	ctx->may_send.bytes += (int64_t)m->credit.bytes;
+	if (has_credit(ctx))
+		context_wake(&ctx->credit_waits);
+}
+
+void stream_stop(struct acre_context *ctx)
+{
+	ctx->peer_stopped = true;
+	context_wake(&ctx->recv_waits);
+	context_wake(&ctx->credit_waits);
+}
+
+/* Why nothing can be sent any more; 0 if it can. */
+static int refused(struct acre_context *ctx)
+{
+	if (ctx->is_oneshot)
+		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no items", ctx->endpoint_name);
+	if (ctx->state == CONTEXT_DONE && ctx->r < 0)
+		return context_failure(ctx);
+	if (ctx->state == CONTEXT_DONE || ctx->stopped || ctx->peer_stopped) {
+		ctx->send_refused = true;
+		return acre_fail(ACRE_ECLOSED, "the stream of %s with %s is closed %s", ctx->endpoint_name,
+				 ctx->peer->name, ctx->stopped ? "by this side" : "by the other side");
+	}
+	return 0;
+}
+
+/* Waits until an item may go: credit of the receiver, room in the link. */
+static int wait_to_send(struct acre_context *ctx)
+{
+	int r = refused(ctx);
+
+	while (r >= 0 && !has_credit(ctx)) {
+		r = context_wait(ctx, &ctx->credit_waits, WAIT_CREDIT);
+		if (r >= 0)
+			r = refused(ctx);
+	}
+	while (r >= 0 && link_is_full(&ctx->peer->link)) {
+		r = link_wait_room(&ctx->peer->link);
+		if (r >= 0)
+			r = refused(ctx);
+	}
+	return r;
+}
+
+int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value)
+{
+	struct task *t = sched_task("acre_send");
+	struct link *link = &ctx->peer->link;
+	struct msg_frame f;
+	struct buf *out;
+	int r = checkpoint(t);
+
+	if (r >= 0 && !ctx->is_opener && !ctx->started_sent)
+		r = acre_started_(ctx, acre_nil_msg_(), NULL);
+	if (r >= 0)
+		r = wait_to_send(ctx);
+	if (r < 0)
+		return r;
+	out = link_queue(link, MSG_YIELD);
+	if (!out)
+		return acre_fail(ACRE_ECLOSED, "the link to %s is closed", ctx->peer->name);
+	msg_begin(&f, out, MSG_YIELD, context_cid(ctx));
+	schema_write(&f.pack, kind, value);
+	r = msg_end(&f);
+	if (r < 0)
+		return acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE, "sending a %s to %s", kind->name,
+				 ctx->peer->name);
+	ctx->may_send.items--;
+	ctx->may_send.bytes -= r;
+	link_written(link);
+	return 0;
+}
+
+/* Takes the first item of the inbox: its packed value, valid until the next item is taken. */
+static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
+{
+	uint8_t *packed = buf_bytes(&ctx->inbox) + ITEM_HEAD;
+	uint32_t len;
+	int r = 0;
+
+	memcpy(&len, buf_bytes(&ctx->inbox), ITEM_HEAD);
+	if (schema_borrows(kind)) { /* the inbox moves when more comes: what is borrowed must not */
+		buf_consume(&ctx->held, buf_len(&ctx->held));
+		r = buf_append(&ctx->held, packed, len);
+		packed = buf_bytes(&ctx->held);
+	}
+	if (r < 0)
+		return acre_fail(report_class(r), "no memory for an item of %u bytes", len);
+	r = schema_read(kind, packed, len, ret, "item");
+	buf_consume(&ctx->inbox, ITEM_HEAD + len);
+	ctx->n_inbox--;
+	consumed(ctx, len);
+	return r < 0 ? r : 1;
+}
+
+int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
+{
+	int r = checkpoint(sched_task("acre_recv"));
+
+	if (r >= 0 && !ctx->is_opener && !ctx->started_sent)
+		r = acre_started_(ctx, acre_nil_msg_(), NULL);
+	if (r >= 0 && ctx->is_oneshot)
+		r = refused(ctx);
+	while (r >= 0) {
+		if (ctx->n_inbox)
+			return take(ctx, kind, ret);
+		if (ctx->state == CONTEXT_DONE && ctx->r < 0)
+			return context_failure(ctx);
+		if (ctx->state == CONTEXT_DONE || ctx->peer_stopped || ctx->stopped)
+			return 0;
+		r = context_wait(ctx, &ctx->recv_waits, WAIT_RECV);
+	}
+	return r;
+}
+
+int acre_stop(struct acre_context *ctx)
+{
+	struct msg m = { .kind = MSG_STOP, .cid = context_cid(ctx) };
+
+	if (ctx->stopped || ctx->is_oneshot || ctx->state == CONTEXT_DONE)
+		return 0;
+	ctx->stopped = true;
+	buf_consume(&ctx->inbox, buf_len(&ctx->inbox));
+	ctx->n_inbox = 0;
+	context_wake(&ctx->recv_waits);
+	return peer_send(ctx->peer, &m);
+}

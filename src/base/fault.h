@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.h - places that fail on demand, and bugs that are planted on demand.
+ *
+ * A fault point is a named place that tests can make fail, to walk a failing path that
+ * nothing outside can force:
+ *
+ *	if (FAULT(ALLOC))
+ *		return NULL;
+ *
+ * It is the constant 0 with -DNDEBUG. System calls need no points, they have a table that
+ * fails (sys.h).
+ *
+ * A planted bug is a mistake that we know how to make. It exists only in builds with
+ * -DACRE_PLANTS, and there only where the environment says ACRE_PLANT=NAME; the test suite
+ * must find each of them, or it is the suite that has the bug. In all other builds
+ * PLANTED(NAME) is the constant false.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/util.h"
+
+#define FAULT_POINTS(F) F(ALLOC, "mem.c has no memory to give")
+
+#define PLANTED_BUGS(P)                                                                \
+	P(MAILBOX_NO_RECHECK, "a thread sleeps without a last look at its mailbox")    \
+	P(NURSERY_CLOSES_EARLY, "a nursery ends while one of its children still runs") \
+	P(CANCEL_BEFORE_START_LOST, "a task cancelled before its first turn runs on")  \
+	P(TWO_OUTCOMES, "a call that has ended can end a second time")                 \
+	P(FAILURE_DROPPED, "a nursery forgets all failures but the first")             \
+	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
+	P(EINTR_RETURNED, "an interrupted system call is not made again")              \
+	P(NO_PARENT_CHECK, "a child does not check that its parent is there")          \
+	P(NO_ESCALATION, "a child that does not obey is asked for ever, never killed") \
+	P(ORPHANED_LINK, "a hard kill leaves waiters on the link of the killed child") \
+	P(LEAK_FD, "a descriptor of a finished child is not closed")                   \
+	P(ZOMBIE_LEFT, "a child that ended is not reaped")                             \
+	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")
+
+#define FAULT_AS_ENUM(name, text) FAULT_##name,
+#define PLANT_AS_ENUM(name, text) PLANT_##name,
+
+enum fault_point { FAULT_POINTS(FAULT_AS_ENUM) N_FAULT };
+enum planted_bug { PLANTED_BUGS(PLANT_AS_ENUM) N_PLANT };
+
+#ifdef NDEBUG
+#define FAULT(name) ((void)FAULT_##name, false)
+#else
+#define FAULT(name) fault_is_due(FAULT_##name)
+#endif
+
+#ifdef ACRE_PLANTS
+#define PLANTED(name) plant_is_on(PLANT_##name)
+#else
+#define PLANTED(name) ((void)PLANT_##name, false)
+#endif
+
+/* How many more times each point is passed until it fails; 0: it does not. */
+extern _Atomic uint64_t fault_left[N_FAULT];
+
+/* The nth time from now that the point is passed (1 is the next time), it fails, once. 0
+ * turns it off. -ENOENT: there is no point of this name. Any thread. */
+int fault_set(const char *name, uint64_t nth);
+
+bool fault_count_down_(enum fault_point point);
+
+static inline bool fault_is_due(enum fault_point point)
+{
+	return unlikely(atomic_load_explicit(&fault_left[point], memory_order_relaxed)) &&
+	       fault_count_down_(point);
+}
+
+/* The bug that ACRE_PLANT names is this one. A name that the list lacks is a BUG(), so that
+ * no run passes because of a misspelt name. Only with -DACRE_PLANTS. */
+bool plant_is_on(enum planted_bug bug);

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* fiber.c - birth, end and frames of a fiber, and what the checking tools are told of it. */
+/*
+ * The switch itself is in fiber_ARCH.h, the first frame in fiber_ARCH.S.
+ *
+ * The tools believe that a thread has one stack. Each has calls to say otherwise, and each
+ * wants them at another point (kernel-facts section 13):
+ *
+ *	ASan	start_switch before the switch, finish_switch as the first thing after it, on
+ *		the new stack. A fiber that ends for good says so, and its fake stack is
+ *		freed. Red zones left in the stack of an ended fiber are wiped, or the next
+ *		one there stumbles over them.
+ *	TSan	one object per fiber, switched just before the stacks are. Flag 0: what one
+ *		fiber did happened before what the next one does.
+ *	valgrind	knows a stack from its bounds, and needs nothing at a switch.
+ *
+ * In builds without the sanitizers fiber_switch() is inline, and only valgrind is thought of.
+ */
+#define _GNU_SOURCE
+#include "core/fiber.h"
+
+#include <pthread.h>
+
+#include "base/panic.h"
+#include "base/util.h"
+
+#ifdef __has_include
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define FIBER_VALGRIND 1
+#endif
+#endif
+
+#ifdef FIBER_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef FIBER_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#define STACK_ALIGN 16
+
+extern const char fiber_first_pc[]; /* fiber_ARCH.S */
+
+_Thread_local struct fiber *fiber_running;
+
+/* Asked once per thread: the question costs more than a switch. */
+static _Thread_local bool on_valgrind;
+
+/* The bounds of the thread's own stack, if we stand on it: a process forked in a task goes on
+ * standing on that task's stack. */
+static void find_bounds(struct fiber *f)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	pthread_attr_t attr;
+	void *low;
+	size_t size;
+
+	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &low, &size) == 0 &&
+	    here - (uintptr_t)low < size) {
+		f->low = low;
+		f->size = size;
+	}
+	pthread_attr_destroy(&attr);
+}
+
+void fiber_adopt(struct fiber *f)
+{
+	*f = (struct fiber){ 0 };
+	find_bounds(f);
+#ifdef FIBER_TSAN
+	f->tsan = __tsan_get_current_fiber();
+#endif
+#ifdef FIBER_VALGRIND
+	on_valgrind = RUNNING_ON_VALGRIND;
+#endif
+	fiber_running = f;
+}
+
+#ifdef FIBER_ANNOTATED
+
+/* Inlined by force: TSan counts the returns of functions, and this one is called on one
+ * fiber and would return on another. */
+__attribute__((always_inline))
+static inline void announce_switch(void **fake_stack, struct fiber *to)
+{
+#ifdef FIBER_ASAN
+	__sanitizer_start_switch_fiber(fake_stack, to->low, to->size);
+#else
+	(void)fake_stack;
+#endif
+#ifdef FIBER_TSAN
+	__tsan_switch_to_fiber(to->tsan, 0);
+#endif
+	fiber_running = to;
+}
+
+static inline void arrive(struct fiber *f)
+{
+#ifdef FIBER_ASAN
+	__sanitizer_finish_switch_fiber(f->fake_stack, NULL, NULL);
+#else
+	(void)f;
+#endif
+}
+
+void fiber_switch(struct fiber *from, struct fiber *to)
+{
+	announce_switch(&from->fake_stack, to);
+	fiber_swap(&from->regs, &to->regs);
+	arrive(from);
+}
+
+_Noreturn void fiber_leave(struct fiber *from, struct fiber *to)
+{
+	announce_switch(NULL, to);
+	fiber_swap(&from->regs, &to->regs);
+	BUG("a fiber that has left was switched to");
+}
+
+static void run_annotated(void *arg)
+{
+	struct fiber *f = arg;
+
+	arrive(f);
+	f->entry(f->arg);
+}
+
+#else
+
+_Noreturn void fiber_leave(struct fiber *from, struct fiber *to)
+{
+	fiber_switch(from, to);
+	BUG("a fiber that has left was switched to");
+}
+
+#endif
+
+/* What fiber_ARCH.S takes from the stack, which is left as the ABI wants it at a call. */
+static void lay_first_words(struct fiber *f, void (*entry)(void *arg), void *arg)
+{
+	uintptr_t high = ((uintptr_t)f->low + f->size) & ~(uintptr_t)(STACK_ALIGN - 1);
+	uintptr_t *words = (uintptr_t *)high - 2;
+
+	words[0] = (uintptr_t)entry;
+	words[1] = (uintptr_t)arg;
+	f->regs.sp = (uintptr_t)words;
+	f->regs.fp = 0;
+	f->regs.pc = (uintptr_t)fiber_first_pc;
+	fiber_inherit_control(&f->regs);
+}
+
+void fiber_init(struct fiber *f, void *low, size_t size, void (*entry)(void *arg),
+		void *arg)
+{
+	*f = (struct fiber){ .low = low, .size = size };
+#ifdef FIBER_ANNOTATED
+	f->entry = entry;
+	f->arg = arg;
+	lay_first_words(f, run_annotated, f);
+#else
+	lay_first_words(f, entry, arg);
+#endif
+#ifdef FIBER_TSAN
+	f->tsan = __tsan_create_fiber(0);
+#endif
+#ifdef FIBER_VALGRIND
+	if (unlikely(on_valgrind)) {
+		char *last = (char *)low + size - 1;
+
+		f->valgrind_id = (unsigned)VALGRIND_STACK_REGISTER(low, last);
+	}
+#endif
+}
+
+void fiber_fini(struct fiber *f)
+{
+	if (fiber_running == f)
+		fiber_running = NULL;
+#ifdef FIBER_ANNOTATED
+	if (f->entry) {
+#ifdef FIBER_ASAN
+		ASAN_UNPOISON_MEMORY_REGION(f->low, f->size);
+#endif
+#ifdef FIBER_TSAN
+		__tsan_destroy_fiber(f->tsan);
+#endif
+		f->entry = NULL;
+	}
+#endif
+#ifdef FIBER_VALGRIND
+	if (unlikely(f->valgrind_id))
+		VALGRIND_STACK_DEREGISTER(f->valgrind_id);
+	f->valgrind_id = 0;
+#endif
+}
+
+/* Every compiler lays a frame as { caller's frame pointer, return address }, with the frames
+ * of callers above, on both processors. */
+__attribute__((no_sanitize("address", "thread")))
+size_t fiber_walk(uintptr_t fp, uintptr_t low, uintptr_t high, uintptr_t *pcs, size_t n)
+{
+	const uintptr_t *frame;
+	size_t i = 0;
+
+	while (i < n && fp >= low && fp < high && high - fp >= 2 * sizeof *frame &&
+	       fp % sizeof *frame == 0) {
+		frame = (const uintptr_t *)fp;
+		if (!frame[1])
+			break;
+		pcs[i++] = fiber_return_address(frame[1]);
+		low = fp + 2 * sizeof *frame; /* only upwards, so it ends */
+		fp = frame[0];
+	}
+	return i;
+}
+
+size_t fiber_backtrace(const struct fiber *parked, uintptr_t *pcs, size_t n)
+{
+	uintptr_t low = (uintptr_t)parked->low;
+
+	if (n == 0)
+		return 0;
+	pcs[0] = parked->regs.pc;
+	return 1 + fiber_walk(parked->regs.fp, size_max(low, parked->regs.sp),
+			      low + parked->size, pcs + 1, n - 1);
+}
+
+/* Where the stack that `here` is in ends; next to `here` if it is not that of the fiber. */
+static uintptr_t high_end(uintptr_t here)
+{
+	const struct fiber *f = fiber_running;
+
+	if (f && here - (uintptr_t)f->low < f->size)
+		return (uintptr_t)f->low + f->size;
+	return here + 2 * sizeof(uintptr_t);
+}
+
+__attribute__((noinline, no_sanitize("address", "thread")))
+size_t fiber_backtrace_here(uintptr_t *pcs, size_t n, size_t skip)
+{
+	uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t low = fp, high = high_end(fp), pc;
+
+	for (; skip > 0; skip--) {
+		if (fiber_walk(fp, low, high, &pc, 1) == 0)
+			return 0;
+		low = fp + 1;
+		fp = *(const uintptr_t *)fp;
+	}
+	return fiber_walk(fp, low, high, pcs, n);
+}

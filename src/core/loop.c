@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.c - one thread's loop: polling, timers, descriptors, and running the root task. */
+#include "core/loop.h"
+
+#include <sys/timerfd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/helper.h"
+#include "core/sched.h"
+
+/*
+ * A turn: run what is ready, run what was deferred, poll, run the timers that are due. The loop waits in one place only,
+ * in poll_wait(), and only if nothing is ready and no letter came; what ends that wait is a descriptor, the
+ * earliest timer, or a letter.
+ */
+
+#define FOR_EVER (-1)
+
+void timer_set(struct timer *t, int64_t at, void (*fn)(struct timer *t))
+{
+	heap_remove(&loop_this->timers, &t->node);
+	t->fn = fn;
+	if (at != ACRE_NEVER_NS_)
+		heap_insert(&loop_this->timers, &t->node, at);
+}
+
+void timer_stop(struct timer *t)
+{
+	if (heap_is_linked(&t->node))
+		heap_remove(&loop_this->timers, &t->node);
+}
+
+void loop_defer(struct deferred *d, void (*fn)(struct deferred *d))
+{
+	d->fn = fn;
+	if (!list_is_linked(&d->node))
+		list_push(&loop_this->deferred, &d->node);
+}
+
+void loop_undefer(struct deferred *d)
+{
+	list_remove(&d->node);
+}
+
+int loop_watch(struct watch *w, int fd, uint32_t events, void (*fn)(struct watch *w, uint32_t events))
+{
+	struct epoll_event ev = { .events = events, .data.ptr = w };
+	int r = sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_ADD, fd, &ev);
+
+	if (r < 0)
+		return r;
+	*w = (struct watch){ .fd = fd, .events = events, .fn = fn };
+	return 0;
+}
+
+int loop_watch_change(struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = w };
+	int r;
+
+	if (w->events == events)
+		return 0;
+	r = sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+	if (r >= 0)
+		w->events = events;
+	return r;
+}
+
+void loop_unwatch(struct watch *w)
+{
+	struct loop *loop = loop_this;
+
+	if (!w->fn)
+		return;
+	acre_ignore(sys_epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL));
+	for (int i = loop->at_batch; i < loop->n_batch; i++)
+		if (loop->batch[i].data.ptr == w)
+			loop->batch[i].data.ptr = NULL;
+	w->fn = NULL;
+}
+
+static void read_mailbox(struct watch *w, uint32_t events)
+{
+	struct loop *loop = container_of(w, struct loop, mailbox_watch);
+
+	(void)events; /* the letters are read once per turn anyway */
+	mailbox_answer(&loop->mailbox);
+}
+
+static void read_timer_fd(struct watch *w, uint32_t events)
+{
+	uint64_t expirations;
+
+	(void)events; /* it only makes the epoll set readable; timers are run by their own clock */
+	acre_ignore(sys_read(w->fd, &expirations, sizeof expirations));
+}
+
+/* An embedded loop waits in a foreign one: its next timer must make the pollable fd readable. */
+static void arm_timer_fd(struct loop *loop)
+{
+	struct heap_node *first = heap_min(&loop->timers);
+	struct itimerspec when = { 0 };
+
+	if (first) {
+		when.it_value.tv_sec = heap_key(first) / 1000000000;
+		when.it_value.tv_nsec = heap_key(first) % 1000000000;
+	}
+	/* what is ready already, or was posted before we could say that we sleep, is due at once */
+	if (!list_is_empty(&loop->ready) || !mailbox_sleep(&loop->mailbox) || (first && heap_key(first) <= 0))
+		when.it_value = (struct timespec){ .tv_nsec = 1 };
+	acre_ignore(sys_timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL));
+}
+
+static void run_timers(struct loop *loop)
+{
+	int64_t now = clock_now();
+	struct heap_node *node;
+
+	loop->polled_at = now;
+	while ((node = heap_min(&loop->timers)) && heap_key(node) <= now) {
+		struct timer *t = container_of(node, struct timer, node);
+
+		heap_remove(&loop->timers, node);
+		t->fn(t);
+	}
+}
+
+static void run_deferred(struct loop *loop)
+{
+	struct list todo;
+	struct list *node;
+
+	list_init(&todo);
+	list_move(&loop->deferred, &todo);
+	while ((node = list_pop(&todo))) {
+		struct deferred *d = list_entry(node, struct deferred, node);
+
+		d->fn(d);
+	}
+}
+
+static int64_t time_to_wait(struct loop *loop)
+{
+	struct heap_node *first = heap_min(&loop->timers);
+	int64_t left;
+
+	if (!first)
+		return FOR_EVER;
+	left = heap_key(first) - clock_now();
+	return left > 0 ? left : 0;
+}
+
+static int poll_now(struct loop *loop, int64_t timeout_ns)
+{
+	return sys_epoll_wait(loop->epoll, loop->batch, LOOP_EVENTS_MAX, timeout_ns);
+}
+
+/* A virtual clock jumps to the next timer once nothing else can happen. */
+static int poll_virtual(struct loop *loop)
+{
+	int64_t wait_ns = time_to_wait(loop);
+	int r = poll_now(loop, 0);
+
+	if (r != 0 || wait_ns == 0)
+		return r;
+	if (wait_ns == FOR_EVER || loop->n_foreign)
+		return poll_now(loop, FOR_EVER);
+	clock_advance(wait_ns);
+	return 0;
+}
+
+static int poll_wait(struct loop *loop)
+{
+	int r;
+
+	if (!mailbox_sleep(&loop->mailbox))
+		r = poll_now(loop, 0); /* a letter came: served after the descriptors, which must not starve */
+	else if (clock_is_virtual())
+		r = poll_virtual(loop);
+	else
+		r = poll_now(loop, time_to_wait(loop));
+	mailbox_wake(&loop->mailbox);
+	return r;
+}
+
+static void serve(struct loop *loop, int n)
+{
+	if (n < 0) /* EBADF and its kin: the epoll set itself is gone, nothing could ever be served */
+		BUG("polling failed with errno %d: was the loop's descriptor closed by the program?", -n);
+	loop->n_batch = n;
+	for (loop->at_batch = 0; loop->at_batch < loop->n_batch;) {
+		struct epoll_event *ev = &loop->batch[loop->at_batch++];
+		struct watch *w = ev->data.ptr;
+
+		if (w)
+			w->fn(w, ev->events);
+	}
+	loop->n_batch = loop->at_batch = 0;
+}
+
+bool loop_turn(struct loop *loop, bool wait)
+{
+	if (loop->timer_fd >= 0)
+		mailbox_wake(&loop->mailbox); /* it slept in the foreign loop */
+	sched_run(loop);
+	while (!list_is_empty(&loop->deferred))
+		run_deferred(loop);
+	if (loop->ended)
+		return false;
+	loop->looks = 0;
+	serve(loop, wait && list_is_empty(&loop->ready) ? poll_wait(loop) : poll_now(loop, 0));
+	mailbox_read(&loop->mailbox);
+	run_timers(loop);
+	if (loop->timer_fd >= 0)
+		arm_timer_fd(loop);
+	return true;
+}
+
+/* The root nursery has no owner: it holds the root task, and its scope is the outermost of all. */
+static void init_root(struct loop *loop)
+{
+	struct nursery *n = &loop->root;
+
+	n->scope.deadline = ACRE_NEVER_NS_;
+	n->scope.file = "the root";
+	n->scope.nursery = n;
+	n->scope.open = true;
+	n->state = NURSERY_OPEN;
+	list_init(&n->members);
+	list_init(&n->ended);
+}
+
+static int init_descriptors(struct loop *loop, bool embedded)
+{
+	int r = loop->epoll = sys_epoll_create1(0);
+
+	if (r >= 0)
+		r = mailbox_init(&loop->mailbox);
+	if (r >= 0)
+		r = loop_watch(&loop->mailbox_watch, loop->mailbox.fd, EPOLLIN, read_mailbox);
+	if (r >= 0 && embedded) {
+		r = loop->timer_fd = sys_timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+		if (r >= 0)
+			r = loop_watch(&loop->timer_watch, r, EPOLLIN, read_timer_fd);
+	}
+	return r < 0 ? r : 0;
+}
+
+int loop_open(struct loop **ret, const struct loop_options *options)
+{
+	struct loop *loop;
+	int r;
+
+	if (loop_this)
+		return -EALREADY;
+	loop = mem_zalloc(sizeof *loop);
+	if (!loop)
+		return -ENOMEM;
+	loop->epoll = loop->timer_fd = loop->mailbox.fd = -1;
+	list_init(&loop->ready);
+	list_init(&loop->deferred);
+	list_init(&loop->tasks);
+	heap_init(&loop->timers);
+	map_init(&loop->fds);
+	init_root(loop);
+	loop->seed = options->seed;
+	loop->stack_size = options->stack_size ? options->stack_size : LOOP_STACK_DEFAULT;
+	loop->pid = sys_getpid();
+	loop->polled_at = clock_now();
+	loop_this = loop;
+	report_home_set(&loop->reports);
+	loop->reports.spares = loop->spares;
+	fiber_adopt(&loop->fiber);
+	r = init_descriptors(loop, options->embedded);
+	if (r >= 0)
+		r = trace_init(&loop->trace);
+	if (r < 0) {
+		loop_free(loop);
+		return r;
+	}
+	*ret = loop;
+	return 0;
+}
+
+struct loop *loop_free(struct loop *loop)
+{
+	if (!loop)
+		return NULL;
+	CHECK(loop->n_tasks == 0);
+	helper_release(loop);
+	if (loop->corpse)
+		task_free(loop->corpse);
+	for (size_t i = 0; i < loop->n_pools; i++)
+		stack_pool_fini(&loop->pools[i]);
+	loop_unwatch(&loop->mailbox_watch);
+	mailbox_fini(&loop->mailbox);
+	sys_close(TAKE_FD(loop->timer_fd));
+	sys_close(TAKE_FD(loop->epoll));
+	map_fini(&loop->fds);
+	trace_fini(&loop->trace);
+	report_home_set(NULL);
+	report_home_fini(&loop->reports);
+	fiber_fini(&loop->fiber);
+	loop_this = NULL;
+	return mem_free(loop);
+}
+
+int loop_start(struct loop *loop, const struct acre_task_kind *kind, void *arg)
+{
+	return task_start_root(loop, kind, arg, &loop->root);
+}
+
+int loop_result(struct loop *loop)
+{
+	return nursery_root_result(&loop->root);
+}
+
+int loop_run(struct loop *loop, const struct acre_task_kind *kind, void *arg)
+{
+	int r = loop_start(loop, kind, arg);
+
+	if (r < 0)
+		return r;
+	while (loop_turn(loop, true))
+		;
+	return loop_result(loop);
+}

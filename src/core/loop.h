@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - one thread's loop: ready queue, timers, descriptors, mailbox. */
+#pragma once
+
+#include <sys/epoll.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "core/fiber.h"
+#include "core/mailbox.h"
+#include "core/stack.h"
+#include "core/task.h"
+#include "core/timer.h"
+#include "core/trace.h"
+
+/*
+ * A loop belongs to one thread and runs its tasks, nothing else: no other thread touches it but through the mailbox.
+ * Tasks switch to each other directly; the loop's own fiber (the thread's stack) runs only to poll: when no task
+ * is ready, or when POLL_SWITCHES switches went by and the poll is due.
+ *
+ * Callbacks (watch, timer, deferred, letter) run on the loop's fiber. They never wait; they unpark.
+ */
+
+#define LOOP_EVENTS_MAX 64      /* descriptors served per poll: bounds the batch that unwatch must search */
+#define LOOP_POLL_SWITCHES 32   /* switches between two looks at the clock: 32 x 15 ns is half a microsecond */
+#define LOOP_POLL_GAP_NS 200000 /* at most this long without a poll while tasks are ready (plus one task's run) */
+#define LOOP_POLL_LOOKS 64      /* nor longer than this many looks: 2,048 switches */
+#define LOOP_STACK_DEFAULT (64 * 1024)
+#define LOOP_STACK_CACHE 256    /* free stacks kept with their pages: 256 x 4 KiB touched */
+#define LOOP_POOLS 4            /* stack sizes in use at once: 64 KiB, 256 KiB, 1 MiB, 8 MiB */
+
+/* A descriptor of ours in the epoll set; level-triggered. Owner: who embeds it. */
+struct watch {
+	int fd;
+	uint32_t events; /* EPOLLIN ... as registered; 0: not in the set */
+	void (*fn)(struct watch *w, uint32_t events);
+};
+
+/* Something to do once before the loop polls again: flushing what a round has written. */
+struct deferred {
+	struct list node;
+	void (*fn)(struct deferred *d);
+};
+
+struct loop {
+	struct list ready;
+	struct task *current;        /* NULL while callbacks run */
+	struct fiber fiber;          /* the thread's own stack */
+	struct heap timers;
+	struct list deferred;
+	struct list tasks;           /* all of them, in order of birth */
+	struct map fds;              /* waits of acre_wait_fd() by descriptor */
+	struct mailbox mailbox;
+	struct watch mailbox_watch;
+	int epoll;
+	int timer_fd;                /* embedded loops only, else -1 */
+	struct watch timer_watch;
+	uint32_t switches;           /* since the last look at the clock */
+	uint32_t looks;              /* at the clock, since the last poll */
+	uint32_t next_task_id;
+	int64_t polled_at;
+	uint64_t seed;               /* of the shuffled ready queue; 0: first in, first out */
+	size_t n_tasks;
+	struct task *corpse;         /* ended, its stack still in use: buried by who runs next */
+	struct stack_pool pools[LOOP_POOLS];
+	size_t n_pools;
+	size_t stack_size;
+	pid_t pid;                   /* the process that made it: after fork it is of no use */
+	bool ended;                  /* the root task has */
+	size_t n_foreign;            /* helper threads at work for us: a virtual clock must not jump */
+	struct nursery root;         /* holds the root task; its scope is the outermost of all */
+	struct report_home reports;  /* for failures outside tasks */
+	struct report_spare spares[REPORT_SPARES];
+	struct epoll_event batch[LOOP_EVENTS_MAX];
+	int n_batch;
+	int at_batch;
+	struct trace trace;
+};
+
+extern _Thread_local struct loop *loop_this;
+
+static inline struct task *task_this(void)
+{
+	return loop_this ? loop_this->current : NULL;
+}
+
+struct loop_options {
+	size_t stack_size;
+	uint64_t seed;
+	bool embedded;
+};
+
+/* Makes the loop of this thread. -EALREADY, -ENOMEM, -EMFILE ... */
+int loop_open(struct loop **ret, const struct loop_options *options);
+struct loop *loop_free(struct loop *loop);
+/* Starts the root task. */
+int loop_start(struct loop *loop, const struct acre_task_kind *kind, void *arg);
+/* Its result once loop_turn() has said false; filed with the running home. */
+int loop_result(struct loop *loop);
+/* Starts the root task, runs until it has ended; its result, filed with loop->reports. */
+int loop_run(struct loop *loop, const struct acre_task_kind *kind, void *arg);
+/* One turn: runs what is ready and polls, waiting if `wait` and nothing is ready. False: the root task has ended. */
+bool loop_turn(struct loop *loop, bool wait);
+
+int loop_watch(struct watch *w, int fd, uint32_t events, void (*fn)(struct watch *w, uint32_t events));
+int loop_watch_change(struct watch *w, uint32_t events);
+/* Idempotent; events of this poll that were not served yet are dropped. Before the fd is closed. */
+void loop_unwatch(struct watch *w);
+
+/* Idempotent while it waits. */
+void loop_defer(struct deferred *d, void (*fn)(struct deferred *d));
+void loop_undefer(struct deferred *d);

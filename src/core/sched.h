@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.h - the scheduler's two doors: park and unpark. */
+#pragma once
+
+#include "core/loop.h"
+#include "core/task.h"
+
+/*
+ * A place where a task waits, on that task's stack: linked into the waiting list of an object while the task is parked.
+ * Whoever unparks a task unlinks all its waits in the same step, so there is no stale wake-up and a wait that
+ * was cancelled has taken and given nothing.
+ */
+struct wait {
+	struct list node;
+	struct task *task;
+	void *item;     /* what is handed over, where the object needs one */
+	uint32_t index; /* of the case, in a select */
+};
+
+/*
+ * Stops the running task until somebody unparks it; returns what unpark() gave. Cancellation ends it with -ECANCELED,
+ * at once if the task is covered already: then the waits are unlinked. `waits` (may be NULL) were linked by the
+ * caller.
+ */
+int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n);
+
+static inline int park(enum wait_what what, const void *object)
+{
+	return park_on(what, object, NULL, 0);
+}
+
+/* The same, but cancellation does not end it. Each caller names what bounds it instead. */
+int park_shielded_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n);
+
+static inline int park_shielded(enum wait_what what, const void *object)
+{
+	return park_shielded_on(what, object, NULL, 0);
+}
+
+/* Makes a parked task ready with a result; unlinks its waits. A task that is not parked is a bug of ours. */
+void unpark(struct task *t, int r);
+
+/* Cancellation reaches a task: ends its wait if it may. */
+void sched_cancelled(struct task *t);
+
+/* Puts a new task into the ready queue. */
+void sched_start(struct task *t);
+/* The running task ends: runs the next one, never returns. */
+_Noreturn void sched_leave(struct task *t);
+/* First thing in a new task: buries the one that ended to let it run. */
+void sched_begin(void);
+/* The loop's fiber runs ready tasks until it is to poll. */
+void sched_run(struct loop *loop);
+/* The running task goes to the end of the queue. */
+void sched_yield_task(void);
+
+/* 0, or -ECANCELED: the first line of every checkpoint. */
+static inline int checkpoint(struct task *t)
+{
+	return t->scope->covered ? -ECANCELED : 0;
+}
+
+/* The running task; calling a checkpoint outside of one is a bug. */
+struct task *sched_task(const char *call);

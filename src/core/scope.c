@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* scope.c - cancel scopes: opening, closing, deadlines, shields, and covering what is inside. */
+#include "core/scope.h"
+
+#include <string.h>
+
+#include <acre/error.h>
+
+#include "base/clock.h"
+#include "base/panic.h"
+#include "base/util.h"
+#include "core/loop.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "core/trace.h"
+
+/*
+ * Cancelling marks one scope and then covers everything below it, without recursion: along the chain of inner scopes of
+ * one task, and through a work list of the nurseries met on the way. A chain that is covered already, or that
+ * begins with a shield, is left alone: whatever lies inside it is covered, or must not be.
+ */
+
+#define REASON_ROW(name, word) [ACRE_REASON_##name] = word,
+static const char *const words[ACRE_N_REASONS_] = { [ACRE_REASON_NONE] = "", ACRE_REASONS(REASON_ROW) };
+
+const char *reason_word(enum acre_reason reason)
+{
+	return (unsigned int)reason < ACRE_N_REASONS_ ? words[reason] : "";
+}
+
+enum acre_reason reason_of_word(const char *word, size_t len)
+{
+	for (unsigned int i = 1; i < ACRE_N_REASONS_; i++)
+		if (strlen(words[i]) == len && !memcmp(words[i], word, len))
+			return (enum acre_reason)i;
+	return ACRE_REASON_NONE;
+}
+
+static bool is_shield(const struct scope *s)
+{
+	return s->shield_until != 0;
+}
+
+static void remember_nursery(struct scope *s, struct nursery **todo)
+{
+	if (s->nursery) {
+		s->nursery->walk = *todo;
+		*todo = s->nursery;
+	}
+}
+
+static void cover_chain(struct scope *s, struct nursery **todo)
+{
+	s->covered = true;
+	remember_nursery(s, todo);
+	while (s->inner && !s->inner->covered && !is_shield(s->inner)) {
+		s = s->inner;
+		s->covered = true;
+		remember_nursery(s, todo);
+	}
+	if (!s->inner && s->task)
+		sched_cancelled(s->task);
+}
+
+static void cover(struct scope *s, enum acre_reason reason)
+{
+	struct nursery *todo = NULL;
+	struct member *m;
+
+	cover_chain(s, &todo);
+	while (todo) {
+		struct nursery *n = todo;
+
+		todo = n->walk;
+		n->walk = NULL;
+		list_for_each(m, &n->members, node) {
+			if (!m->task)
+				m->ask(m, reason);
+			else if (!m->task->base.covered)
+				cover_chain(&m->task->base, &todo);
+		}
+	}
+}
+
+bool scope_covered_from_outside(const struct scope *s)
+{
+	return s->outer && s->outer->covered && !is_shield(s);
+}
+
+enum acre_reason scope_why(const struct scope *s)
+{
+	for (; s && s->covered; s = s->outer)
+		if (s->reason)
+			return (enum acre_reason)s->reason;
+	return ACRE_REASON_NONE;
+}
+
+int64_t scope_deadline(const struct scope *s)
+{
+	int64_t earliest = ACRE_NEVER_NS_;
+
+	for (; s; s = is_shield(s) ? NULL : s->outer)
+		earliest = s->deadline < earliest ? s->deadline : earliest;
+	return earliest;
+}
+
+void scope_cancel(struct scope *s, enum acre_reason reason)
+{
+	if (s->reason)
+		return;
+	s->reason = (uint8_t)reason;
+	trace(ACRE_EVENT_SCOPE_CANCEL, s->task ? s->task->id : 0, reason);
+	if (!s->covered)
+		cover(s, reason);
+}
+
+/* The bound of a shield is over: what is cancelled around it reaches inside again. */
+static void drop_shield(struct scope *s)
+{
+	s->shield_until = 0;
+	if (s->outer && s->outer->covered && !s->covered)
+		cover(s, scope_why(s->outer));
+}
+
+static void arm(struct scope *s);
+
+static void expire(struct timer *timer)
+{
+	struct scope *s = container_of(timer, struct scope, timer);
+	int64_t now = clock_now();
+
+	if (s->deadline <= now) {
+		s->deadline = ACRE_NEVER_NS_;
+		scope_cancel(s, ACRE_REASON_DEADLINE);
+	}
+	if (is_shield(s) && s->shield_until <= now)
+		drop_shield(s);
+	arm(s);
+}
+
+static void arm(struct scope *s)
+{
+	int64_t at = s->deadline;
+
+	if (is_shield(s) && s->shield_until < at)
+		at = s->shield_until;
+	timer_stop(&s->timer);
+	if (at != ACRE_NEVER_NS_)
+		timer_set(&s->timer, at, expire);
+}
+
+void scope_push(struct scope *s, struct task *t, const char *file, int line)
+{
+	*s = (struct scope){
+		.outer = t->scope,
+		.task = t,
+		.deadline = ACRE_NEVER_NS_,
+		.file = file,
+		.line = line,
+		.covered = t->scope->covered,
+		.open = true,
+	};
+	t->scope->inner = s;
+	t->scope = s;
+}
+
+void scope_pop(struct scope *s)
+{
+	timer_stop(&s->timer);
+	s->task->scope = s->outer;
+	s->outer->inner = NULL;
+	s->task = NULL;
+	s->open = false;
+}
+
+/* The scope, which must be the innermost of the running task: anything else corrupts the tree. */
+static struct scope *innermost(const struct acre_scope *scope, const char *call)
+{
+	struct scope *s = (struct scope *)(uintptr_t)scope;
+	struct task *t = sched_task(call);
+
+	if (!s->open)
+		BUG("%s of a scope that is not open", call);
+	if (s->task != t)
+		BUG("%s by task %s of the scope of another task, opened at %s:%d", call, t->name, s->file,
+		    s->line);
+	if (t->scope != s)
+		BUG("%s of the scope opened at %s:%d while the one opened at %s:%d is open inside it", call,
+		    s->file, s->line, t->scope->file, t->scope->line);
+	return s;
+}
+
+void acre_scope_open_(struct acre_scope *scope, const char *file, int line)
+{
+	scope_push(scope_of(scope), sched_task("acre_scope_open"), file, line);
+}
+
+void acre_scope_deadline(struct acre_scope *scope, acre_instant deadline)
+{
+	struct scope *s = scope_of(scope);
+
+	if (!s->open)
+		BUG("acre_scope_deadline of a scope that is not open");
+	s->deadline = deadline.ns;
+	if (deadline.ns <= clock_now()) {
+		s->deadline = ACRE_NEVER_NS_;
+		scope_cancel(s, ACRE_REASON_DEADLINE);
+	}
+	arm(s);
+}
+
+void acre_scope_shield(struct acre_scope *scope, acre_span bound)
+{
+	struct scope *s = innermost(scope, "acre_scope_shield");
+
+	if (bound.ns >= ACRE_NEVER_NS_ || bound.ns < 0)
+		BUG("the shield opened at %s:%d has no bound: give it a span that ends", s->file, s->line);
+	s->shield_until = acre_after(acre_now(), bound).ns;
+	s->covered = s->reason != ACRE_REASON_NONE;
+	arm(s);
+}
+
+void acre_scope_cancel(struct acre_scope *scope)
+{
+	struct scope *s = scope_of(scope);
+
+	if (!s->open)
+		BUG("acre_scope_cancel of a scope that is not open");
+	scope_cancel(s, ACRE_REASON_ASKED);
+}
+
+enum acre_reason acre_scope_cancelled(const struct acre_scope *scope)
+{
+	return (enum acre_reason)scope_of((struct acre_scope *)(uintptr_t)scope)->reason;
+}
+
+int acre_scope_close(struct acre_scope *scope, int r)
+{
+	struct scope *s = innermost(scope, "acre_scope_close");
+	bool outside = scope_covered_from_outside(s);
+
+	scope_pop(s);
+	if (report_class(r) != ECANCELED || !s->reason || outside)
+		return r;
+	if (s->reason == ACRE_REASON_DEADLINE)
+		return acre_fail_at_(s->file, s->line, ETIMEDOUT, "the deadline of this scope passed");
+	return 0;
+}
+
+struct acre_scope *acre_scope_within_(struct acre_scope *scope, acre_span span, const char *file, int line)
+{
+	acre_scope_open_(scope, file, line);
+	acre_scope_deadline(scope, acre_after(acre_now(), span));
+	return scope;
+}
+
+struct acre_scope *acre_scope_shielded_(struct acre_scope *scope, acre_span span, const char *file, int line)
+{
+	acre_scope_open_(scope, file, line);
+	acre_scope_shield(scope, span);
+	return scope;
+}
+
+void acre_scope_abandon_(struct acre_scope *scope)
+{
+	struct scope *s = scope_of(scope);
+	struct task *t;
+
+	if (!s->open)
+		return;
+	t = innermost(scope, "leaving the block")->task;
+	scope_pop(s);
+	if (s->reason)
+		nursery_fail(t->member.nursery,
+			     acre_fail_at_(s->file, s->line, EPROTO,
+					   "left this scope by return while it was cancelled; leave it by "
+					   "break"));
+}
+
+acre_instant acre_deadline(void)
+{
+	acre_instant t = { .ns = scope_deadline(sched_task("acre_deadline")->scope) };
+
+	return t;
+}
+
+int acre_checkpoint(void)
+{
+	return checkpoint(sched_task("acre_checkpoint"));
+}
+
+int acre_yield(void)
+{
+	int r = checkpoint(sched_task("acre_yield"));
+
+	if (r < 0)
+		return r;
+	sched_yield_task();
+	return 0;
+}

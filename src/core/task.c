@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* task.c - a task's birth, its one run, and its end. */
+#include "core/task.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/panic.h"
+#include "base/util.h"
+#include "core/loop.h"
+#include "core/sched.h"
+#include "core/trace.h"
+
+/*
+ * A task lies at the high end of its own stack, together with its two spare reports, so a task that sleeps keeps one
+ * page resident. Its first frame begins right below. Tops are staggered by some cache lines: stacks are multiples
+ * of pages apart, and equal tops would share cache sets.
+ */
+#define TASK_ALIGN 64
+#define TASK_COLOURS 8 /* x 64 bytes: at most 448 bytes of the page */
+
+struct task_room {
+	struct task task;
+	struct report_spare spares[REPORT_SPARES];
+} __attribute__((aligned(TASK_ALIGN)));
+
+#define WAIT_ROW(name, word) [WAIT_##name] = word,
+static const char *const wait_words[] = { WAITS(WAIT_ROW) };
+
+const char *wait_word(enum wait_what what)
+{
+	return (unsigned int)what < N_WAIT ? wait_words[what] : "";
+}
+
+/* The pool for a stack of that many usable bytes: the loop's usual one, or one of a bigger size. */
+static struct stack_pool *pool_for(struct loop *loop, size_t size)
+{
+	size_t rounded = loop->stack_size;
+
+	while (rounded < size)
+		rounded *= 4;
+	for (size_t i = 0; i < loop->n_pools; i++)
+		if (loop->pools[i].usable >= rounded)
+			return &loop->pools[i];
+	if (loop->n_pools == LOOP_POOLS ||
+	    stack_pool_init(&loop->pools[loop->n_pools], rounded, LOOP_STACK_CACHE) < 0)
+		return NULL;
+	return &loop->pools[loop->n_pools++];
+}
+
+static void answer_starter(struct task *t, int r)
+{
+	struct ready_wait *w = t->starter;
+
+	t->starter = NULL;
+	w->ended = true;
+	if (!w->answered && r >= 0)
+		r = acre_fail_at_(t->kind->file, t->kind->line, EPROTO,
+				  "task %s returned without acre_ready()", t->name);
+	w->report = r < 0 && report_class(r) != ECANCELED ? report_take(r) : NULL;
+	w->r = r < 0 ? -report_class(r) : 0;
+	unpark(w->waiter, 0);
+}
+
+/* What the task's function returned, checked: a scope left open would leave a scope of a dead stack in the tree. */
+static int checked_result(struct task *t, int r)
+{
+	if (t->scope != &t->base)
+		BUG("task %s returned while the scope opened at %s:%d is open", t->name, t->scope->file,
+		    t->scope->line);
+	if (report_class(r) == ECANCELED && !t->base.covered)
+		return acre_fail_at_(t->kind->file, t->kind->line, EPROTO,
+				     "task %s returned -ECANCELED without being cancelled", t->name);
+	return r;
+}
+
+static void task_main(void *arg)
+{
+	struct task *t = arg;
+	int r;
+
+	sched_begin();
+	r = checked_result(t, t->kind->run(t->arg));
+	trace(ACRE_EVENT_TASK_END, t->id, (uint64_t)(int64_t)r);
+	if (t->starter) {
+		answer_starter(t, r);
+		r = 0;
+	}
+	timer_stop(&t->base.timer);
+	nursery_member_ended(&t->member, r);
+	report_home_fini(&t->reports);
+	list_remove(&t->all);
+	t->loop->n_tasks--;
+	sched_leave(t);
+}
+
+static void set_name(struct task *t, const char *name)
+{
+	size_t len = strnlen(name, TASK_NAME_MAX - 1);
+
+	memcpy(t->name, name, len);
+	t->name[len] = '\0';
+}
+
+static struct task *task_new(struct loop *loop, size_t stack_size)
+{
+	struct stack_pool *pool = pool_for(loop, stack_size);
+	void *low = pool ? stack_get(pool) : NULL;
+	uint32_t id = loop->next_task_id + 1;
+	struct task_room *room;
+	struct task *t;
+
+	if (!low)
+		return NULL;
+	room = (void *)((uint8_t *)low + pool->usable - sizeof *room -
+			(id % TASK_COLOURS) * TASK_ALIGN - STACK_LINK_SIZE);
+	room = (void *)((uintptr_t)room & ~(uintptr_t)(TASK_ALIGN - 1));
+	t = &room->task;
+	memset(t, 0, sizeof *t);
+	t->reports.spares = room->spares;
+	t->loop = loop;
+	t->pool = pool;
+	t->stack = low;
+	t->id = loop->next_task_id = id;
+	fiber_init(&t->fiber, low, (size_t)((uint8_t *)room - (uint8_t *)low), task_main, t);
+	return t;
+}
+
+void task_free(struct task *t)
+{
+	struct stack_pool *pool = t->pool;
+	void *low = t->stack;
+
+	fiber_fini(&t->fiber);
+	stack_put(pool, low);
+}
+
+static int start(struct loop *loop, struct nursery *n, const struct acre_task_kind *kind, void *arg,
+		 const struct acre_task_options *options, struct ready_wait *starter)
+{
+	struct task *t = task_new(loop, options->stack_size);
+
+	if (!t)
+		return acre_fail_at_(kind->file, kind->line, ENOMEM, "no stack for task %s: %s", kind->name,
+				     stack_why_not());
+	t->kind = kind;
+	t->arg = arg;
+	t->starter = starter;
+	set_name(t, options->name ? options->name : kind->name);
+	t->member.task = t;
+	t->scope = &t->base;
+	t->base = (struct scope){
+		.outer = &n->scope,
+		.task = t,
+		.deadline = ACRE_NEVER_NS_,
+		.file = kind->file,
+		.line = kind->line,
+		.covered = n->scope.covered,
+		.open = true,
+	};
+	list_push(&loop->tasks, &t->all);
+	loop->n_tasks++;
+	nursery_add(n, &t->member);
+	trace(ACRE_EVENT_TASK_START, t->id, (uintptr_t)n);
+	sched_start(t);
+	if (starter)
+		starter->task = t;
+	return 0;
+}
+
+int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *arg, struct nursery *n)
+{
+	return start(loop, n, kind, arg, &(const struct acre_task_options){ .name = kind->name }, NULL);
+}
+
+int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg, const char *name)
+{
+	return start(loop_this, n, kind, arg, &(const struct acre_task_options){ .name = name }, NULL);
+}
+
+/* The nursery, which must be open; a failure if the options are not known or it is being cancelled. */
+static int check_start(const struct nursery *n, const struct acre_task_kind *kind,
+		       const struct acre_task_options *options)
+{
+	if (n->state != NURSERY_OPEN && n->state != NURSERY_JOINING)
+		BUG("task %s started in a nursery that is closed (it was opened at %s:%d)", kind->name,
+		    n->scope.file ? n->scope.file : "?", n->scope.line);
+	if (options->flags || options->reserved[0] || options->reserved[1])
+		return acre_fail(EINVAL, "task %s: unknown flags 0x%llx or reserved fields that are not 0",
+				 kind->name, (unsigned long long)options->flags);
+	return n->scope.covered ? -ECANCELED : 0;
+}
+
+int acre_go_(struct acre_nursery *nursery, const struct acre_task_kind *kind, void *arg,
+	     const struct acre_task_options *options)
+{
+	struct nursery *n = nursery_of(nursery);
+	int r = check_start(n, kind, options);
+
+	if (r < 0)
+		return r;
+	return start(loop_this, n, kind, arg, options, NULL);
+}
+
+/* Waits until the task is ready, or has ended after this task was cancelled. */
+static int wait_ready(struct ready_wait *w)
+{
+	int r = 0;
+
+	while (!w->answered && !w->ended) {
+		r = park(WAIT_TASK_READY, w);
+		if (r < 0)
+			break;
+	}
+	if (r >= 0)
+		return 0;
+	if (!w->ended)
+		scope_cancel(&w->task->base, ACRE_REASON_PARENT);
+	while (!w->ended) /* bound: the task's own end, it is cancelled */
+		park_shielded(WAIT_TASK_READY, w);
+	return r;
+}
+
+int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *kind, void *arg, void **ret,
+		   const struct acre_task_options *options)
+{
+	struct nursery *n = nursery_of(nursery);
+	struct ready_wait w = { .waiter = sched_task("acre_go_ready") };
+	int cancelled;
+	int r = check_start(n, kind, options);
+
+	if (r >= 0)
+		r = start(loop_this, n, kind, arg, options, &w);
+	if (r < 0)
+		return r;
+	cancelled = wait_ready(&w);
+	if (w.report)
+		return report_file(w.report, -w.r);
+	if (w.r < 0 || cancelled < 0)
+		return w.r < 0 ? w.r : cancelled;
+	if (!w.ended)
+		w.task->starter = NULL;
+	*ret = w.value;
+	return 0;
+}
+
+int acre_ready(void *value)
+{
+	struct task *t = sched_task("acre_ready");
+	struct ready_wait *w = t->starter;
+
+	if (t->said_ready)
+		return acre_fail(EPROTO, "task %s called acre_ready() twice", t->name);
+	t->said_ready = true;
+	if (!w)
+		return 0;
+	w->value = value;
+	w->answered = true;
+	if (!t->base.reason) { /* else the waiter is cancelled and stays for our end */
+		t->starter = NULL;
+		unpark(w->waiter, 0);
+	}
+	return 0;
+}
+
+const char *acre_task_name(void)
+{
+	struct task *t = task_this();
+
+	return t ? t->name : "";
+}
+
+/* The task in whose nursery this one is; NULL for a root task. */
+static const struct task *owner_of(const struct task *t)
+{
+	return t->base.outer ? t->base.outer->task : NULL;
+}
+
+size_t task_path(const struct task *t, char *buf, size_t len)
+{
+	const struct task *chain[16]; /* deeper ones begin with what is nearest */
+	size_t n = 0, at = 0;
+
+	if (!len)
+		return 0;
+	for (; t && n < ARRAY_N(chain); t = owner_of(t))
+		chain[n++] = t;
+	while (n--) {
+		const char *name = chain[n]->name;
+
+		for (size_t i = 0; name[i] && at + 1 < len; i++)
+			buf[at++] = name[i];
+		if (n && at + 1 < len)
+			buf[at++] = '/';
+	}
+	buf[at] = '\0';
+	return at;
+}
+
+int acre_task_path(char *buf, size_t len)
+{
+	const struct task *t = task_this();
+
+	if (!t && len)
+		buf[0] = '\0';
+	return t ? (int)task_path(t, buf, len) : 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* timer.h - one callback at one instant of the loop's clock. */
+#pragma once
+
+#include "base/heap.h"
+
+/* Zeroed, it is off. Owner: who embeds it, and stops it before its memory goes. The callback runs on the loop's fiber. */
+struct timer {
+	struct heap_node node;
+	void (*fn)(struct timer *t);
+};
+
+/* Sets or moves it; on this thread's loop. */
+void timer_set(struct timer *t, int64_t at, void (*fn)(struct timer *t));
+/* Idempotent. */
+void timer_stop(struct timer *t);

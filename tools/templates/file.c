@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* @NAME@.c - what it is, in one sentence. */
+#include "@PATH@.h"
