@@ -142,7 +142,11 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_send_(struct acre_context *ctx, const struc
 #define acre_recv(ctx, message, ret) acre_recv_((ctx), message##_msg_(), message##_ret_(ret))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret);
 
-/* Says that this side sends no more items and reads no more. Idempotent. Not a checkpoint. */
+/* Says that this side sends no more items; it goes on reading. Idempotent. Not a checkpoint. */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_finish(struct acre_context *ctx);
+
+/* Closes the stream: this side sends no more items and reads no more, what is unread is dropped, and a send of the other
+ * side fails with ACRE_ECLOSED. The result still comes. Leaving the context does it. Idempotent. Not a checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_stop(struct acre_context *ctx);
 
 /* Callee: gives the result and returns 0, for `return acre_return(ctx, answer, .value = 42);`. */

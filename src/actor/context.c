@@ -145,7 +145,7 @@ void context_frame(struct acre_context *ctx, const struct msg *m)
 		stream_credit(ctx, m);
 		return;
 	case MSG_STOP:
-		stream_stop(ctx);
+		stream_stop(ctx, m);
 		return;
 	case MSG_START_ACK:
 	case MSG_STARTED:

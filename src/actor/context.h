@@ -45,9 +45,11 @@ struct acre_context {
 	struct buf result;          /* packed result */
 	struct buf argument;        /* callee: the packed argument */
 	bool drains;                /* a call: items are dropped as they come, with credit */
-	bool peer_stopped;          /* it sends no more and reads no more */
-	bool stopped;               /* we said so */
-	bool send_refused;          /* a send failed because of peer_stopped */
+	bool peer_finished;         /* it sends no more */
+	bool peer_left;             /* nor does it read */
+	bool finished;              /* we send no more, and said so */
+	bool left;                  /* nor do we read */
+	bool send_refused;          /* a send failed because of peer_left */
 	struct credit may_send;
 	struct credit granted;      /* what the other side may still send us */
 	struct credit window;       /* what we grant at the start */
@@ -119,7 +121,7 @@ void rpc_cancel_self(struct acre_context *ctx);
 /* stream.c: items, credits */
 void stream_item(struct acre_context *ctx, const struct msg *m);
 void stream_credit(struct acre_context *ctx, const struct msg *m);
-void stream_stop(struct acre_context *ctx);
+void stream_stop(struct acre_context *ctx, const struct msg *m);
 struct msg_credit stream_window(struct acre_context *ctx);
 
 /* story.c: reports on the wire */

@@ -164,7 +164,7 @@ static int serve(struct acre_context *ctx)
 		r = acre_note(r, "serving %s of %s", ctx->endpoint_name, ctx->peer->name);
 	mem_free(in);
 	/* the caller left its stream and we stopped for that: no failure */
-	if (ctx->send_refused && ctx->peer_stopped && report_class(r) == ACRE_ECLOSED)
+	if (ctx->send_refused && ctx->peer_left && report_class(r) == ACRE_ECLOSED)
 		r = 0;
 	return r;
 }

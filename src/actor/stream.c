@@ -42,7 +42,7 @@ static void grant(struct acre_context *ctx)
 
 	if (ctx->taken.items * 2 < ctx->window.items && ctx->taken.bytes * 2 < ctx->window.bytes)
 		return;
-	if (ctx->state == CONTEXT_DONE || ctx->peer_stopped || ctx->stopped)
+	if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 		return;
 	m.credit = as_msg(ctx->taken);
 	if (link_send(&ctx->peer->link, &m) < 0)
@@ -69,7 +69,7 @@ void stream_item(struct acre_context *ctx, const struct msg *m)
 	}
 	ctx->granted.items--;
 	ctx->granted.bytes -= len;
-	if (ctx->drains || ctx->stopped || ctx->state == CONTEXT_DONE) {
+	if (ctx->drains || ctx->left || ctx->state == CONTEXT_DONE) {
 		consumed(ctx, len);
 		return;
 	}
@@ -98,9 +98,11 @@ void stream_credit(struct acre_context *ctx, const struct msg *m)
 		context_wake(&ctx->credit_waits);
 }
 
-void stream_stop(struct acre_context *ctx)
+void stream_stop(struct acre_context *ctx, const struct msg *m)
 {
-	ctx->peer_stopped = true;
+	ctx->peer_finished = true;
+	/* a reference peer that closes its stream neither sends nor reads */
+	ctx->peer_left = ctx->peer_left || m->stop_left || !ctx->peer->features;
 	context_wake(&ctx->recv_waits);
 	context_wake(&ctx->credit_waits);
 }
@@ -112,10 +114,10 @@ static int refused(struct acre_context *ctx)
 		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no items", ctx->endpoint_name);
 	if (ctx->state == CONTEXT_DONE && ctx->r < 0)
 		return context_failure(ctx);
-	if (ctx->state == CONTEXT_DONE || ctx->stopped || ctx->peer_stopped) {
+	if (ctx->state == CONTEXT_DONE || ctx->finished || ctx->peer_left) {
 		ctx->send_refused = true;
 		return acre_fail(ACRE_ECLOSED, "the stream of %s with %s is closed %s", ctx->endpoint_name,
-				 ctx->peer->name, ctx->stopped ? "by this side" : "by the other side");
+				 ctx->peer->name, ctx->finished ? "by this side" : "by the other side");
 	}
 	return 0;
 }
@@ -202,22 +204,36 @@ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void 
 			return take(ctx, kind, ret);
 		if (ctx->state == CONTEXT_DONE && ctx->r < 0)
 			return context_failure(ctx);
-		if (ctx->state == CONTEXT_DONE || ctx->peer_stopped || ctx->stopped)
+		if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 			return 0;
 		r = context_wait(ctx, &ctx->recv_waits, WAIT_RECV);
 	}
 	return r;
 }
 
-int acre_stop(struct acre_context *ctx)
+static int say_stop(struct acre_context *ctx)
 {
 	struct msg m = { .kind = MSG_STOP, .cid = context_cid(ctx) };
 
-	if (ctx->stopped || ctx->is_oneshot || ctx->state == CONTEXT_DONE)
+	ctx->finished = true;
+	if (ctx->state == CONTEXT_DONE || ctx->is_oneshot)
 		return 0;
-	ctx->stopped = true;
+	m.stop_left = ctx->left && ctx->peer->features;
+	return peer_send(ctx->peer, &m);
+}
+
+int acre_finish(struct acre_context *ctx)
+{
+	return ctx->finished ? 0 : say_stop(ctx);
+}
+
+int acre_stop(struct acre_context *ctx)
+{
+	if (ctx->left)
+		return 0;
+	ctx->left = true;
 	buf_consume(&ctx->inbox, buf_len(&ctx->inbox));
 	ctx->n_inbox = 0;
 	context_wake(&ctx->recv_waits);
-	return peer_send(ctx->peer, &m);
+	return say_stop(ctx);
 }

@@ -25,6 +25,9 @@
  * others go on, and one that was woken and is cancelled before it runs does not take the
  * turn with it.
  *
+ * Before it pulls, a subscriber lets all others run. So with a source that need not wait
+ * they keep up with each other, and who lags has been slow itself.
+ *
  * The ring has one slot more than the window, so a pull, which may take its time, writes
  * where nobody reads.
  *
@@ -260,9 +263,10 @@ static int pull(struct acre_broadcast *b, struct task *t)
 	return b->closed ? checkpoint(t) : -ECANCELED;
 }
 
-static int recv(struct acre_subscriber *s, void *item, struct task *t)
+static int receive(struct acre_subscriber *s, void *item, struct task *t)
 {
 	struct acre_broadcast *b = s->broadcast;
+	bool gave_way = false;
 	int r = checkpoint(t);
 
 	while (r >= 0) {
@@ -272,7 +276,14 @@ static int recv(struct acre_subscriber *s, void *item, struct task *t)
 			return acre_fail(ACRE_ECLOSED, "the broadcast is closed");
 		if (b->ended)
 			return read_failure(s);
-		r = b->puller ? event_wait(&b->pulled, WAIT_SUBSCRIBER, b) : pull(b, t);
+		if (b->puller) {
+			r = event_wait(&b->pulled, WAIT_SUBSCRIBER, b);
+		} else if (!gave_way) {
+			gave_way = true;
+			r = acre_yield();
+		} else {
+			r = pull(b, t);
+		}
 	}
 	return r;
 }
@@ -286,7 +297,7 @@ int acre_subscriber_recv(struct acre_subscriber *subscriber, void *item)
 		BUG("task %s receives from subscriber %p while another task does",
 		    t->name, (void *)subscriber);
 	subscriber->busy = true;
-	r = recv(subscriber, item, t);
+	r = receive(subscriber, item, t);
 	subscriber->busy = false;
 	return r;
 }

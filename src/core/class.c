@@ -278,8 +278,8 @@ static void refuse(const struct acre_class_row *row, const struct acre_class_row
 	if (!other)
 		BUG("class %s has number %d: an application's are %d to %d", row->name,
 		    row->number, ACRE_CLASS_APPLICATION, ACRE_CLASS_MAX);
-	BUG("class %s (number %d, parent %d) contradicts class %s (number %d, parent %d): "
-	    "all source files must have the same ACRE_ERRORS",
+	BUG("class %s (number %d, parent %d) contradicts class %s (number %d, parent %d)"
+	    ": all source files must have the same ACRE_ERRORS",
 	    row->name, row->number, row->parent, other->name, other->number,
 	    other->parent);
 }

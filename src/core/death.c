@@ -7,10 +7,12 @@
 
 #include "base/util.h"
 
+/* clang-format off */
 #define SIGNALS(S)                                                                       \
 	S(HUP) S(INT) S(QUIT) S(ILL) S(TRAP) S(ABRT) S(BUS) S(FPE) S(KILL) S(USR1)       \
 	S(SEGV) S(USR2) S(PIPE) S(ALRM) S(TERM) S(CHLD) S(CONT) S(STOP) S(TSTP) S(TTIN)  \
 	S(TTOU) S(URG) S(XCPU) S(XFSZ) S(VTALRM) S(PROF) S(WINCH) S(IO) S(PWR) S(SYS)
+/* clang-format on */
 
 #define AS_NAME(name) [SIG##name] = "SIG" #name,
 
@@ -63,12 +65,13 @@ void death_sentence(const struct acre_report *why, const struct acre_death *d,
 
 	say_who(why, who, sizeof who);
 	if (d->step && *d->step)
-		snprintf(ret, DEATH_SENTENCE_MAX, "%s failed to boot at step %.30s: %s (%s)",
-			 who, d->step, acre_class_name(d->error),
-			 acre_class_text(d->error));
+		snprintf(ret, DEATH_SENTENCE_MAX,
+			 "%s failed to boot at step %.30s: %s (%s)", who, d->step,
+			 acre_class_name(d->error), acre_class_text(d->error));
 	else if (d->signal)
-		snprintf(ret, DEATH_SENTENCE_MAX, "%s was killed by signal %d (%s%s)%s", who,
-			 d->signal, signal_name(d->signal, name), circumstance(d), when);
+		snprintf(ret, DEATH_SENTENCE_MAX, "%s was killed by signal %d (%s%s)%s",
+			 who, d->signal, signal_name(d->signal, name), circumstance(d),
+			 when);
 	else
 		snprintf(ret, DEATH_SENTENCE_MAX, "%s exited with status %d%s", who,
 			 d->status, *when ? when : " and without a result");

@@ -27,7 +27,8 @@ static size_t format(char text[REPORT_TEXT_MAX + 1], const char *fmt, va_list ar
 	size_t kept;
 
 	if (len < 0) /* a wide character that has no multibyte form */
-		len = snprintf(text, REPORT_TEXT_MAX + 1, "(cannot be printed: \"%s\")", fmt);
+		len = snprintf(text, REPORT_TEXT_MAX + 1, "(cannot be printed: \"%s\")",
+			       fmt);
 	if (len <= REPORT_TEXT_MAX)
 		return (size_t)len;
 	kept = utf8_valid_len(text, REPORT_TEXT_MAX - (sizeof mark - 1));
@@ -45,8 +46,8 @@ int acre_fail_at_(const char *file, int line, int code, const char *fmt, ...)
 	int r;
 
 	if (code <= 0 || code > ACRE_CLASS_MAX)
-		BUG("acre_fail() at %s:%d with class %d: a class is 1 to %d", file, line, code,
-		    ACRE_CLASS_MAX);
+		BUG("acre_fail() at %s:%d with class %d: a class is 1 to %d", file, line,
+		    code, ACRE_CLASS_MAX);
 	if (code == ECANCELED)
 		return -ECANCELED;
 	va_start(args, fmt);
@@ -114,7 +115,8 @@ bool acre_has(int r, int code)
 {
 	struct report *rep = report_find(report_home_here(), r);
 
-	return rep ? report_has(&rep->public_part, code) : class_is(report_class(r), code);
+	return rep ? report_has(&rep->public_part, code)
+		   : class_is(report_class(r), code);
 }
 
 uint32_t acre_count(int r)

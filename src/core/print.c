@@ -131,25 +131,32 @@ static void put_actor(struct printer *p, const struct acre_report *why)
 }
 
 /* A death tells in its message whose it is. */
+static bool names_actor(const struct acre_report *why)
+{
+	return *why->actor && (!why->death || *why->file || *why->task);
+}
+
+/* at FILE:LINE in task PATH of actor NAME@HOST (pid N), or what is known of it */
 static void put_place(struct printer *p, const struct acre_report *why)
 {
-	bool has_actor = *why->actor && (!why->death || *why->file || *why->task);
+	const char *blank = "";
 
-	if (!*why->file && !*why->task && !has_actor)
+	if (!*why->file && !*why->task && !names_actor(why))
 		return;
 	begin_line(p);
 	if (*why->file) {
 		fputs("at ", p->f);
 		put(p, why->file);
 		fprintf(p->f, ":%d", why->line);
+		blank = " ";
 	}
 	if (*why->task) {
-		fputs(*why->file ? " in task " : "in task ", p->f);
+		fprintf(p->f, "%sin task ", blank);
 		put(p, why->task);
+		blank = " ";
 	}
-	if (has_actor) {
-		fputs(*why->task ? " of actor " : *why->file ? " in actor " : "in actor ",
-		      p->f);
+	if (names_actor(why)) {
+		fprintf(p->f, "%s%s actor ", blank, *why->task ? "of" : "in");
 		put_actor(p, why);
 	}
 	end_line(p);

@@ -43,8 +43,9 @@ struct report_slots {
 	uint16_t generation[REPORT_SLOTS];
 };
 
-static const char lost_text[] = "(the story is lost: it belongs to another task, or to one of "
-				"the failures before the last 30)";
+static const char lost_text[] =
+	"(the story is lost: it belongs to another task, or to one of the failures before "
+	"the last 30)";
 
 _Thread_local struct report_home *report_home_now;
 
@@ -227,7 +228,8 @@ struct report *report_file_new(struct report_home *home, int code, int *ret_r)
 static void read_host(void)
 {
 	static char name[HOST_NAME_MAX + 2]; /* the kernel ends it with a newline */
-	auto_close int fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/hostname", O_RDONLY, 0);
+	static const char path[] = "/proc/sys/kernel/hostname";
+	auto_close int fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	ssize_t len = fd < 0 ? fd : sys_read(fd, name, sizeof name - 1);
 
 	name[len > 0 ? len : 0] = '\0';

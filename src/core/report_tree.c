@@ -102,7 +102,8 @@ void report_walk_skip(struct report_walk *w)
 /* Stands for its members: handling each of them is handling it. */
 static bool is_wrapper(const struct acre_report *why)
 {
-	return why->code == ACRE_EGROUP || (why->code == ACRE_EREMOTE && why->n_members > 0);
+	return why->code == ACRE_EGROUP ||
+	       (why->code == ACRE_EREMOTE && why->n_members > 0);
 }
 
 static bool is_itself(const struct acre_report *why, int code)

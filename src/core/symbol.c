@@ -396,7 +396,7 @@ void symbol_resolve(struct symbol *symbols, size_t n)
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	sigfillset(&all);
 	sys_sigmask(SIG_BLOCK, &all, &before);
-	runs = pthread_create(&thread, &attr, run, &job) == 0;
+	runs = pthread_create(&thread, &attr, run, &job) == 0; /* allowed: joined below */
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (runs)

@@ -271,6 +271,7 @@ static void write_small(struct msg_frame *f, struct buf *out, const struct msg *
 
 	more += m->kind == MSG_START_ACK && m->start_ack.credit.given;
 	more += m->kind == MSG_CANCEL_ACK && m->cancel_ack.has_req;
+	more += m->kind == MSG_STOP && m->stop_left;
 	begin(f, out, m->kind, 2 + more);
 	pack_cstr(w, "cid");
 	put_slice(w, m->cid);
@@ -293,7 +294,12 @@ static void write_small(struct msg_frame *f, struct buf *out, const struct msg *
 		pack_u64(w, m->credit.items);
 		pack_cstr(w, "bytes");
 		pack_u64(w, m->credit.bytes);
-	} else if (m->kind != MSG_STOP) {
+	} else if (m->kind == MSG_STOP) {
+		if (m->stop_left) {
+			pack_cstr(w, "left");
+			pack_bool(w, true);
+		}
+	} else {
 		pack_cstr(w, "pld");
 		put_packed(w, m->pld);
 	}

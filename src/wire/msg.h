@@ -135,6 +135,7 @@ struct msg {
 			bool has_req;
 			uint64_t req;
 		} cancel_ack;
+		bool stop_left;    /* Stop: the sender reads no more either */
 		struct msg_error error;
 		struct msg_cancel cancel;
 		struct msg_credit credit;

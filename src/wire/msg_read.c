@@ -59,6 +59,7 @@ enum form {
 	F(YIELD, "cid", TEXT, cid, true)                                                        \
 	F(YIELD, "pld", PACKED, pld, true)                                                      \
 	F(STOP, "cid", TEXT, cid, true)                                                         \
+	F(STOP, "left", BOOL, stop_left, false)                                                 \
 	F(RETURN, "cid", TEXT, cid, true)                                                       \
 	F(RETURN, "pld", PACKED, pld, true)                                                     \
 	F(CANCEL_ACK, "cid", TEXT, cid, true)                                                   \

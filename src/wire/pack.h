@@ -324,7 +324,6 @@ const char *pack_type_name(enum pack_type type);
 enum pack_type pack_peek(const struct pack_reader *r);
 
 /* The rest of the inline calls below. */
-bool pack_read_bool_(struct pack_reader *r);
 uint64_t pack_read_uint_(struct pack_reader *r, uint64_t max);
 int64_t pack_read_int_(struct pack_reader *r, int64_t min, int64_t max);
 struct pack_str pack_read_str_(struct pack_reader *r);
@@ -346,11 +345,7 @@ static inline bool pack_read_if_nil(struct pack_reader *r)
 }
 
 void pack_read_nil(struct pack_reader *r);
-
-static inline bool pack_read_bool(struct pack_reader *r)
-{
-	return pack_comes_(r, 0xfe, 0xc2) ? *r->p++ & 1 : pack_read_bool_(r);
-}
+bool pack_read_bool(struct pack_reader *r);
 
 /* Integers of any form that lie within [0, max], or [min, max] with max >= 0. A float is
  * none. */

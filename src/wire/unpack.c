@@ -101,12 +101,11 @@ const char *pack_type_name(enum pack_type type)
 	return type_names[type];
 }
 
-/* Sticks the first fault. Returns false, for whoever has to. */
+/* Sticks a fault; there is none yet. Returns false, for whoever has to. */
 static bool fail(struct pack_reader *r, const uint8_t *at, enum pack_fault fault,
 		 const char *came, uint64_t figure, uint64_t bound)
 {
-	if (r->fault)
-		return false;
+	CHECK_SLOW(!r->fault);
 	r->fault = fault;
 	r->at = (size_t)(at - r->start);
 	r->came = came;
@@ -339,7 +338,7 @@ void pack_read_nil(struct pack_reader *r)
 	read_value(r, PACK_NIL, &h);
 }
 
-bool pack_read_bool_(struct pack_reader *r)
+bool pack_read_bool(struct pack_reader *r)
 {
 	struct head h;
 

@@ -148,7 +148,7 @@ ACRE_TASK(read_until_failure, struct reader *reader)
 TEST_TASK(c099_fan_out_in_order)
 {
 	struct numbers source = { .end = 1000 };
-	struct acre_broadcast *b = open_numbers(&source, 64, false);
+	struct acre_broadcast *b = open_numbers(&source, 1000, false);
 	struct reader readers[11];
 	int r = 0;
 
@@ -255,6 +255,30 @@ TEST_TASK(a_subscriber_at_the_edge_of_the_window_loses_nothing)
 	acre_unsubscribe(fast);
 	acre_unsubscribe(slow);
 	return acre_broadcast_close(&b, 0);
+}
+
+TEST_TASK(subscribers_keep_up_with_each_other_though_the_source_never_waits)
+{
+	int ring[500];
+	struct acre_chan c;
+	struct acre_broadcast *b;
+	struct reader readers[10];
+	int r = 0;
+
+	loop_this->seed = 0; /* first come, first served: a shuffled queue is not fair */
+	acre_chan_init(&c, sizeof *ring, ring, ARRAY_N(ring));
+	for (int i = 0; i < (int)ARRAY_N(ring); i++)
+		assert_int_equal(acre_chan_send(&c, &i), 0);
+	acre_chan_close(&c);
+	b = open_chan(&c, 2);
+	ACRE_NURSERY(n, r)
+		for (size_t i = 0; i < ARRAY_N(readers) && r >= 0; i++) {
+			readers[i] = reader_of(subscribe(b));
+			r = acre_go(&n, read_all, &readers[i]);
+		}
+	for (size_t i = 0; i < ARRAY_N(readers); i++)
+		assert_int_equal(readers[i].n_items, 500);
+	return acre_broadcast_close(&b, r);
 }
 
 TEST_TASK(c101_faster_subscriber_cancelled)

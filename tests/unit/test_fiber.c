@@ -8,7 +8,6 @@
 #include "core/fiber.h"
 
 #include <execinfo.h>
-#include <fenv.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -316,64 +315,90 @@ TEST(all_registers_survive_a_switch)
 	assert_int_equal(abroad, 14);
 }
 
-/* By the mode of each unit: on x86-64 the C library reads only one of the two. */
-static double third(void)
+/* Rounding modes, set without <fenv.h>, which would want another library. */
+#ifdef __x86_64__
+static void set_rounding(bool up)
 {
-	volatile double one = 1, three = 3;
+	uint16_t x87 = up ? 0x0b7f : 0x037f;
 
-	return one / three;
+	__builtin_ia32_ldmxcsr(up ? 0x5f80 : 0x1f80);
+	__asm__ volatile("fldcw %0" : : "m"(x87));
+}
+#else
+static void set_rounding(bool up)
+{
+	__asm__ volatile("msr fpcr, %0" : : "r"(up ? (uint64_t)1 << 22 : 0));
+}
+#endif
+
+/* One and next to nothing, rounded; x86-64 computes the one and the other in different
+ * units. */
+struct sums {
+	double d;
+	long double ld;
+};
+
+static struct sums sums(void)
+{
+	volatile double one = 1, little = 1e-40;
+	volatile long double long_one = 1, long_little = 1e-40L;
+
+	return (struct sums){ one + little, long_one + long_little };
 }
 
-static long double long_third(void)
+static bool are_equal(struct sums a, struct sums b)
 {
-	volatile long double one = 1, three = 3;
-
-	return one / three;
+	return a.d == b.d && a.ld == b.ld;
 }
+
+struct roundings {
+	struct sums at_first, after_switch;
+};
 
 static void round_up(void *arg)
 {
-	*(int *)arg = fegetround();
-	assert_int_equal(fesetround(FE_UPWARD), 0);
+	struct roundings *ret = arg;
+
+	ret->at_first = sums();
+	set_rounding(true);
 	fiber_switch(&guest, &home);
-	assert_int_equal(fegetround(), FE_UPWARD);
-	*(double *)(void *)stacks[1] = third();
+	ret->after_switch = sums();
 	fiber_leave(&guest, &home);
 }
 
 TEST(a_rounding_mode_belongs_to_its_fiber)
 {
-	double nearest = third();
-	long double long_nearest = long_third();
-	int inherited = -1;
+	struct sums nearest = sums();
+	struct roundings abroad;
 
 	adopt();
-	init(&guest, 0, round_up, &inherited);
+	init(&guest, 0, round_up, &abroad);
 	fiber_switch(&home, &guest);
-	assert_int_equal(fegetround(), FE_TONEAREST);
-	assert_true(third() == nearest);
-	assert_true(long_third() == long_nearest);
+	assert_true(are_equal(sums(), nearest));
 	fiber_switch(&home, &guest);
+	assert_true(are_equal(sums(), nearest));
 	fiber_fini(&guest);
 
-	assert_int_equal(inherited, FE_TONEAREST);
-	assert_true(*(double *)(void *)stacks[1] > nearest);
-	assert_int_equal(fegetround(), FE_TONEAREST);
+	assert_true(are_equal(abroad.at_first, nearest));
+	assert_true(abroad.after_switch.d > nearest.d);
+	assert_true(abroad.after_switch.ld > nearest.ld);
 }
 
 TEST(a_fiber_inherits_the_rounding_mode_of_its_maker)
 {
-	int inherited = -1;
+	struct sums nearest = sums(), up;
+	struct roundings abroad;
 
 	adopt();
-	assert_int_equal(fesetround(FE_DOWNWARD), 0);
-	init(&guest, 0, round_up, &inherited);
-	assert_int_equal(fesetround(FE_TONEAREST), 0);
+	set_rounding(true);
+	up = sums();
+	init(&guest, 0, round_up, &abroad);
+	set_rounding(false);
 	fiber_switch(&home, &guest);
 	fiber_fini(&guest);
 
-	assert_int_equal(inherited, FE_DOWNWARD);
-	assert_int_equal(fegetround(), FE_TONEAREST);
+	assert_true(are_equal(sums(), nearest));
+	assert_true(are_equal(abroad.at_first, up));
 }
 
 /* Frames */

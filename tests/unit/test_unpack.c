@@ -137,6 +137,7 @@ TEST(an_integer_out_of_range_says_the_range_and_what_came)
 		  "at byte 0: expected int of -128 to 127, got -129" },
 		{ "00", true, 1, 4, "at byte 0: expected uint of 1 to 4, got 0" },
 		{ "ff", true, 1, 4, "at byte 0: expected uint of 1 to 4, got -1" },
+		{ "cc05", true, 6, 9, "at byte 0: expected uint of 6 to 9, got 5" },
 		{ "05", true, 1, 4, "at byte 0: expected uint of 1 to 4, got 5" },
 		{ "cf8000000000000000", true, INT64_MIN, INT64_MAX,
 		  "at byte 0: expected int of -9223372036854775808 to "
@@ -419,7 +420,7 @@ TEST(a_fault_says_where_and_how_much)
 	}
 }
 
-TEST(a_text_that_ends_too_early_names_what_was_asked_for)
+TEST(a_call_that_asks_for_a_type_names_it_where_the_bytes_end)
 {
 	struct bench b;
 
@@ -427,6 +428,14 @@ TEST(a_text_that_ends_too_early_names_what_was_asked_for)
 	pack_read_nil(&b.r);
 	assert_int_equal(pack_read_u64(&b.r), 0);
 	assert_fault(&b, EPROTO, "at byte 1: uint needs 1 bytes, there are 0");
+
+	read_hex(&b, "d9");
+	assert_int_equal(pack_read_str(&b.r).len, 0);
+	assert_fault(&b, EPROTO, "at byte 0: str needs 2 bytes, there are 1");
+
+	read_hex(&b, "c1");
+	assert_int_equal(pack_read_str(&b.r).len, 0);
+	assert_fault(&b, EPROTO, "at byte 0: 0xc1, which is not msgpack");
 }
 
 TEST(a_fault_sticks_and_all_that_is_read_after_it_is_zero)
