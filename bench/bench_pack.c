@@ -402,7 +402,18 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_row(const struct row *row)
+struct result {
+	double floor, ours;
+	double ratio, least, most; /* of floor / ours: the median is not that of both */
+};
+
+static double median(double *values)
+{
+	qsort(values, REPETITIONS, sizeof *values, compare);
+	return values[REPETITIONS / 2];
+}
+
+static void measure(const struct row *row, struct result *ret)
 {
 	double floor[REPETITIONS], ours[REPETITIONS], ratio[REPETITIONS];
 	uint8_t sample[256];
@@ -420,12 +431,11 @@ static void print_row(const struct row *row)
 		ours[i] = time_of(&row->ours, sample, len);
 		ratio[i] = floor[i] / ours[i];
 	}
-	qsort(floor, REPETITIONS, sizeof *floor, compare);
-	qsort(ours, REPETITIONS, sizeof *ours, compare);
-	qsort(ratio, REPETITIONS, sizeof *ratio, compare);
-	printf("%-26s %8.1f %8.1f %8.2f  (%.2f to %.2f)\n", row->name,
-	       floor[REPETITIONS / 2], ours[REPETITIONS / 2], ratio[REPETITIONS / 2],
-	       ratio[0], ratio[REPETITIONS - 1]);
+	ret->floor = median(floor);
+	ret->ours = median(ours);
+	ret->ratio = median(ratio);
+	ret->least = ratio[0];
+	ret->most = ratio[REPETITIONS - 1];
 }
 
 /* Both sides write the same bytes, and read the same out of them. */
@@ -458,7 +468,7 @@ static int64_t run_queue_delay(void)
 	return n == 2 ? waiting : -1;
 }
 
-static void print_where(void)
+static void print(const struct result *results)
 {
 	struct utsname u;
 	double load = 0;
@@ -470,11 +480,16 @@ static void print_where(void)
 	printf("ns of CPU time a message, median of %d; ratio = floor / ours\n",
 	       REPETITIONS);
 	printf("%-26s %8s %8s %8s  (min to max)\n", "", "floor", "ours", "ratio");
+	for (size_t i = 0; i < ARRAY_N(rows); i++)
+		printf("%-26s %8.1f %8.1f %8.2f  (%.2f to %.2f)\n", rows[i].name,
+		       results[i].floor, results[i].ours, results[i].ratio,
+		       results[i].least, results[i].most);
 }
 
 int main(void)
 {
 	int64_t waited = run_queue_delay(), used = cpu_now();
+	struct result results[ARRAY_N(rows)];
 
 	buf_init(&our_buf, 1024 * 1024);
 	msgpack_sbuffer_init(&their_buf);
@@ -482,9 +497,8 @@ int main(void)
 	check_equal(our_yield, their_yield);
 	check_equal(our_start, their_start);
 
-	print_where();
 	for (size_t i = 0; i < ARRAY_N(rows); i++)
-		print_row(&rows[i]);
+		measure(&rows[i], &results[i]);
 
 	waited = run_queue_delay() - waited;
 	used = cpu_now() - used;
@@ -495,5 +509,6 @@ int main(void)
 		printf("machine too loaded\n");
 		return EXIT_SKIPPED;
 	}
+	print(results);
 	return checksum == 0;
 }

@@ -143,22 +143,31 @@ TEST(a_stack_serves_a_thousand_fibers)
 	assert_int_equal(n, 1000);
 }
 
+enum { DEPTH = 50 };
+
+static uintptr_t outermost, innermost; /* return addresses */
+
+__attribute__((noinline))
 static void stop_deep_down(int depth)
 {
 	volatile char room[256];
 
 	room[0] = (char)depth;
-	if (depth > 0)
+	if (depth == DEPTH)
+		outermost = (uintptr_t)__builtin_return_address(0);
+	if (depth > 0) {
 		stop_deep_down(depth - 1);
-	else
+	} else {
+		innermost = (uintptr_t)__builtin_return_address(0);
 		fiber_switch(&guest, &home);
+	}
 	room[1] = room[0];
 }
 
 static void stop_in_the_deep(void *unused)
 {
 	(void)unused;
-	stop_deep_down(50);
+	stop_deep_down(DEPTH);
 	fiber_leave(&guest, &home);
 }
 
@@ -338,6 +347,8 @@ struct sums {
 	long double ld;
 };
 
+/* A call, since compilers move arithmetic over a change of the rounding mode. */
+__attribute__((noinline))
 static struct sums sums(void)
 {
 	volatile double one = 1, little = 1e-40;
@@ -403,9 +414,19 @@ TEST(a_fiber_inherits_the_rounding_mode_of_its_maker)
 
 /* Frames */
 
+/* Give or take the length of a function. */
 static bool is_in(uintptr_t pc, const void *function)
 {
-	return pc - (uintptr_t)function < 4096;
+	return pc - (uintptr_t)function < 1024;
+}
+
+static size_t find(uintptr_t pc, const uintptr_t *pcs, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && pcs[i] != pc)
+		i++;
+	return i;
 }
 
 extern const char fiber_start[];
@@ -425,10 +446,10 @@ TEST(a_parked_fiber_is_walked_to_its_first_frame)
 	fiber_switch(&home, &guest);
 	n = fiber_backtrace(&guest, pcs, FRAMES_MAX);
 
-	/* the switch, 51 frames above it, the function of the fiber, the first frame */
-	assert_true(n >= 53 && n <= 55);
+	assert_true(n < FRAMES_MAX);
 	assert_true(is_in_first_frame(pcs[n - 1]));
-	assert_true(is_in(pcs[n - 2], (const void *)stop_in_the_deep));
+	assert_true(find(innermost, pcs, n) < find(outermost, pcs, n));
+	assert_true(find(outermost, pcs, n) < n - 1);
 	fiber_fini(&guest);
 }
 
