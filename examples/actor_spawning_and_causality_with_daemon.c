@@ -17,12 +17,14 @@ ACRE_MAIN()
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &frank, .name = "frank");
 		for (int i = 0; i < 2 && r >= 0; i++) {
-			r = acre_call(frank, movie_theatre_question, &none, acre_text, &question);
+			r = acre_call(frank, movie_theatre_question, &none, acre_text,
+				      &question);
 			if (r > 0)
 				printf("frank asks: %s\n", question.value);
 		}
 		if (r >= 0)
-			r = acre_actor_cancel(frank); /* the end of the block would do it too */
+			r = acre_actor_cancel(
+				frank); /* the end of the block would do it too */
 	}
 	return r < 0 ? r : 0;
 }

@@ -18,7 +18,8 @@ ACRE_MAIN()
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "greeter");
 		if (r >= 0)
-			r = acre_call(a, greet, &(struct acre_text){ "world" }, acre_int, &pid);
+			r = acre_call(a, greet, &(struct acre_text){ "world" }, acre_int,
+				      &pid);
 	}
 	return r < 0 ? r : 0;
 }

@@ -3,7 +3,7 @@
 #include <acre.h>
 #include <string.h>
 
-#define NODE(F) F(uint32_t, depth) F(uint32_t, breadth)
+#define NODE(F)	 F(uint32_t, depth) F(uint32_t, breadth)
 #define COUNT(F) F(uint32_t, actors) F(uint32_t, levels)
 ACRE_MSG(node, NODE)
 ACRE_MSG(count, COUNT)
@@ -15,7 +15,9 @@ ACRE_CONTEXT(grow, node)
 	struct count sum = { .actors = 1, .levels = 1 };
 	int r = count_below(*in, &sum);
 
-	return r < 0 ? r : acre_return(ctx, count, .actors = sum.actors, .levels = sum.levels);
+	return r < 0 ? r
+		     : acre_return(ctx, count, .actors = sum.actors,
+				   .levels = sum.levels);
 }
 
 static int count_below(struct node at, struct count *sum)
@@ -48,6 +50,7 @@ ACRE_MAIN()
 	int r = count_below((struct node){ .depth = 3, .breadth = 2 }, &sum);
 
 	if (r >= 0)
-		printf("a tree of %u actors on %u levels came and went\n", sum.actors, sum.levels);
+		printf("a tree of %u actors on %u levels came and went\n", sum.actors,
+		       sum.levels);
 	return r;
 }

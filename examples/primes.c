@@ -52,7 +52,8 @@ ACRE_MAIN()
 	ACRE_WITHIN(acre_secs(5), r)
 		ACRE_NURSERY(n, r) {
 			for (uint32_t i = 0; i < 4 && r >= 0; i++) {
-				jobs[i].range = (struct range){ i * 1000, (i + 1) * 1000 };
+				jobs[i].range =
+					(struct range){ i * 1000, (i + 1) * 1000 };
 				r = acre_spawn(&n, &jobs[i].actor, .name = "scanner");
 				if (r >= 0)
 					r = acre_go(&n, collect, &jobs[i]);

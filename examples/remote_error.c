@@ -5,7 +5,8 @@
 
 ACRE_CONTEXT(harvest, acre_nil)
 {
-	return acre_note(acre_fail(BAD_WEATHER, "it rains in %s", acre_self_name()), "looking for ripe apples");
+	return acre_note(acre_fail(BAD_WEATHER, "it rains in %s", acre_self_name()),
+			 "looking for ripe apples");
 }
 
 ACRE_MAIN()

@@ -17,7 +17,8 @@ ACRE_CONTEXT(burn_cpu, burn, .kind = ACRE_ENDPOINT_ONESHOT)
 ACRE_MAIN()
 {
 	struct acre_int answer;
-	int r = acre_oneshot(burn_cpu, &(struct burn){ .rounds = 30000000 }, acre_int, &answer);
+	int r = acre_oneshot(burn_cpu, &(struct burn){ .rounds = 30000000 }, acre_int,
+			     &answer);
 
 	if (r > 0)
 		printf("an actor of its own computed %lld\n", (long long)answer.value);

@@ -11,22 +11,25 @@
 #include <unistd.h>
 
 /*
- * One task walks the directory and puts paths into a channel. For each worker, an actor, one task takes paths out of it and
- * sends them over a stream, and another receives the counts: credits let a few dozen paths be under way to each, so a
- * worker with large files simply takes fewer. A file that cannot be read is an answer like any other.
+ * One task walks the directory and puts paths into a channel. For each worker, an actor,
+ * one task takes paths out of it and sends them over a stream, and another receives the
+ * counts: credits let a few dozen paths be under way to each, so a worker with large
+ * files simply takes fewer. A file that cannot be read is an answer like any other.
  *
- * What a word is, is what `LC_ALL=C wc -w` says: text between white space with at least one printable character.
+ * What a word is, is what `LC_ALL=C wc -w` says: text between white space with at least
+ * one printable character.
  */
 
-#define WORKERS_MAX 64     /* more cores than that wait for the disk anyway */
-#define PATHS_QUEUED 256   /* in the channel: enough that no worker waits for the walk */
-#define READ_SIZE (64 * 1024)
-#define BAR_WIDTH 40
+#define WORKERS_MAX  64	 /* more cores than that wait for the disk anyway */
+#define PATHS_QUEUED 256 /* in the channel: enough that no worker waits for the walk */
+#define READ_SIZE    (64 * 1024)
+#define BAR_WIDTH    40
 #define BAR_EVERY_MS 50
 
-#define FILE_JOB(F) F(struct acre_bytes, path)
-#define FILE_COUNT(F)                                                                           \
-	F(uint64_t, lines) F(uint64_t, words) F(uint64_t, bytes) F(int, error) F(struct acre_bytes, path)
+#define FILE_JOB(F)  F(struct acre_bytes, path)
+#define FILE_COUNT(F)      \
+	F(uint64_t, lines) \
+	F(uint64_t, words) F(uint64_t, bytes) F(int, error) F(struct acre_bytes, path)
 ACRE_MSG(file_job, FILE_JOB)
 ACRE_MSG(file_count, FILE_COUNT)
 
@@ -39,7 +42,8 @@ static bool is_space(unsigned char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static void count_bytes(struct file_count *sum, const unsigned char *text, size_t len, bool *in_word)
+static void count_bytes(struct file_count *sum, const unsigned char *text, size_t len,
+			bool *in_word)
 {
 	sum->bytes += len;
 	for (size_t i = 0; i < len; i++) {
@@ -84,11 +88,12 @@ ACRE_CONTEXT(count_files, acre_nil, .kind = ACRE_ENDPOINT_STREAM)
 	while ((r = acre_recv(ctx, file_job, &job)) > 0) {
 		struct file_count c = { .error = 0 };
 
-		snprintf(path, sizeof path, "%.*s", (int)job.path.len, (const char *)job.path.data);
+		snprintf(path, sizeof path, "%.*s", (int)job.path.len,
+			 (const char *)job.path.data);
 		r = count_file(path, &c);
 		if (r >= 0)
-			r = acre_send(ctx, file_count, .lines = c.lines, .words = c.words, .bytes = c.bytes,
-				      .error = c.error,
+			r = acre_send(ctx, file_count, .lines = c.lines, .words = c.words,
+				      .bytes = c.bytes, .error = c.error,
 				      .path = { path, c.error ? strlen(path) : 0 });
 		if (r < 0)
 			break;
@@ -122,7 +127,8 @@ struct worker {
 static int offer(struct count *count, const char *path)
 {
 	char *copy = strdup(path);
-	int r = copy ? acre_chan_send(&count->paths, &copy) : acre_fail(ENOMEM, "no memory for a path");
+	int r = copy ? acre_chan_send(&count->paths, &copy)
+		     : acre_fail(ENOMEM, "no memory for a path");
 
 	if (r < 0)
 		free(copy);
@@ -141,8 +147,10 @@ ACRE_TASK(walk, struct count *count)
 	while (r >= 0 && (e = fts_read(tree))) {
 		if (e->fts_info == FTS_F)
 			r = offer(count, e->fts_path);
-		else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
-			fprintf(stderr, "wordtree: %s: %s\n", e->fts_path, strerror(e->fts_errno));
+		else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR ||
+			 e->fts_info == FTS_NS)
+			fprintf(stderr, "wordtree: %s: %s\n", e->fts_path,
+				strerror(e->fts_errno));
 	}
 	if (tree)
 		fts_close(tree);
@@ -169,8 +177,8 @@ static void add(struct worker *w, const struct file_count *c)
 {
 	w->count->done++;
 	if (c->error) {
-		fprintf(stderr, "wordtree: %.*s: %s\n", (int)c->path.len, (const char *)c->path.data,
-			strerror(c->error));
+		fprintf(stderr, "wordtree: %.*s: %s\n", (int)c->path.len,
+			(const char *)c->path.data, strerror(c->error));
 		w->totals.unreadable++;
 		return;
 	}
@@ -201,8 +209,9 @@ static void draw_bar(const struct count *count)
 {
 	int full = count->found ? (int)(count->done * BAR_WIDTH / count->found) : 0;
 
-	fprintf(stderr, "\r[%.*s%*s] %llu of %llu files%s ", full, "########################################",
-		BAR_WIDTH - full, "", (unsigned long long)count->done, (unsigned long long)count->found,
+	fprintf(stderr, "\r[%.*s%*s] %llu of %llu files%s ", full,
+		"########################################", BAR_WIDTH - full, "",
+		(unsigned long long)count->done, (unsigned long long)count->found,
 		count->walked ? "" : " so far");
 }
 
@@ -241,8 +250,9 @@ static int count_all(struct count *count, struct worker *workers, long n_workers
 
 static void print_row(const char *name, const struct totals *t)
 {
-	printf("%-12s %9llu %12llu %12llu %14llu %10llu\n", name, (unsigned long long)t->files,
-	       (unsigned long long)t->lines, (unsigned long long)t->words, (unsigned long long)t->bytes,
+	printf("%-12s %9llu %12llu %12llu %14llu %10llu\n", name,
+	       (unsigned long long)t->files, (unsigned long long)t->lines,
+	       (unsigned long long)t->words, (unsigned long long)t->bytes,
 	       (unsigned long long)t->unreadable);
 }
 
@@ -251,7 +261,8 @@ static uint64_t print_table(const struct worker *workers, long n_workers, double
 	struct totals all = { 0 };
 	char name[32];
 
-	printf("%-12s %9s %12s %12s %14s %10s\n", "actor", "files", "lines", "words", "bytes", "unreadable");
+	printf("%-12s %9s %12s %12s %14s %10s\n", "actor", "files", "lines", "words",
+	       "bytes", "unreadable");
 	for (long i = 0; i < n_workers; i++) {
 		const struct totals *t = &workers[i].totals;
 
@@ -264,7 +275,8 @@ static uint64_t print_table(const struct worker *workers, long n_workers, double
 		all.unreadable += t->unreadable;
 	}
 	print_row("total", &all);
-	printf("%.2f s, %.0f files/s\n", seconds, seconds > 0 ? (double)all.files / seconds : 0);
+	printf("%.2f s, %.0f files/s\n", seconds,
+	       seconds > 0 ? (double)all.files / seconds : 0);
 	return all.unreadable;
 }
 
@@ -287,8 +299,11 @@ ACRE_MAIN()
 	int r;
 
 	if (!count.dir || stat(count.dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		fprintf(stderr, "usage: wordtree DIRECTORY: counts the lines, words and bytes of all files below it%s%s\n",
-			count.dir ? "; not a directory: " : "", count.dir ? count.dir : "");
+		fprintf(stderr,
+			"usage: wordtree DIRECTORY: counts the lines, words and bytes of "
+			"all files below it%s%s\n",
+			count.dir ? "; not a directory: " : "",
+			count.dir ? count.dir : "");
 		return 2;
 	}
 	n_workers = n_workers < 1 ? 1 : n_workers > WORKERS_MAX ? WORKERS_MAX : n_workers;
@@ -297,5 +312,8 @@ ACRE_MAIN()
 	free_rest(&count);
 	if (r < 0)
 		return r;
-	return print_table(workers, n_workers, (double)acre_between(begun, acre_now()).ns / 1e9) ? 1 : 0;
+	return print_table(workers, n_workers,
+			   (double)acre_between(begun, acre_now()).ns / 1e9)
+		       ? 1
+		       : 0;
 }

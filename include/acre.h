@@ -4,6 +4,7 @@
 #define ACRE_H
 
 #include <acre/actor.h>
+#include <acre/call.h>
 #include <acre/chan.h>
 #include <acre/context.h>
 #include <acre/error.h>

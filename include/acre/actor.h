@@ -4,29 +4,30 @@
 #define ACRE_ACTOR_H
 
 /*
- * An actor is a loop of its own with its own memory: a process. Actors belong to nurseries like tasks do, so a
- * block ends when its actors and all that they started have ended, and no kill -9 of any of them leaves an
- * orphan.
+ * An actor is a loop of its own with its own memory: a process. Actors belong to
+ * nurseries like tasks do, so a block ends when its actors and all that they started have
+ * ended, and no kill -9 of any of them leaves an orphan.
  *
- *	ACRE_MAIN()
- *	{
- *		struct acre_actor *a;
- *		struct acre_int sum;
- *		int r = 0;
+ * ACRE_MAIN() {
+ * 	struct acre_actor *a;
+ * 	struct acre_int sum;
+ * 	int r = 0;
  *
- *		ACRE_NURSERY(n, r) {
- *			r = acre_spawn(&n, &a, .name = "adder");
- *			if (r >= 0)
- *				r = acre_call(a, add, &(struct pair){ 1, 2 }, acre_int, &sum);
- *		}
- *		return r;
- *	}
+ * 	ACRE_NURSERY(n, r) {
+ * 		r = acre_spawn(&n, &a, .name = "adder");
+ * 		if (r >= 0)
+ * 			r = acre_call(a, add, &(struct pair){ 1, 2 }, acre_int, &sum);
+ * 	}
+ * 	return r;
+ * }
  *
- * Three rules. acre_spawn() returns when the actor is ready or has failed; there is nothing to poll for. An
- * actor serves calls until its nursery ends it: a nursery whose body and tasks have ended asks its idle
- * actors to end. A handle is valid until the nursery that holds the actor has closed.
+ * Three rules. acre_spawn() returns when the actor is ready or has failed; there is
+ * nothing to poll for. An actor serves calls until its nursery ends it: a nursery whose
+ * body and tasks have ended asks its idle actors to end. A handle is valid until the
+ * nursery that holds the actor has closed.
  *
- * A process that acre makes starts in main(): a program without ACRE_MAIN calls acre_boot() first thing.
+ * A process that acre makes starts in main(): a program without ACRE_MAIN calls
+ * acre_boot() first thing.
  */
 
 #include <acre/task.h>
@@ -37,13 +38,13 @@ ACRE_BEGIN_
 struct acre_actor; /* opaque */
 
 /* The names of the backends; the reference's names are aliases. */
-#define ACRE_BACKENDS(B)                                                                        \
-	B(EXEC, "exec", "a process with a fresh image: this program, or another")               \
-	B(FORKSERVER, "forkserver", "a process forked from a small clean helper")               \
-	B(FORK, "fork", "a process with our memory")                                            \
-	B(THREAD, "thread", "a thread with a loop and heap of its own")                         \
-	B(SUBINT, "subint", "a CPython sub-interpreter on a thread of this process")            \
-	B(SUBINT_FORK, "subint_fork", "a fork made inside a CPython sub-interpreter")           \
+#define ACRE_BACKENDS(B)                                                              \
+	B(EXEC, "exec", "a process with a fresh image: this program, or another")     \
+	B(FORKSERVER, "forkserver", "a process forked from a small clean helper")     \
+	B(FORK, "fork", "a process with our memory")                                  \
+	B(THREAD, "thread", "a thread with a loop and heap of its own")               \
+	B(SUBINT, "subint", "a CPython sub-interpreter on a thread of this process")  \
+	B(SUBINT_FORK, "subint_fork", "a fork made inside a CPython sub-interpreter") \
 	B(SUBINT_FORKSERVER, "subint_forkserver", "a CPython guest in a forked process")
 
 /* What SIGINT does to an actor that is not the root. */
@@ -55,41 +56,50 @@ enum acre_sigint {
 
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
-	const char *name;          /* not unique, 1-127 bytes; NULL: "actor" */
-	const char *backend;       /* NULL: the nursery's, else the tree's (ACRE_SPAWN_METHOD), else exec */
-	const char *program;       /* backend exec: another executable; NULL: this one */
-	const char *const *expose; /* namespaces that may be called, NULL at the end; NULL: "main" alone */
-	const char *module;        /* a shared object to load there; its endpoints are exposed as the namespace
+	const char *name; /* not unique, 1-127 bytes; NULL: "actor" */
+	const char *
+		backend; /* NULL: the nursery's, else the tree's (ACRE_SPAWN_METHOD), else exec */
+	const char *program; /* backend exec: another executable; NULL: this one */
+	const char *const *
+		expose; /* namespaces that may be called, NULL at the end; NULL: "main" alone */
+	const char *
+		module; /* a shared object to load there; its endpoints are exposed as the namespace
 				    * that is its file's name without directory and ending */
-	acre_span linger;          /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
+	acre_span linger; /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
 	enum acre_sigint sigint;
-	uint64_t flags;            /* none yet: must be 0 */
+	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];
 };
 
 /*
- * Starts an actor and waits until it serves: acre_spawn(&n, &actor, .name = "scanner"). Fails with ACRE_EBOOT (it
- * died or failed before it was ready: the report has step, errno, signal, status and the last words of its
- * stderr), EINVAL (options; an unknown backend lists the choices), EOPNOTSUPP (a backend that is not to be
- * had here, with the reason), -ECANCELED (then it is gone as well). `*ret` may be NULL'ed memory of any task.
- * A checkpoint.
+ * Starts an actor and waits until it serves: acre_spawn(&n, &actor, .name = "scanner").
+ * Fails with ACRE_EBOOT (it died or failed before it was ready: the report has step,
+ * errno, signal, status and the last words of its stderr), EINVAL (options; an unknown
+ * backend lists the choices), EOPNOTSUPP (a backend that is not to be had here, with the
+ * reason), -ECANCELED (then it is gone as well). `*ret` may be NULL'ed memory of any
+ * task. A checkpoint.
  */
-#define acre_spawn(nursery, ret, ...)                                                           \
+#define acre_spawn(nursery, ret, ...) \
 	acre_spawn_((nursery), (ret), &(const struct acre_spawn_options){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_spawn_(struct acre_nursery *nursery,
+					    struct acre_actor **ret,
 					    const struct acre_spawn_options *options);
 
-/* Sets the backend for the actors of a nursery, or NULL for the tree's. EINVAL: unknown. */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_backend(struct acre_nursery *nursery, const char *name);
+/* Sets the backend for the actors of a nursery, or NULL for the tree's. EINVAL:
+ * unknown. */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_backend(struct acre_nursery *nursery,
+						     const char *name);
 
 /*
- * Asks the actor to end and waits until its process is gone and reaped: request, ack within 0.5 s, SIGTERM,
- * SIGKILL after its linger. 0 if it ended by itself after the request; ACRE_ETOOSLOW if it had to be killed.
- * Its own failure belongs to the nursery. A checkpoint; cancelled, the ladder goes on in the nursery.
+ * Asks the actor to end and waits until its process is gone and reaped: request, ack
+ * within 0.5 s, SIGTERM, SIGKILL after its linger. 0 if it ended by itself after the
+ * request; ACRE_ETOOSLOW if it had to be killed. Its own failure belongs to the nursery.
+ * A checkpoint; cancelled, the ladder goes on in the nursery.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_actor_cancel(struct acre_actor *actor);
 
-/* Waits until the actor has ended: 0, or how it failed. The nursery returns that failure too, once. */
+/* Waits until the actor has ended: 0, or how it failed. The nursery returns that
+ * failure too, once. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_actor_wait(struct acre_actor *actor);
 
 ACRE_PUBLIC_ const char *acre_actor_name(const struct acre_actor *actor);
@@ -105,40 +115,47 @@ ACRE_PUBLIC_ const char *acre_self_name(void);
 ACRE_PUBLIC_ const char *acre_self_uuid(void);
 /* The handle of the parent; NULL in the root. What it exposes can be called. */
 ACRE_PUBLIC_ struct acre_actor *acre_parent(void);
-/* Handles of the live children, in order of birth; returns how many there are, fills at most n. */
+/* Handles of the live children, in order of birth; returns how many there are, fills
+ * at most n. */
 ACRE_PUBLIC_ size_t acre_children(struct acre_actor **ret, size_t n);
 
-/* Exposes a namespace of this actor: "main" is every endpoint of the program. ENOENT: unknown namespace. */
+/* Exposes a namespace of this actor: "main" is every endpoint of the program. ENOENT:
+ * unknown namespace. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_expose(const char *name);
 
-/* Finds an actor by name. So far: ACRE_ENORUNTIME without a runtime, the handle of the parent or of a child, or
+/* Finds an actor by name. So far: ACRE_ENORUNTIME without a runtime, the handle of the
+ * parent or of a child, or
  * 0 and NULL for nobody; 1 with a handle. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_find(struct acre_actor **ret, const char *name);
 
-/* A callback for the orderly end of this actor, also when its tasks failed or were cancelled; last registered
- * first run. */
+/* A callback for the orderly end of this actor, also when its tasks failed or were
+ * cancelled; last registered first run. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_at_end(void (*fn)(void *arg), void *arg);
 
 struct acre_run_options {
-	const char *name;          /* of the root; NULL: "root" */
-	const char *backend;       /* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
+	const char *name; /* of the root; NULL: "root" */
+	const char *
+		backend; /* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
 	const char *const *expose; /* NULL: nothing */
-	size_t stack_size;         /* of tasks; 0: 64 KiB */
-	uint64_t seed;             /* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
-	bool signals;              /* take SIGINT and SIGTERM through a signalfd: blocks them in this thread */
-	uint64_t flags;            /* none yet: must be 0 */
+	size_t stack_size;	   /* of tasks; 0: 64 KiB */
+	uint64_t
+		seed; /* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
+	bool signals; /* take SIGINT and SIGTERM through a signalfd: blocks them in this thread */
+	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];
 };
 
 /*
- * Runs fn(arg) as the root task until it and all it started have ended, and returns its result; an interrupt
- * makes it EINTR. EALREADY: a runtime runs in this process already.
+ * Runs fn(arg) as the root task until it and all it started have ended, and returns its
+ * result; an interrupt makes it EINTR. EALREADY: a runtime runs in this process already.
  */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_run(int (*fn)(void *arg), void *arg, const struct acre_run_options *options);
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_run(int (*fn)(void *arg), void *arg,
+					 const struct acre_run_options *options);
 
 /*
- * The same inside another loop: acre_begin(), then acre_step() whenever the fd is readable (it never waits; > 0 while
- * the root task runs, 0 when it has ended), then acre_end(), which returns the root task's result and frees all.
+ * The same inside another loop: acre_begin(), then acre_step() whenever the fd is
+ * readable (it never waits; > 0 while the root task runs, 0 when it has ended), then
+ * acre_end(), which returns the root task's result and frees all.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_begin(int (*fn)(void *arg), void *arg,
 					   const struct acre_run_options *options);
@@ -146,26 +163,29 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_fd(void);
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_step(void);
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_end(void);
 
-/* First call of main() in a program without ACRE_MAIN: in a process that acre made to be an actor it serves and
- * exits, else it returns 0 and has done nothing. */
+/* First call of main() in a program without ACRE_MAIN: in a process that acre made to
+ * be an actor it serves and exits, else it returns 0 and has done nothing. */
 ACRE_PUBLIC_ int acre_boot(int argc, char **argv);
 
 /*
- * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block runs as the root task with
- * SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r if r >= 0; else the story is printed to stderr and
- * the status is 1, or 130 after an interrupt. It is
+ * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block
+ * runs as the root task with SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r
+ * if r >= 0; else the story is printed to stderr and the status is 1, or 130 after an
+ * interrupt. It is
  *
- *	int main(int argc, char **argv) { return acre_main_(argc, argv, body); }
- *	static int body(int argc, char **argv) { ... }
+ * int main(int argc, char **argv) { return acre_main_(argc, argv, body); } static int
+ * body(int argc, char **argv) { ... }
  */
-#define ACRE_MAIN()                                                                             \
-	static int acre_main_body_(int argc, char **argv);                                      \
-	int main(int argc, char **argv)                                                         \
-	{                                                                                       \
-		return acre_main_(argc, argv, acre_main_body_);                                 \
-	}                                                                                       \
-	static int acre_main_body_(__attribute__((unused)) int argc, __attribute__((unused)) char **argv)
-/* "0.1.0" of the library that runs; what a program was compiled with is ACRE_VERSION_MAJOR and _MINOR. */
+#define ACRE_MAIN()                                                  \
+	static int acre_main_body_(int argc, char **argv);           \
+	int main(int argc, char **argv)                              \
+	{                                                            \
+		return acre_main_(argc, argv, acre_main_body_);      \
+	}                                                            \
+	static int acre_main_body_(__attribute__((unused)) int argc, \
+				   __attribute__((unused)) char **argv)
+/* "0.1.0" of the library that runs; what a program was compiled with is
+ * ACRE_VERSION_MAJOR and _MINOR. */
 ACRE_PUBLIC_ const char *acre_version(void);
 
 ACRE_PUBLIC_ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv));

@@ -4,27 +4,30 @@
 #define ACRE_CONTEXT_H
 
 /*
- * An endpoint is a function that other actors may call by its name. A context is the dialogue between the task that
- * opened it and the task that runs the endpoint: a first value, items both ways, one result.
+ * An endpoint is a function that other actors may call by its name. A context is the
+ * dialogue between the task that opened it and the task that runs the endpoint: a first
+ * value, items both ways, one result.
  *
- *	ACRE_CONTEXT(count, range)              // the callee; given: ctx, in (const struct range *)
- *	{
- *		int r = acre_started(ctx, acre_int, .value = in->hi);
+ * ACRE_CONTEXT(count, range)              // the callee; given: ctx, in (const struct
+ * range *) {
+ * 	int r = acre_started(ctx, acre_int, .value = in->hi);
  *
- *		for (uint32_t i = in->lo; r >= 0 && i < in->hi; i++)
- *			r = acre_send(ctx, acre_int, .value = i);
- *		return r < 0 ? r : acre_return(ctx, acre_text, .value = "done");
- *	}
+ * 	for (uint32_t i = in->lo; r >= 0 && i < in->hi; i++)
+ * 		r = acre_send(ctx, acre_int, .value = i);
+ * 	return r < 0 ? r : acre_return(ctx, acre_text, .value = "done");
+ * }
  *
- *	ACRE_OPEN(ctx, r, actor, count, &range) // the opener
- *		while ((r = acre_recv(ctx, acre_int, &item)) > 0)
- *			use(item.value);
+ * ACRE_OPEN(ctx, r, actor, count, &range) // the opener
+ * 	while ((r = acre_recv(ctx, acre_int, &item)) > 0)
+ * 		use(item.value);
  *
- * Three rules. Every context has exactly one outcome, and the result is never lost, however many items were left
- * unread. A sender without credit waits (64 items, 1 MiB by default), so nothing is dropped. Leaving the block
- * with r < 0 cancels the callee; leaving it otherwise waits for the result.
+ * Three rules. Every context has exactly one outcome, and the result is never lost,
+ * however many items were left unread. A sender without credit waits (64 items, 1 MiB by
+ * default), so nothing is dropped. Leaving the block with r < 0 cancels the callee;
+ * leaving it otherwise waits for the result.
  *
- * The dialogue is that of tractor's contexts; deadlines that travel are gRPC's; credits are HTTP/2's windows.
+ * The dialogue is that of tractor's contexts; deadlines that travel are gRPC's; credits
+ * are HTTP/2's windows.
  *
  * THREADS: the loop's thread only. FORK: the parent's.
  */
@@ -52,158 +55,161 @@ struct acre_endpoint {
 	const char *name_space; /* NULL: "main" */
 };
 
-/* The section of pointers that ACRE_CONTEXT fills, one in each program and shared object; its first and last are made by
- * the linker, and a constructor tells the library of it (again and again the same is harmless). */
-__attribute__((weak, visibility("hidden"))) extern const struct acre_endpoint *const __start_acre_endpoints[];
-__attribute__((weak, visibility("hidden"))) extern const struct acre_endpoint *const __stop_acre_endpoints[];
+/* The section of pointers that ACRE_CONTEXT fills, one in each program and shared
+ * object; its first and last are made by the linker, and a constructor tells the
+ * library of it (again and again the same is harmless). */
+__attribute__((weak, visibility("hidden"))) extern const struct acre_endpoint
+	*const __start_acre_endpoints[];
+__attribute__((weak, visibility("hidden"))) extern const struct acre_endpoint
+	*const __stop_acre_endpoints[];
 ACRE_PUBLIC_ void acre_endpoints_(const struct acre_endpoint *const *first,
 				  const struct acre_endpoint *const *end);
 
 /*
- * ACRE_CONTEXT(name, message) { ... } defines an endpoint. Given are `ctx` and `in`, the argument, borrowed until the
- * endpoint returns. Its return value: >= 0 well (the result is what acre_return() gave, else nil), < 0 its
- * failure, which travels. More fields of struct acre_endpoint may follow: ACRE_CONTEXT(add, pair,
- * .kind = ACRE_ENDPOINT_ONESHOT). ACRE_ENDPOINT_ of a header: declare the same name with ACRE_CONTEXT in one
- * source file only; other files call it through acre_open_named().
+ * ACRE_CONTEXT(name, message) { ... } defines an endpoint. Given are `ctx` and `in`, the
+ * argument, borrowed until the endpoint returns. Its return value: >= 0 well (the result
+ * is what acre_return() gave, else nil), < 0 its failure, which travels. More fields of
+ * struct acre_endpoint may follow: ACRE_CONTEXT(add, pair, .kind =
+ * ACRE_ENDPOINT_ONESHOT). ACRE_ENDPOINT_ of a header: declare the same name with
+ * ACRE_CONTEXT in one source file only; other files call it through acre_open_named().
  */
-#define ACRE_CONTEXT(endpoint, message, ...)                                                    \
-	static int endpoint##_body_(struct acre_context *ctx, const struct message *in);        \
-	static int endpoint##_run_(struct acre_context *ctx, const void *in)                    \
-	{                                                                                       \
-		return endpoint##_body_(ctx, in);                                               \
-	}                                                                                       \
-	__attribute__((unused)) static inline const void *endpoint##_arg_(const struct message *in) \
-	{                                                                                       \
-		return in;                                                                      \
-	}                                                                                       \
-	static const struct acre_endpoint endpoint##_endpoint_ = { .name = #endpoint,           \
-								   .run = endpoint##_run_,      \
-								   .in = message##_msg_,        \
-								   .file = __FILE__,            \
-								   .line = __LINE__,            \
-								   ##__VA_ARGS__ };             \
-	__attribute__((section("acre_endpoints"), used)) static const struct acre_endpoint     \
-		*const endpoint##_entry_ = &endpoint##_endpoint_;                               \
-	__attribute__((constructor)) static void endpoint##_announce_(void)                     \
-	{                                                                                       \
-		acre_endpoints_(__start_acre_endpoints, __stop_acre_endpoints);                 \
-	}                                                                                       \
-	static int endpoint##_body_(__attribute__((unused)) struct acre_context *ctx,           \
+#define ACRE_CONTEXT(endpoint, message, ...)                                             \
+	static int endpoint##_body_(struct acre_context *ctx, const struct message *in); \
+	static int endpoint##_run_(struct acre_context *ctx, const void *in)             \
+	{                                                                                \
+		return endpoint##_body_(ctx, in);                                        \
+	}                                                                                \
+	__attribute__((unused)) static inline const void *endpoint##_arg_(               \
+		const struct message *in)                                                \
+	{                                                                                \
+		return in;                                                               \
+	}                                                                                \
+	static const struct acre_endpoint endpoint##_endpoint_ = {                       \
+		.name = #endpoint,                                                       \
+		.run = endpoint##_run_,                                                  \
+		.in = message##_msg_,                                                    \
+		.file = __FILE__,                                                        \
+		.line = __LINE__,                                                        \
+		##__VA_ARGS__                                                            \
+	};                                                                               \
+	__attribute__((                                                                  \
+		section("acre_endpoints"),                                               \
+		used)) static const struct acre_endpoint *const endpoint##_entry_ =      \
+		&endpoint##_endpoint_;                                                   \
+	__attribute__((constructor)) static void endpoint##_announce_(void)              \
+	{                                                                                \
+		acre_endpoints_(__start_acre_endpoints, __stop_acre_endpoints);          \
+	}                                                                                \
+	static int endpoint##_body_(__attribute__((unused)) struct acre_context *ctx,    \
 				    __attribute__((unused)) const struct message *in)
 
-/* Registers endpoints of the running program under a namespace. EEXIST: a name that is there. */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_endpoint_register(const struct acre_endpoint *endpoint);
+/* Registers endpoints of the running program under a namespace. EEXIST: a name that is
+ * there. */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int
+acre_endpoint_register(const struct acre_endpoint *endpoint);
 
 /*
- * Opens a context: sends the argument and the remaining time, waits until the callee has called acre_started() (or
- * sent, received or returned, which start it with nil). On failure nothing is open. The failures: the
- * callee's own (ACRE_EREMOTE with its class), ACRE_ENOTEXPOSED, ACRE_ENOENDPOINT, ACRE_ETYPE, ACRE_ECTXC,
- * ACRE_ECLOSED or ACRE_EDIED (its actor is gone), EAGAIN (1,024 contexts are open), EINVAL (oneself). A checkpoint:
+ * Opens a context: sends the argument and the remaining time, waits until the callee has
+ * called acre_started() (or sent, received or returned, which start it with nil). On
+ * failure nothing is open. The failures: the callee's own (ACRE_EREMOTE with its class),
+ * ACRE_ENOTEXPOSED, ACRE_ENOENDPOINT, ACRE_ETYPE, ACRE_ECTXC, ACRE_ECLOSED or ACRE_EDIED
+ * (its actor is gone), EAGAIN (1,024 contexts are open), EINVAL (oneself). A checkpoint:
  * cancelled, the callee is cancelled too.
  */
-#define acre_open(ret, actor, endpoint, arg)                                                    \
+#define acre_open(ret, actor, endpoint, arg) \
 	acre_open_((ret), (actor), &endpoint##_endpoint_, endpoint##_arg_(arg))
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_open_(struct acre_context **ret, struct acre_actor *actor,
-					   const struct acre_endpoint *endpoint, const void *arg);
-/* By names, for endpoints that this program does not define; `kind` says how `arg` travels. */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_open_(struct acre_context **ret,
+					   struct acre_actor *actor,
+					   const struct acre_endpoint *endpoint,
+					   const void *arg);
+/* By names, for endpoints that this program does not define; `kind` says how `arg`
+ * travels. */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_open_named(struct acre_context **ret,
+						struct acre_actor *actor,
 						const char *name_space, const char *name,
-						const struct acre_msg_kind *kind, const void *arg);
+						const struct acre_msg_kind *kind,
+						const void *arg);
 
 /*
- * Leaves a context and returns the result of the whole. r < 0: the callee is cancelled first. Then it waits for the
- * callee's end (its bound: the callee's task ends, or its link, or its process). A failure of the callee is
- * returned if r >= 0 or is a cancellation that it explains; its being cancelled by us is none. Takes NULL.
+ * Leaves a context and returns the result of the whole. r < 0: the callee is cancelled
+ * first. Then it waits for the callee's end (its bound: the callee's task ends, or its
+ * link, or its process). A failure of the callee is returned if r >= 0 or is a
+ * cancellation that it explains; its being cancelled by us is none. Takes NULL.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_close(struct acre_context **ctx, int r);
 
-/* Opener: asks the callee to end, and waits for the ack (0.5 s: ACRE_ETOOSLOW). Callee: cancels itself, after which
- * its next checkpoint is cancelled. Idempotent. A checkpoint. */
+/* Opener: asks the callee to end, and waits for the ack (0.5 s: ACRE_ETOOSLOW).
+ * Callee: cancels itself, after which its next checkpoint is cancelled. Idempotent. A
+ * checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_cancel(struct acre_context *ctx);
 
 /* Callee: the first value, once. EPROTO: twice, or after an item. A checkpoint. */
-#define acre_started(ctx, message, ...)                                                         \
+#define acre_started(ctx, message, ...) \
 	acre_started_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind,
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_started_(struct acre_context *ctx,
+					      const struct acre_msg_kind *kind,
 					      const void *value);
 /* Opener: that first value. 1, or 0 if it was nil. ACRE_ETYPE. */
-#define acre_first(ctx, message, ret) acre_first_((ctx), message##_msg_(), message##_ret_(ret))
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_first_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret);
+#define acre_first(ctx, message, ret) \
+	acre_first_((ctx), message##_msg_(), message##_ret_(ret))
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_first_(struct acre_context *ctx,
+					    const struct acre_msg_kind *kind, void *ret);
 
-/* Sends an item, either side: acre_send(ctx, prime, .value = i). Waits for credit. ACRE_ECLOSED: the stream has ended
- * in this direction, or the link; ACRE_ECTXC: the context is over. A checkpoint: on -ECANCELED nothing was sent. */
-#define acre_send(ctx, message, ...)                                                            \
+/* Sends an item, either side: acre_send(ctx, prime, .value = i). Waits for credit.
+ * ACRE_ECLOSED: the stream has ended in this direction, or the link; ACRE_ECTXC: the
+ * context is over. A checkpoint: on -ECANCELED nothing was sent. */
+#define acre_send(ctx, message, ...) \
 	acre_send_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
-					   const void *value);
+ACRE_PUBLIC_ ACRE_MUST_USE_ int
+acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value);
 
-/* Receives an item: 1, or 0 at the end, again and again; < 0 a failure, the other side's included. An item of
- * another type is ACRE_ETYPE and is consumed. A checkpoint: on -ECANCELED nothing was taken. */
-#define acre_recv(ctx, message, ret) acre_recv_((ctx), message##_msg_(), message##_ret_(ret))
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret);
+/* Receives an item: 1, or 0 at the end, again and again; < 0 a failure, the other
+ * side's included. An item of another type is ACRE_ETYPE and is consumed. A
+ * checkpoint: on -ECANCELED nothing was taken. */
+#define acre_recv(ctx, message, ret) \
+	acre_recv_((ctx), message##_msg_(), message##_ret_(ret))
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_recv_(struct acre_context *ctx,
+					   const struct acre_msg_kind *kind, void *ret);
 
-/* Says that this side sends no more items; it goes on reading. Idempotent. Not a checkpoint. */
+/* Says that this side sends no more items; it goes on reading. Idempotent. Not a
+ * checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_finish(struct acre_context *ctx);
 
-/* Closes the stream: this side sends no more items and reads no more, what is unread is dropped, and a send of the other
- * side fails with ACRE_ECLOSED. The result still comes. Leaving the context does it. Idempotent. Not a checkpoint. */
+/* Closes the stream: this side sends no more items and reads no more, what is unread
+ * is dropped, and a send of the other side fails with ACRE_ECLOSED. The result still
+ * comes. Leaving the context does it. Idempotent. Not a checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_stop(struct acre_context *ctx);
 
-/* Callee: gives the result and returns 0, for `return acre_return(ctx, answer, .value = 42);`. */
-#define acre_return(ctx, message, ...)                                                          \
+/* Callee: gives the result and returns 0, for `return acre_return(ctx, answer, .value
+ * = 42);`. */
+#define acre_return(ctx, message, ...) \
 	acre_return_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind,
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_return_(struct acre_context *ctx,
+					     const struct acre_msg_kind *kind,
 					     const void *value);
 
-/* Opener: waits for the result: 1 with a value, 0 if it was nil, < 0 the callee's failure. Again and again the same.
- * Items that were not read stay readable. A checkpoint. */
-#define acre_result(ctx, message, ret) acre_result_((ctx), message##_msg_(), message##_ret_(ret))
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_result_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret);
+/* Opener: waits for the result: 1 with a value, 0 if it was nil, < 0 the callee's
+ * failure. Again and again the same. Items that were not read stay readable. A
+ * checkpoint. */
+#define acre_result(ctx, message, ret) \
+	acre_result_((ctx), message##_msg_(), message##_ret_(ret))
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_result_(struct acre_context *ctx,
+					     const struct acre_msg_kind *kind, void *ret);
 
 /* How a context stands: one outcome, set once. */
 struct acre_outcome {
 	bool done;
-	int r;                   /* 0: a result came; < 0: the failure (ACRE_ECTXC if it was cancelled) */
-	bool cancel_called;      /* by this side */
-	bool cancel_acked;       /* the other side said so */
+	int r; /* 0: a result came; < 0: the failure (ACRE_ECTXC if it was cancelled) */
+	bool cancel_called;	 /* by this side */
+	bool cancel_acked;	 /* the other side said so */
 	enum acre_reason reason; /* why it was cancelled, by either side */
-	const char *canceller;   /* name of the actor in which that began; NULL if it was not cancelled */
+	const char *
+		canceller; /* name of the actor in which that began; NULL if it was not cancelled */
 };
 ACRE_PUBLIC_ struct acre_outcome acre_outcome(const struct acre_context *ctx);
 
 /* The other side's actor. */
 ACRE_PUBLIC_ struct acre_actor *acre_context_peer(const struct acre_context *ctx);
-
-/*
- * The one-shot form: acre_call(actor, add, &pair, acre_int, &sum). 1 with a value, 0 if it was nil, < 0 a failure. A
- * call has the time of the scopes around it, which travels; one whose time is over is never started. A
- * checkpoint: cancelled, the callee is cancelled and has ended, or its ladder runs.
- */
-#define acre_call(actor, endpoint, arg, message, ret)                                           \
-	acre_call_((actor), &endpoint##_endpoint_, endpoint##_arg_(arg), message##_msg_(),      \
-		   message##_ret_(ret))
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
-					   const void *arg, const struct acre_msg_kind *kind, void *ret);
-
-/*
- * A call that makes its own actor: spawn, call, result, end. In a nursery of its own, or with .nursery in that one
- * (the actor is reaped on return all the same), or with .actor in that actor, which survives. Both: EINVAL. An
- * endpoint of kind STREAM: ACRE_ETYPE before anything is spawned. A text or bytes in `ret` is copied and
- * is the caller's to free().
- */
-struct acre_oneshot_options {
-	struct acre_nursery *nursery;
-	struct acre_actor *actor;
-	struct acre_spawn_options spawn;
-	uint64_t reserved[2];
-};
-#define acre_oneshot(endpoint, arg, message, ret, ...)                                          \
-	acre_oneshot_(&endpoint##_endpoint_, endpoint##_arg_(arg), message##_msg_(),            \
-		      message##_ret_(ret),                                                      \
-		      &(const struct acre_oneshot_options){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg,
-					      const struct acre_msg_kind *kind, void *ret,
-					      const struct acre_oneshot_options *options);
 
 /*
  * ACRE_OPEN(ctx, r, actor, endpoint, arg) { ... }: it is
@@ -217,15 +223,18 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_oneshot_(const struct acre_endpoint *endpoi
  *		}
  *	}
  */
-#define ACRE_OPEN(ctx, r, actor, endpoint, arg)                                                 \
-	for (struct acre_context *ctx ACRE_CLEANUP_(acre_context_abandon_) = NULL,              \
-				 *ctx##_do_ = acre_open_block_(&ctx, &(r), (actor),             \
-							       &endpoint##_endpoint_,           \
-							       endpoint##_arg_(arg));           \
-	     ctx##_do_; (r) = acre_context_close(&ctx, (r)), ctx##_do_ = NULL)                  \
+#define ACRE_OPEN(ctx, r, actor, endpoint, arg)                                        \
+	for (struct acre_context * ctx ACRE_CLEANUP_(acre_context_abandon_) = NULL,    \
+				       *ctx##_do_ =                                    \
+					       acre_open_block_(&ctx, &(r), (actor),   \
+								&endpoint##_endpoint_, \
+								endpoint##_arg_(arg)); \
+	     ctx##_do_; (r) = acre_context_close(&ctx, (r)), ctx##_do_ = NULL)         \
 		for (int ctx##_once_ = 1; ctx##_once_; ctx##_once_ = 0)
-ACRE_PUBLIC_ struct acre_context *acre_open_block_(struct acre_context **ret, int *r, struct acre_actor *actor,
-						   const struct acre_endpoint *endpoint, const void *arg);
+ACRE_PUBLIC_ struct acre_context *acre_open_block_(struct acre_context **ret, int *r,
+						   struct acre_actor *actor,
+						   const struct acre_endpoint *endpoint,
+						   const void *arg);
 ACRE_PUBLIC_ void acre_context_abandon_(struct acre_context **ctx);
 
 ACRE_END_

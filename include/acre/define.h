@@ -11,21 +11,21 @@
 
 #ifdef __cplusplus
 #define ACRE_BEGIN_ extern "C" {
-#define ACRE_END_ }
+#define ACRE_END_   }
 #else
 #define ACRE_BEGIN_
 #define ACRE_END_
 #endif
 
-#define ACRE_PUBLIC_ __attribute__((visibility("default")))
-#define ACRE_MUST_USE_ __attribute__((warn_unused_result))
+#define ACRE_PUBLIC_		__attribute__((visibility("default")))
+#define ACRE_MUST_USE_		__attribute__((warn_unused_result))
 #define ACRE_FORMAT_(fmt, args) __attribute__((format(printf, fmt, args)))
-#define ACRE_CLEANUP_(fn) __attribute__((cleanup(fn)))
+#define ACRE_CLEANUP_(fn)	__attribute__((cleanup(fn)))
 
-#define ACRE_PASTE__(a, b) a##b
-#define ACRE_PASTE_(a, b) ACRE_PASTE__(a, b)
+#define ACRE_PASTE__(a, b)	a##b
+#define ACRE_PASTE_(a, b)	ACRE_PASTE__(a, b)
 
-#define ACRE_VERSION_MAJOR 0
-#define ACRE_VERSION_MINOR 1
+#define ACRE_VERSION_MAJOR	0
+#define ACRE_VERSION_MINOR	1
 
 #endif

@@ -4,19 +4,21 @@
 #define ACRE_MSG_H
 
 /*
- * A message is a struct made from one list of fields; the list is also how it travels and how it is checked, so
- * the two cannot differ.
+ * A message is a struct made from one list of fields; the list is also how it travels and
+ * how it is checked, so the two cannot differ.
  *
- *	#define RANGE(F) F(uint32_t, lo) F(uint32_t, hi)
- *	ACRE_MSG(range, RANGE)          // struct range, and how it travels
+ * #define RANGE(F) F(uint32_t, lo) F(uint32_t, hi) ACRE_MSG(range, RANGE)          //
+ * struct range, and how it travels
  *
- * On the wire it is a map of field names to values, which every language reads. The receiver checks that each
- * field is there, of its type and in its range; keys it does not know are ignored, so fields can be added.
- * What does not fit is ACRE_ETYPE, with what was expected, what came, and where.
+ * On the wire it is a map of field names to values, which every language reads. The
+ * receiver checks that each field is there, of its type and in its range; keys it does
+ * not know are ignored, so fields can be added. What does not fit is ACRE_ETYPE, with
+ * what was expected, what came, and where.
  *
- * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char * (UTF-8, never NULL
- * on arrival), struct acre_bytes. A string or bytes that was received is borrowed: it is valid until the next
- * receive on the same context, or until the context ends.
+ * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char *
+ * (UTF-8, never NULL on arrival), struct acre_bytes. A string or bytes that was received
+ * is borrowed: it is valid until the next receive on the same context, or until the
+ * context ends.
  *
  * THREADS: any. FORK: harmless.
  */
@@ -33,7 +35,7 @@ struct acre_bytes {
 enum acre_field_type {
 	ACRE_FIELD_UNKNOWN,
 	ACRE_FIELD_BOOL,
-	ACRE_FIELD_INT,   /* signed, of the field's size */
+	ACRE_FIELD_INT,	  /* signed, of the field's size */
 	ACRE_FIELD_UINT,  /* unsigned, of the field's size */
 	ACRE_FIELD_FLOAT, /* float or double by size */
 	ACRE_FIELD_TEXT,
@@ -59,39 +61,41 @@ struct acre_msg_kind {
 /*
  * ACRE_MSG(name, FIELDS) defines struct name with those members, and
  *
- *	static const struct acre_msg_kind *name_msg_(void)      its table of fields
- *	static struct name *name_ret_(struct name *)            nothing, but the compiler checks the pointer
- *	static const struct name *name_in_(const struct name *)
+ * static const struct acre_msg_kind *name_msg_(void)      its table of fields static
+ * struct name *name_ret_(struct name *)            nothing, but the compiler checks the
+ * pointer static const struct name *name_in_(const struct name *)
  */
 #define ACRE_MSG(name, FIELDS) ACRE_MSG_AS_(name, FIELDS, false)
-#define ACRE_MSG_AS_(name, FIELDS, is_bare)                                                     \
-	struct name {                                                                           \
-		FIELDS(ACRE_FIELD_MEMBER_)                                                      \
-	};                                                                                      \
-	__attribute__((unused)) static const struct acre_msg_kind *name##_msg_(void)            \
-	{                                                                                       \
-		typedef struct name acre_this_;                                                 \
-		static const struct acre_field fields[] = { FIELDS(ACRE_FIELD_ROW_) };          \
-		static const struct acre_msg_kind kind = { #name, fields,                       \
-							   sizeof fields / sizeof *fields,      \
-							   sizeof(acre_this_), is_bare };       \
-		return &kind;                                                                   \
-	}                                                                                       \
-	__attribute__((unused)) static inline struct name *name##_ret_(struct name *p)          \
-	{                                                                                       \
-		return p;                                                                       \
-	}                                                                                       \
-	__attribute__((unused)) static inline const struct name *name##_in_(const struct name *p) \
-	{                                                                                       \
-		return p;                                                                       \
+#define ACRE_MSG_AS_(name, FIELDS, is_bare)                                            \
+	struct name {                                                                  \
+		FIELDS(ACRE_FIELD_MEMBER_)                                             \
+	};                                                                             \
+	__attribute__((unused)) static const struct acre_msg_kind *name##_msg_(void)   \
+	{                                                                              \
+		typedef struct name acre_this_;                                        \
+		static const struct acre_field fields[] = { FIELDS(ACRE_FIELD_ROW_) }; \
+		static const struct acre_msg_kind kind = {                             \
+			#name, fields, sizeof fields / sizeof *fields,                 \
+			sizeof(acre_this_), is_bare                                    \
+		};                                                                     \
+		return &kind;                                                          \
+	}                                                                              \
+	__attribute__((unused)) static inline struct name *name##_ret_(struct name *p) \
+	{                                                                              \
+		return p;                                                              \
+	}                                                                              \
+	__attribute__((unused)) static inline const struct name *name##_in_(           \
+		const struct name *p)                                                  \
+	{                                                                              \
+		return p;                                                              \
 	}
 
 #define ACRE_FIELD_MEMBER_(type, name) type name;
-#define ACRE_FIELD_ROW_(type, name)                                                             \
-	{ #name, ACRE_FIELD_TYPE_(type), (uint32_t)offsetof(acre_this_, name),                  \
+#define ACRE_FIELD_ROW_(type, name)                                            \
+	{ #name, ACRE_FIELD_TYPE_(type), (uint32_t)offsetof(acre_this_, name), \
 	  (uint32_t)sizeof(type), (uint32_t)sizeof(#name) - 1 },
 
-#define ACRE_FIELD_TYPE_(type)                                                                  \
+#define ACRE_FIELD_TYPE_(type) \
 	_Generic((type){ 0 },                                                                   \
 		bool: ACRE_FIELD_BOOL,                                                          \
 		char: ACRE_FIELD_INT,                                                           \
@@ -112,8 +116,9 @@ struct acre_msg_kind {
 		struct acre_bytes: ACRE_FIELD_BYTES)
 
 #ifndef __cplusplus
-/* Three kinds that travel as a bare value instead of a map: an integer, a text, nothing. */
-#define ACRE_INT_FIELDS_(F) F(int64_t, value)
+/* Three kinds that travel as a bare value instead of a map: an integer, a text,
+ * nothing. */
+#define ACRE_INT_FIELDS_(F)  F(int64_t, value)
 #define ACRE_TEXT_FIELDS_(F) F(const char *, value)
 ACRE_MSG_AS_(acre_int, ACRE_INT_FIELDS_, true)
 ACRE_MSG_AS_(acre_text, ACRE_TEXT_FIELDS_, true)
@@ -124,7 +129,8 @@ struct acre_nil {
 
 __attribute__((unused)) static const struct acre_msg_kind *acre_nil_msg_(void)
 {
-	static const struct acre_msg_kind kind = { "acre_nil", NULL, 0, sizeof(struct acre_nil), true };
+	static const struct acre_msg_kind kind = { "acre_nil", NULL, 0,
+						   sizeof(struct acre_nil), true };
 
 	return &kind;
 }
@@ -134,7 +140,8 @@ __attribute__((unused)) static inline struct acre_nil *acre_nil_ret_(struct acre
 	return p;
 }
 
-__attribute__((unused)) static inline const struct acre_nil *acre_nil_in_(const struct acre_nil *p)
+__attribute__((unused)) static inline const struct acre_nil *
+acre_nil_in_(const struct acre_nil *p)
 {
 	return p;
 }

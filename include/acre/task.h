@@ -4,22 +4,23 @@
 #define ACRE_TASK_H
 
 /*
- * A task is a fiber: cheap, never moved between threads, never preempted. A nursery is the block that owns
- * tasks (and actors, actor.h): it ends when all of them have ended, and the first failure cancels the others.
+ * A task is a fiber: cheap, never moved between threads, never preempted. A nursery is
+ * the block that owns tasks (and actors, actor.h): it ends when all of them have ended,
+ * and the first failure cancels the others.
  *
- *	ACRE_TASK(fetch, struct page *page)
- *	{
- *		page->len = ...;
- *		return acre_sleep(acre_ms(10));
- *	}
+ * ACRE_TASK(fetch, struct page *page) {
+ * 	page->len = ...;
+ * 	return acre_sleep(acre_ms(10));
+ * }
  *
- *	ACRE_NURSERY(n, r)
- *		for (size_t i = 0; i < 3 && r >= 0; i++)
- *			r = acre_go(&n, fetch, &pages[i]);
+ * ACRE_NURSERY(n, r)
+ * 	for (size_t i = 0; i < 3 && r >= 0; i++)
+ * 		r = acre_go(&n, fetch, &pages[i]);
  *
- * Three rules. A task may use the locals of the block that owns its nursery, since the nursery outlives it.
- * A task ends by returning: nothing kills it, it is asked (cancelled) and returns. What a task started must
- * have ended before it returns; nurseries make that so.
+ * Three rules. A task may use the locals of the block that owns its nursery, since the
+ * nursery outlives it. A task ends by returning: nothing kills it, it is asked
+ * (cancelled) and returns. What a task started must have ended before it returns;
+ * nurseries make that so.
  *
  * THREADS: the loop's thread only. FORK: tasks stay in the parent.
  */
@@ -45,59 +46,65 @@ struct acre_task_kind {
 };
 
 struct acre_task_options {
-	const char *name;  /* instead of the kind's; copied, cut at 31 bytes */
+	const char *name; /* instead of the kind's; copied, cut at 31 bytes */
 	size_t stack_size; /* usable bytes, rounded up; 0 = the loop's (64 KiB of address space) */
-	uint64_t flags;    /* none yet: must be 0 */
+	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[2];
 };
 
 /*
- * ACRE_TASK(name, type *arg) { ... } defines a task: a static function `int name(type *arg)` that can be given to
- * acre_go(), and that the compiler checks the argument against. It is
+ * ACRE_TASK(name, type *arg) { ... } defines a task: a static function `int name(type
+ * *arg)` that can be given to acre_go(), and that the compiler checks the argument
+ * against. It is
  *
- *	static int name(type *arg);
- *	static int name_run_(void *p) { return name(p); }
- *	static const struct acre_task_kind name_kind_ = { "name", name_run_, __FILE__, __LINE__ };
- *	static int name(type *arg) { ... }
+ * static int name(type *arg); static int name_run_(void *p) { return name(p); } static
+ * const struct acre_task_kind name_kind_ = { "name", name_run_, __FILE__, __LINE__ };
+ * static int name(type *arg) { ... }
  */
-#define ACRE_TASK(name, param)                                                                  \
-	static int name(param);                                                                 \
-	static int name##_run_(void *acre_arg_)                                                 \
-	{                                                                                       \
-		return name(acre_arg_);                                                         \
-	}                                                                                       \
-	__attribute__((unused)) static const struct acre_task_kind name##_kind_ = {             \
-		#name, name##_run_, __FILE__, __LINE__                                          \
-	};                                                                                      \
+#define ACRE_TASK(name, param)                                                      \
+	static int name(param);                                                     \
+	static int name##_run_(void *acre_arg_)                                     \
+	{                                                                           \
+		return name(acre_arg_);                                             \
+	}                                                                           \
+	__attribute__((unused)) static const struct acre_task_kind name##_kind_ = { \
+		#name, name##_run_, __FILE__, __LINE__                              \
+	};                                                                          \
 	static int name(param)
 
 #define acre_nursery_open(nursery) acre_nursery_open_((nursery), __FILE__, __LINE__)
-ACRE_PUBLIC_ void acre_nursery_open_(struct acre_nursery *nursery, const char *file, int line);
+ACRE_PUBLIC_ void acre_nursery_open_(struct acre_nursery *nursery, const char *file,
+				     int line);
 
 /*
- * Starts a task: acre_go(&n, collect, &job), or acre_go(&n, collect, &job, .name = "second"). It runs at the next
- * checkpoint of the caller, not before. 0, or ENOMEM, EINVAL (options), ECANCELED (the nursery is being
- * cancelled: nothing was started). A closed nursery is a BUG. Not a checkpoint.
+ * Starts a task: acre_go(&n, collect, &job), or acre_go(&n, collect, &job, .name =
+ * "second"). It runs at the next checkpoint of the caller, not before. 0, or ENOMEM,
+ * EINVAL (options), ECANCELED (the nursery is being cancelled: nothing was started). A
+ * closed nursery is a BUG. Not a checkpoint.
  */
-#define acre_go(nursery, task, arg, ...)                                                        \
-	acre_go_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)),                    \
+#define acre_go(nursery, task, arg, ...)                                     \
+	acre_go_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)), \
 		 &(const struct acre_task_options){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_(struct acre_nursery *nursery, const struct acre_task_kind *kind,
-					 void *arg, const struct acre_task_options *options);
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_(struct acre_nursery *nursery,
+					 const struct acre_task_kind *kind, void *arg,
+					 const struct acre_task_options *options);
 
 /*
- * Starts a task and waits until it says acre_ready(): `*ret` is then the pointer it gave. Its failure before
- * that is returned here, and here only; a task that returns without acre_ready() is EPROTO. After acre_ready()
- * it is an ordinary task of the nursery. A checkpoint: cancelled, the task is cancelled and has ended on
- * return.
+ * Starts a task and waits until it says acre_ready(): `*ret` is then the pointer it gave.
+ * Its failure before that is returned here, and here only; a task that returns without
+ * acre_ready() is EPROTO. After acre_ready() it is an ordinary task of the nursery. A
+ * checkpoint: cancelled, the task is cancelled and has ended on return.
  */
-#define acre_go_ready(nursery, task, arg, ret, ...)                                             \
-	acre_go_ready_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)), (ret),       \
-		       &(const struct acre_task_options){ __VA_ARGS__ })
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *kind,
-					       void *arg, void **ret, const struct acre_task_options *options);
+#define acre_go_ready(nursery, task, arg, ret, ...)                                \
+	acre_go_ready_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)), \
+		       (ret), &(const struct acre_task_options){ __VA_ARGS__ })
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_ready_(struct acre_nursery *nursery,
+					       const struct acre_task_kind *kind,
+					       void *arg, void **ret,
+					       const struct acre_task_options *options);
 
-/* In a task started by acre_go_ready(): it is up, `value` goes to who waits. Twice is EPROTO. */
+/* In a task started by acre_go_ready(): it is up, `value` goes to who waits. Twice is
+ * EPROTO. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_ready(void *value);
 
 /* Cancels all that is in the nursery; idempotent, never waits. */
@@ -110,49 +117,53 @@ ACRE_PUBLIC_ enum acre_reason acre_nursery_cancelled(const struct acre_nursery *
 ACRE_PUBLIC_ size_t acre_nursery_n(const struct acre_nursery *nursery);
 
 /*
- * Joins everything and returns the result of the whole: `r` (the body's), or the one failure, or an ACRE_EGROUP
- * of all failures. r < 0 cancels the rest first. Its wait is no checkpoint and has no deadline of its own:
- * tasks see the cancellation, actors are ended by the ladder in bounded time. -ECANCELED if children were
- * cancelled from outside.
+ * Joins everything and returns the result of the whole: `r` (the body's), or the one
+ * failure, or an ACRE_EGROUP of all failures. r < 0 cancels the rest first. Its wait is
+ * no checkpoint and has no deadline of its own: tasks see the cancellation, actors are
+ * ended by the ladder in bounded time. -ECANCELED if children were cancelled from
+ * outside.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_close(struct acre_nursery *nursery, int r);
 
 /*
  * ACRE_NURSERY(n, r) { ... }: it is
  *
- *	if (r >= 0) {
- *		struct acre_nursery n;
- *		acre_nursery_open(&n);
- *		...
- *		r = acre_nursery_close(&n, r);
- *	}
+ * if (r >= 0) {
+ * 	struct acre_nursery n;
+ * 	acre_nursery_open(&n);
+ * 	...
+ * 	r = acre_nursery_close(&n, r);
+ * }
  *
- * `break` leaves the block early; `return` out of it cancels and joins the children, and a failure that nobody
- * could return becomes the task's own.
+ * `break` leaves the block early; `return` out of it cancels and joins the children, and
+ * a failure that nobody could return becomes the task's own.
  */
-#define ACRE_NURSERY(n, r)                                                                      \
-	for (struct acre_nursery n ACRE_CLEANUP_(acre_nursery_abandon_) = { { 0 } },            \
-				 *n##_do_ = (r) < 0 ? NULL                                      \
-						    : acre_nursery_block_(&n, __FILE__, __LINE__); \
-	     n##_do_; (r) = acre_nursery_close(&n, (r)), n##_do_ = NULL)                        \
+#define ACRE_NURSERY(n, r)                                                      \
+	for (struct acre_nursery n ACRE_CLEANUP_(                               \
+		     acre_nursery_abandon_) = { { 0 } },                        \
+       *n##_do_ = (r) < 0 ? NULL : acre_nursery_block_(&n, __FILE__, __LINE__); \
+	     n##_do_; (r) = acre_nursery_close(&n, (r)), n##_do_ = NULL)        \
 		for (int n##_once_ = 1; n##_once_; n##_once_ = 0)
 
-ACRE_PUBLIC_ struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, const char *file, int line);
+ACRE_PUBLIC_ struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery,
+						      const char *file, int line);
 ACRE_PUBLIC_ void acre_nursery_abandon_(struct acre_nursery *nursery);
 
 /*
- * Runs fn(arg) on a helper thread and waits for its result. Up to 16 threads, started when first needed; more calls
- * wait for a free one. A checkpoint on entry only: once begun it is waited for, so `arg` may be on the stack.
- * fn must not call acre, except for acre_fail() and its kin. Returns what fn returned; EAGAIN if no thread
- * could be made.
+ * Runs fn(arg) on a helper thread and waits for its result. Up to 16 threads, started
+ * when first needed; more calls wait for a free one. A checkpoint on entry only: once
+ * begun it is waited for, so `arg` may be on the stack. fn must not call acre, except for
+ * acre_fail() and its kin. Returns what fn returned; EAGAIN if no thread could be made.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_blocking(int (*fn)(void *arg), void *arg);
 
-/* Waits until `fd` is readable, writable ... (POLLIN, POLLOUT, POLLRDHUP). > 0: the events that came, POLLERR
- * and POLLHUP included; < 0: a failure. The fd may be watched by several tasks. A checkpoint. */
+/* Waits until `fd` is readable, writable ... (POLLIN, POLLOUT, POLLRDHUP). > 0: the
+ * events that came, POLLERR and POLLHUP included; < 0: a failure. The fd may be
+ * watched by several tasks. A checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_wait_fd(int fd, int events);
 
-/* Name of the running task ("" outside of one) and its path, like root/scanner#3/collect. */
+/* Name of the running task ("" outside of one) and its path, like
+ * root/scanner#3/collect. */
 ACRE_PUBLIC_ const char *acre_task_name(void);
 ACRE_PUBLIC_ int acre_task_path(char *buf, size_t len);
 

@@ -4,12 +4,13 @@
 #define ACRE_TIME_H
 
 /*
- * A span is a length of time, an instant a point on the monotonic clock. No call takes a timeout: a deadline is
- * a scope (scope.h), and it holds for everything inside it. OpenBSD's monotime.h showed that a struct of one
- * field costs nothing and ends a whole class of mistakes.
+ * A span is a length of time, an instant a point on the monotonic clock. No call takes a
+ * timeout: a deadline is a scope (scope.h), and it holds for everything inside it.
+ * OpenBSD's monotime.h showed that a struct of one field costs nothing and ends a whole
+ * class of mistakes.
  *
- *	ACRE_WITHIN(acre_ms(500), r)
- *		r = acre_recv(ctx, prime, &p);
+ * ACRE_WITHIN(acre_ms(500), r)
+ * 	r = acre_recv(ctx, prime, &p);
  */
 
 #include <acre/define.h>
@@ -86,7 +87,8 @@ static inline acre_span acre_between(acre_instant a, acre_instant b)
 /* The monotonic clock (CLOCK_MONOTONIC, or the virtual clock of a test). Any thread. */
 ACRE_PUBLIC_ acre_instant acre_now(void);
 
-/* Waits that long, or until that instant. Checkpoints: 0, or -ECANCELED. In a task only. */
+/* Waits that long, or until that instant. Checkpoints: 0, or -ECANCELED. In a task
+ * only. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_sleep(acre_span span);
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_sleep_until(acre_instant instant);
 

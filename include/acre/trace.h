@@ -4,10 +4,12 @@
 #define ACRE_TRACE_H
 
 /*
- * The library never logs. Each loop keeps its last 4,096 events (a task parked, a child died, a frame came) in a
- * ring of fixed size, always on; BUG() prints the tail of it, and a program may read it or listen.
+ * The library never logs. Each loop keeps its last 4,096 events (a task parked, a child
+ * died, a frame came) in a ring of fixed size, always on; BUG() prints the tail of it,
+ * and a program may read it or listen.
  *
- * THREADS: the loop's thread, but for acre_trace_print(), which is safe anywhere, signal handlers included.
+ * THREADS: the loop's thread, but for acre_trace_print(), which is safe anywhere, signal
+ * handlers included.
  */
 
 #include <acre/define.h>
@@ -15,24 +17,24 @@
 ACRE_BEGIN_
 
 /* name, what a and b say */
-#define ACRE_EVENTS(E)                                                                          \
-	E(TASK_START, "task", "nursery")                                                        \
-	E(TASK_END, "task", "result")                                                           \
-	E(PARK, "task", "reason")                                                               \
-	E(UNPARK, "task", "result")                                                             \
-	E(SCOPE_CANCEL, "task", "reason")                                                       \
-	E(NURSERY_CLOSE, "nursery", "result")                                                   \
-	E(TIMER, "scope", "late by ns")                                                         \
-	E(SIGNAL, "signal", "")                                                                 \
-	E(SPAWN, "child", "pid")                                                                \
-	E(CHILD_STATE, "child", "state")                                                        \
-	E(CHILD_GONE, "child", "status")                                                        \
-	E(LINK_OPEN, "link", "fd")                                                              \
-	E(LINK_CLOSE, "link", "class")                                                          \
-	E(FRAME_IN, "link", "kind")                                                             \
-	E(FRAME_OUT, "link", "kind")                                                            \
-	E(FRAME_DROPPED, "link", "kind")                                                        \
-	E(CONTEXT_STATE, "context", "state")                                                    \
+#define ACRE_EVENTS(E)                        \
+	E(TASK_START, "task", "nursery")      \
+	E(TASK_END, "task", "result")         \
+	E(PARK, "task", "reason")             \
+	E(UNPARK, "task", "result")           \
+	E(SCOPE_CANCEL, "task", "reason")     \
+	E(NURSERY_CLOSE, "nursery", "result") \
+	E(TIMER, "scope", "late by ns")       \
+	E(SIGNAL, "signal", "")               \
+	E(SPAWN, "child", "pid")              \
+	E(CHILD_STATE, "child", "state")      \
+	E(CHILD_GONE, "child", "status")      \
+	E(LINK_OPEN, "link", "fd")            \
+	E(LINK_CLOSE, "link", "class")        \
+	E(FRAME_IN, "link", "kind")           \
+	E(FRAME_OUT, "link", "kind")          \
+	E(FRAME_DROPPED, "link", "kind")      \
+	E(CONTEXT_STATE, "context", "state")  \
 	E(USER, "a", "b")
 
 #define ACRE_EVENT_ENUM_(name, a, b) ACRE_EVENT_##name,
@@ -54,8 +56,10 @@ ACRE_PUBLIC_ void acre_trace(uint64_t a, uint64_t b);
 /* Copies the newest n events, oldest first; returns how many there were. */
 ACRE_PUBLIC_ size_t acre_trace_read(struct acre_trace_event *ret, size_t n);
 
-/* Calls fn for every event from now on, in the task that causes it; NULL ends it. fn must not call acre. */
-ACRE_PUBLIC_ void acre_trace_listen(void (*fn)(void *arg, const struct acre_trace_event *event), void *arg);
+/* Calls fn for every event from now on, in the task that causes it; NULL ends it. fn
+ * must not call acre. */
+ACRE_PUBLIC_ void
+acre_trace_listen(void (*fn)(void *arg, const struct acre_trace_event *event), void *arg);
 
 ACRE_PUBLIC_ const char *acre_event_name(uint32_t kind);
 

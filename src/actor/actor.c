@@ -14,9 +14,11 @@
 #include "core/sched.h"
 
 /*
- * A child is a member of its nursery from the moment its process exists. acre_spawn() returns when the child has answered the
- * ready probe, which it does once it serves, or when it is gone. Its end has three witnesses, the process, the link
- * and its answers, and one judge: died() below, which runs when the process was reaped and the link drained.
+ * A child is a member of its nursery from the moment its process exists. acre_spawn()
+ * returns when the child has answered the ready probe, which it does once it serves, or
+ * when it is gone. Its end has three witnesses, the process, the link and its answers,
+ * and one judge: died() below, which runs when the process was reaped and the link
+ * drained.
  */
 
 static const struct life_ops life_ops;
@@ -24,17 +26,6 @@ static const struct life_ops life_ops;
 static struct acre_actor *actor_of(struct life *l)
 {
 	return container_of(l, struct acre_actor, life);
-}
-
-static void wake_waiters(struct acre_actor *a)
-{
-	context_wake(&a->end_waits);
-	if (a->booter) {
-		struct task *t = a->booter;
-
-		a->booter = NULL;
-		unpark(t, 0);
-	}
 }
 
 /*
@@ -47,8 +38,10 @@ static struct report *death_report(struct acre_actor *a, int class)
 
 	if (!rep)
 		return NULL;
-	acre_ignore(report_set_text(rep, &report_public(rep)->actor, a->name, strlen(a->name)));
-	acre_ignore(report_set_text(rep, &report_public(rep)->actor_uuid, a->uuid, strlen(a->uuid)));
+	acre_ignore(report_set_text(rep, &report_public(rep)->actor, a->name,
+				    strlen(a->name)));
+	acre_ignore(report_set_text(rep, &report_public(rep)->actor_uuid, a->uuid,
+				    strlen(a->uuid)));
 	report_public(rep)->pid = a->pid;
 	acre_ignore(report_set_death(rep, &a->life.death));
 	return rep;
@@ -85,12 +78,14 @@ static int judge(struct acre_actor *a)
 	}
 	if (ended_as_asked(a))
 		return 0;
-	a->ended = a->life.was_asked && a->life.death.hard_kill ? -ACRE_ETOOSLOW : -ACRE_EDIED;
+	a->ended = a->life.was_asked && a->life.death.hard_kill ? -ACRE_ETOOSLOW
+								: -ACRE_EDIED;
 	a->failure = death_report(a, -a->ended);
 	return report_file(report_ref(a->failure), -a->ended);
 }
 
-/* Last of its life: reaped. What it had written is read first; then its end is known to everyone in the same turn. */
+/* Last of its life: reaped. What it had written is read first; then its end is known
+ * to everyone in the same turn. */
 static void gone(struct life *l)
 {
 	struct acre_actor *a = actor_of(l);
@@ -99,11 +94,12 @@ static void gone(struct life *l)
 	link_drain(&a->link);
 	list_remove(&a->node);
 	r = judge(a);
-	wake_waiters(a);
+	unpark_all(&a->end_waits, 0);
 	nursery_member_ended(&a->member, r);
 }
 
-/* It could not even be watched: it was killed and reaped at once, and is no news for the nursery. */
+/* It could not even be watched: it was killed and reaped at once, and is no news for
+ * the nursery. */
 static void gone_before_birth(struct acre_actor *a)
 {
 	list_remove(&a->node);
@@ -114,17 +110,22 @@ static void cut(struct life *l)
 {
 	struct acre_actor *a = actor_of(l);
 
-	link_close(&a->link, acre_fail(ACRE_ECLOSED, "the link to %s was cut: it is being killed", a->name));
+	link_close(&a->link,
+		   acre_fail(ACRE_ECLOSED, "the link to %s was cut: it is being killed",
+			     a->name));
 }
 
 static void ask_over_link(struct life *l, enum acre_reason reason, int64_t remaining_ns)
 {
 	struct acre_actor *a = actor_of(l);
 
-	peer_send_cancel(a, (struct slice){ NULL, 0 }, ++a->next_req, reason, remaining_ns);
+	peer_send_cancel(a, (struct slice){ NULL, 0 }, ++a->next_req, reason,
+			 remaining_ns);
 }
 
-static const struct life_ops life_ops = { .ask = ask_over_link, .cut = cut, .gone = gone };
+static const struct life_ops life_ops = { .ask = ask_over_link,
+					  .cut = cut,
+					  .gone = gone };
 
 static void ask(struct member *m, enum acre_reason reason)
 {
@@ -150,14 +151,14 @@ void actor_booted(struct acre_actor *a)
 {
 	life_event(&a->life, LIFE_EV_SERVING);
 	a->served = true;
-	wake_waiters(a);
+	unpark_all(&a->end_waits, 0);
 }
 
 void actor_acked(struct acre_actor *a)
 {
 	a->acked = true;
 	life_event(&a->life, LIFE_EV_ACK);
-	context_wake(&a->end_waits);
+	unpark_all(&a->end_waits, 0);
 }
 
 void actor_link_lost(struct acre_actor *a)
@@ -181,18 +182,24 @@ static int check_options(const struct acre_spawn_options *o)
 	size_t len = o->name ? strlen(o->name) : 1;
 
 	if (!len || len >= ACTOR_NAME_MAX)
-		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu", ACTOR_NAME_MAX - 1, len);
+		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu",
+				 ACTOR_NAME_MAX - 1, len);
 	if (o->flags)
-		return acre_fail(EINVAL, "unknown flags 0x%llx for an actor", (unsigned long long)o->flags);
+		return acre_fail(EINVAL, "unknown flags 0x%llx for an actor",
+				 (unsigned long long)o->flags);
 	if (o->linger.ns < 0 || (unsigned int)o->sigint > ACRE_SIGINT_IGNORE)
-		return acre_fail(EINVAL, "a negative linger, or an unknown SIGINT mode %d", (int)o->sigint);
+		return acre_fail(EINVAL,
+				 "a negative linger, or an unknown SIGINT mode %d",
+				 (int)o->sigint);
 	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
 		if (o->reserved[i])
-			return acre_fail(EINVAL, "the reserved options of an actor must be 0");
+			return acre_fail(EINVAL,
+					 "the reserved options of an actor must be 0");
 	return 0;
 }
 
-static int choose_backend(const struct backend **ret, const struct nursery *n, const struct acre_spawn_options *o)
+static int choose_backend(const struct backend **ret, const struct nursery *n,
+			  const struct acre_spawn_options *o)
 {
 	if (o->backend || n->backend)
 		return backend_find(ret, o->backend ? o->backend : n->backend);
@@ -227,8 +234,8 @@ static struct acre_actor *actor_new(const struct acre_spawn_options *o)
 }
 
 /* The process exists afterwards, or nothing does. */
-static int make_process(struct acre_actor *a, const struct backend *b, const struct acre_spawn_options *o,
-			int *ret_link)
+static int make_process(struct acre_actor *a, const struct backend *b,
+			const struct acre_spawn_options *o, int *ret_link)
 {
 	char title[ACTOR_NAME_MAX + UUID_SIZE + 16];
 	auto_close int ours = -1, theirs = -1;
@@ -240,7 +247,9 @@ static int make_process(struct acre_actor *a, const struct backend *b, const str
 	ours = pair[0];
 	theirs = pair[1];
 	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
-	r = b->make(&a->life, &(struct birth){ .title = title, .program = o->program, .link_fd = theirs });
+	r = b->make(&a->life, &(struct birth){ .title = title,
+					       .program = o->program,
+					       .link_fd = theirs });
 	if (r < 0)
 		return acre_note(r, "spawning actor %s", a->name);
 	a->pid = a->life.pid.pid;
@@ -274,7 +283,9 @@ static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
 	pack_u64(w, (uint64_t)o->sigint);
 }
 
-static int pack_with(struct buf *to, void (*pack)(struct pack_writer *w, const struct acre_spawn_options *o),
+static int pack_with(struct buf *to,
+		     void (*pack)(struct pack_writer *w,
+				  const struct acre_spawn_options *o),
 		     const struct acre_spawn_options *o, struct slice *ret)
 {
 	struct pack_writer w;
@@ -288,8 +299,10 @@ static int pack_with(struct buf *to, void (*pack)(struct pack_writer *w, const s
 	return r;
 }
 
-/* _debug_mode, _is_infected_aio and _is_root: false; a reference child needs the first two. */
-static const char runtime_vars[] = "\x83\xab_debug_mode\xc2\xb0_is_infected_aio\xc2\xa8_is_root\xc2";
+/* _debug_mode, _is_infected_aio and _is_root: false; a reference child needs the first
+ * two. */
+static const char runtime_vars[] =
+	"\x83\xab_debug_mode\xc2\xb0_is_infected_aio\xc2\xa8_is_root\xc2";
 
 static int send_spec(struct acre_actor *a, const struct acre_spawn_options *o)
 {
@@ -303,7 +316,8 @@ static int send_spec(struct acre_actor *a, const struct acre_spawn_options *o)
 	if (r >= 0 && r2 >= 0)
 		r = peer_send(a, &m);
 	else
-		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame", a->name);
+		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame",
+			      a->name);
 	buf_fini(&exposed);
 	buf_fini(&ours);
 	return r;
@@ -317,27 +331,31 @@ static int greet(struct acre_actor *a, int take_link, const struct acre_spawn_op
 	if (r >= 0)
 		r = send_spec(a, o);
 	if (r >= 0)
-		r = opener_start(&a->ready_probe, a, "self", "get_registry", acre_nil_msg_(), NULL);
+		r = opener_start(&a->ready_probe, a, "self", "get_registry",
+				 acre_nil_msg_(), NULL);
 	return r;
 }
 
-/* A checkpoint until it serves; cancelled, it is asked to end, and the wait goes on until it is gone. */
+static int wait_end(struct acre_actor *a, enum wait_what what, bool cancellable)
+{
+	struct wait w = { .task = task_this() };
+
+	list_push(&a->end_waits, &w.node);
+	return cancellable ? park_on(what, a, &w, 1) : park_shielded_on(what, a, &w, 1);
+}
+
+/* A checkpoint until it serves; cancelled, it is asked to end, and the wait goes on
+ * until it is gone. */
 static int await_boot(struct acre_actor *a)
 {
 	int r = 0;
 
-	while (r >= 0 && !a->served && !life_is_over(&a->life)) {
-		a->booter = task_this();
-		r = park(WAIT_SPAWN, a);
-		a->booter = NULL;
-	}
+	while (r >= 0 && !a->served && !life_is_over(&a->life))
+		r = wait_end(a, WAIT_SPAWN, true);
 	if (r < 0)
 		life_ask(&a->life, scope_why(task_this()->scope));
-	while (r < 0 && !life_is_over(&a->life)) { /* bound: the ladder */
-		a->booter = task_this();
-		park_shielded(WAIT_SPAWN, a);
-		a->booter = NULL;
-	}
+	while (r < 0 && !life_is_over(&a->life)) /* bound: the ladder */
+		wait_end(a, WAIT_SPAWN, false);
 	if (r >= 0 && !a->served)
 		r = report_file(report_ref(a->failure), -a->ended);
 	return r;
@@ -361,7 +379,8 @@ static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_op
 	return r < 0 ? r : gone;
 }
 
-int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret, const struct acre_spawn_options *options)
+int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
+		const struct acre_spawn_options *options)
 {
 	struct nursery *n = nursery_of(nursery);
 	const struct backend *b = NULL;
@@ -400,14 +419,6 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret, const str
  * What a program asks of a handle.
  */
 
-static int wait_end(struct acre_actor *a)
-{
-	struct wait w = { .task = task_this() };
-
-	list_push(&a->end_waits, &w.node);
-	return park_on(WAIT_ACTOR_END, a, &w, 1);
-}
-
 int acre_actor_wait(struct acre_actor *actor)
 {
 	int r = checkpoint(sched_task("acre_actor_wait"));
@@ -415,7 +426,7 @@ int acre_actor_wait(struct acre_actor *actor)
 	if (r >= 0 && !actor->is_child)
 		r = acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
 	while (r >= 0 && !life_is_over(&actor->life))
-		r = wait_end(actor);
+		r = wait_end(actor, WAIT_ACTOR_END, true);
 	if (r >= 0 && actor->ended < 0)
 		r = report_file(report_ref(actor->failure), -actor->ended);
 	return r;
@@ -434,7 +445,8 @@ int acre_actor_cancel(struct acre_actor *actor)
 	int r = checkpoint(sched_task("acre_actor_cancel"));
 
 	if (r >= 0 && !actor->is_child)
-		r = acre_fail(EINVAL, "%s is not a child of this actor: ask its parent", actor->name);
+		r = acre_fail(EINVAL, "%s is not a child of this actor: ask its parent",
+			      actor->name);
 	if (r < 0)
 		return r;
 	actor->cancel_called = true;
@@ -442,7 +454,7 @@ int acre_actor_cancel(struct acre_actor *actor)
 		life_ask(&actor->life, ACRE_REASON_ASKED);
 	patience_begin(&p, &actor->end_waits, LIFE_ACK_NS);
 	while (r >= 0 && !life_is_over(&actor->life) && (actor->acked || !p.over))
-		r = wait_end(actor);
+		r = wait_end(actor, WAIT_ACTOR_END, true);
 	patience_end(&p);
 	if (r >= 0 && (!life_is_over(&actor->life) || actor->life.death.hard_kill))
 		r = too_slow(actor);

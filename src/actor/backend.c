@@ -36,8 +36,10 @@ static int unknown(const char *name)
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_N(backends) && used < sizeof choices; i++)
-		used += (size_t)snprintf(choices + used, sizeof choices - used, " %s", backends[i].name);
-	return acre_fail(EINVAL, "no backend is called \"%.64s\"; the choices are%s", name, choices);
+		used += (size_t)snprintf(choices + used, sizeof choices - used, " %s",
+					 backends[i].name);
+	return acre_fail(EINVAL, "no backend is called \"%.64s\"; the choices are%s",
+			 name, choices);
 }
 
 int backend_find(const struct backend **ret, const char *name)
@@ -51,7 +53,8 @@ int backend_find(const struct backend **ret, const char *name)
 		if (strcmp(wanted, backends[i].name) != 0)
 			continue;
 		if (backends[i].why_not)
-			return acre_fail(EOPNOTSUPP, "the backend %s cannot be had: %s", wanted, backends[i].why_not);
+			return acre_fail(EOPNOTSUPP, "the backend %s cannot be had: %s",
+					 wanted, backends[i].why_not);
 		*ret = &backends[i];
 		return 0;
 	}

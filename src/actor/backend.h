@@ -8,21 +8,23 @@
 
 /* What a backend needs to make one actor. All borrowed for the call. */
 struct birth {
-	const char *title;         /* argv[0] of the process: _subactor[NAME@UUID] */
-	const char *program;       /* executable, NULL: the running one */
-	int link_fd;               /* the child's end of the socketpair */
+	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
+	const char *program; /* executable, NULL: the running one */
+	int link_fd;	     /* the child's end of the socketpair */
 };
 
 struct backend {
 	const char *name;
-	/* Makes the actor: life->pid (or what stands for it) is set on success and the caller has armed nothing yet.
-	 * A checkpoint of bounded time (the spawner's answer); not cancellable, so that no child is lost. Failures
-	 * are filed, with step and errno for a child that did not get to its exec. */
+	/* Makes the actor: life->pid (or what stands for it) is set on success and the
+	 * caller has armed nothing yet. A checkpoint of bounded time (the spawner's
+	 * answer); not cancellable, so that no child is lost. Failures are filed, with
+	 * step and errno for a child that did not get to its exec. */
 	int (*make)(struct life *life, const struct birth *birth);
-	const char *why_not;       /* NULL: available; else the reason, one sentence */
+	const char *why_not; /* NULL: available; else the reason, one sentence */
 };
 
-/* The row of a name or alias: EINVAL lists the choices, EOPNOTSUPP says why not here. NULL means the default, exec. */
+/* The row of a name or alias: EINVAL lists the choices, EOPNOTSUPP says why not here.
+ * NULL means the default, exec. */
 int backend_find(const struct backend **ret, const char *name);
 
 /* be_exec.c */

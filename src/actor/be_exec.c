@@ -19,22 +19,25 @@
 #include "base/util.h"
 
 /*
- * The child shares our memory until it execs, and the spawner thread stands still meanwhile. So everything it needs is laid
- * out before, it makes the calls of base/sys.h only (async-signal-safe, no memory), and it reports the step that
- * failed, with its errno, by writing into the request: no pipe is needed for what is one memory.
+ * The child shares our memory until it execs, and the spawner thread stands still
+ * meanwhile. So everything it needs is laid out before, it makes the calls of base/sys.h
+ * only (async-signal-safe, no memory), and it reports the step that failed, with its
+ * errno, by writing into the request: no pipe is needed for what is one memory.
  *
- * The order of its steps closes one window each (kernel-facts 2):
- *	PDEATHSIG before the parent check: a parent that died in between is seen by the one or the other (K3).
- *	NO_NEW_PRIVS before exec: a set-user-id image would clear PDEATHSIG (K4).
- *	its own process group: one ^C reaches the root only (K33).
- *	default dispositions, empty mask: both survive exec, and a blocked SIGTERM would make that rung useless (K29).
- *	close_range behind the declared descriptors: nothing else of ours goes along (K40).
+ * The order of its steps closes one window each (kernel-facts 2): PDEATHSIG before the
+ * parent check: a parent that died in between is seen by the one or the other (K3).
+ * NO_NEW_PRIVS before exec: a set-user-id image would clear PDEATHSIG (K4). its own
+ * process group: one ^C reaches the root only (K33). default dispositions, empty mask:
+ * both survive exec, and a blocked SIGTERM would make that rung useless (K29).
+ * close_range behind the declared descriptors: nothing else of ours goes along (K40).
  */
 
-#define FD_FIRST 3           /* the child's first descriptor beyond the standard ones */
-#define FD_PARKED 64         /* where descriptors are moved to first, so that no target is a source still needed */
-#define STACK_SIZE (64 * 1024) /* of the child until it execs: a dozen frames without buffers */
-#define EXIT_NO_EXEC 127     /* what shells use for the same */
+#define FD_FIRST 3 /* the child's first descriptor beyond the standard ones */
+#define FD_PARKED \
+	64 /* where descriptors are moved to first, so that no target is a source still needed */
+#define STACK_SIZE \
+	(64 * 1024)	 /* of the child until it execs: a dozen frames without buffers */
+#define EXIT_NO_EXEC 127 /* what shells use for the same */
 
 struct plan {
 	struct spawn_request *request;
@@ -65,7 +68,9 @@ static int reset_signals_in_child(struct plan *p)
 {
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
-			acre_ignore(sys_sigaction(sig, &p->dfl, NULL)); /* EINVAL for the two that libc keeps */
+			acre_ignore(sys_sigaction(
+				sig, &p->dfl,
+				NULL)); /* EINVAL for the two that libc keeps */
 	return sys_sigmask(SIG_SETMASK, &p->no_signals, NULL);
 }
 
@@ -106,10 +111,12 @@ static int run_in_child(void *arg)
 	r = place_fds_in_child(p);
 	if (r < 0)
 		return fail_in_child(p, "placing its descriptors", r);
-	return fail_in_child(p, "exec", sys_execve(p->program, p->request->argv, p->request->env));
+	return fail_in_child(p, "exec",
+			     sys_execve(p->program, p->request->argv, p->request->env));
 }
 
-/* The path of the running image: asked for by readlink, since /proc/self/exe would be valgrind's when run under it. */
+/* The path of the running image: asked for by readlink, since /proc/self/exe would be
+ * valgrind's when run under it. */
 static const char *own_image(char *path, size_t size)
 {
 	ssize_t n = sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, size - 1);
@@ -124,7 +131,8 @@ static bool is_executable(const char *path)
 {
 	struct stat st;
 
-	return sys_fstatat(AT_FDCWD, path, &st, 0) >= 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+	return sys_fstatat(AT_FDCWD, path, &st, 0) >= 0 && S_ISREG(st.st_mode) &&
+	       (st.st_mode & 0111);
 }
 
 /* A name without a slash is looked up in PATH, as a shell does. */
@@ -137,7 +145,8 @@ static const char *find_program(const char *name, char *path, size_t size)
 	while (*dirs) {
 		size_t len = strcspn(dirs, ":");
 
-		if (snprintf(path, size, "%.*s/%s", (int)len, dirs, name) < (int)size && is_executable(path))
+		if (snprintf(path, size, "%.*s/%s", (int)len, dirs, name) < (int)size &&
+		    is_executable(path))
 			return path;
 		dirs += len + (dirs[len] == ':');
 	}
@@ -147,7 +156,8 @@ static const char *find_program(const char *name, char *path, size_t size)
 /* Collects a child that did not get to its exec: it has ended by itself. */
 static void collect_failed(struct spawn_request *q)
 {
-	acre_ignore(pidref_reap(&q->pid, NULL, 0)); /* bound: it is exiting, its memory is ours */
+	acre_ignore(pidref_reap(&q->pid, NULL,
+				0)); /* bound: it is exiting, its memory is ours */
 	pidref_fini(&q->pid);
 }
 
@@ -155,7 +165,9 @@ static void make(struct plan *p, void *stack)
 {
 	struct spawn_request *q = p->request;
 	int pidfd = -1;
-	struct sys_spawn_args args = { .stack = stack, .stack_len = STACK_SIZE, .ret_pidfd = &pidfd };
+	struct sys_spawn_args args = { .stack = stack,
+				       .stack_len = STACK_SIZE,
+				       .ret_pidfd = &pidfd };
 	pid_t pid = sys_spawn(&args, run_in_child, p);
 	int r;
 
@@ -170,18 +182,22 @@ static void make(struct plan *p, void *stack)
 		q->error = -r;
 		return;
 	}
-	acre_ignore(sys_setpgid(pid, pid)); /* on both sides, whoever is first (EACCES: it has execed, in its group) */
+	acre_ignore(sys_setpgid(
+		pid,
+		pid)); /* on both sides, whoever is first (EACCES: it has execed, in its group) */
 	if (q->step)
 		collect_failed(q);
 }
 
 void spawn_in_spawner(struct spawn_request *q)
 {
-	static _Alignas(64) uint8_t stack[STACK_SIZE]; /* one child at a time is between clone and exec */
+	static _Alignas(64) uint8_t
+		stack[STACK_SIZE]; /* one child at a time is between clone and exec */
 	char path[4096];
 	struct plan p = {
 		.request = q,
-		.program = q->program ? find_program(q->program, path, sizeof path) : own_image(path, sizeof path),
+		.program = q->program ? find_program(q->program, path, sizeof path)
+				      : own_image(path, sizeof path),
 		.parent = sys_getpid(),
 		.dfl = { .sa_handler = SIG_DFL },
 	};
@@ -205,13 +221,15 @@ void spawn_in_spawner(struct spawn_request *q)
 
 int be_exec_make(struct life *life, const struct birth *birth)
 {
-	char *argv[] = { (char *)(uintptr_t)birth->title, (char *)(uintptr_t)"--acre-actor", NULL };
+	char *argv[] = { (char *)(uintptr_t)birth->title,
+			 (char *)(uintptr_t) "--acre-actor", NULL };
 	auto_close int ours = -1, theirs = -1;
 	struct spawn_request q;
 	int pipe[2], r = sys_pipe2(pipe, 0);
 
 	if (r < 0)
-		return acre_fail(report_class(r), "no pipe for the stderr of %s", birth->title);
+		return acre_fail(report_class(r), "no pipe for the stderr of %s",
+				 birth->title);
 	ours = pipe[0];
 	theirs = pipe[1];
 	r = sys_fcntl(ours, F_SETFL, O_NONBLOCK);
@@ -220,7 +238,8 @@ int be_exec_make(struct life *life, const struct birth *birth)
 		.argv = argv,
 		.env = environ,
 		.fds = { birth->link_fd, runtime_this->self.fd,
-			 runtime_this->is_root ? runtime_this->self.fd : runtime_this->root_pidfd },
+			 runtime_this->is_root ? runtime_this->self.fd
+					       : runtime_this->root_pidfd },
 		.n_fds = 3,
 		.stderr_fd = theirs,
 	};

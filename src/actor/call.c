@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.c - the one-shot forms: a call, and a call that makes its own actor. */
+#include <acre/call.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +11,13 @@
 #include "core/sched.h"
 
 /*
- * A call is a context whose items nobody reads and whose first value nobody waits for. Its result may borrow texts from
- * the context, so the packed result of the last call of a task is kept with the peer until the next call on it.
+ * A call is a context whose items nobody reads and whose first value nobody waits for.
+ * Its result may borrow texts from the context, so the packed result of the last call of
+ * a task is kept with the peer until the next call on it.
  */
 
-/* Texts and bytes of a value that outlives its packed form: copied with malloc, the caller's to free(). */
+/* Texts and bytes of a value that outlives its packed form: copied with malloc, the
+ * caller's to free(). */
 static int own_texts(const struct acre_msg_kind *kind, void *value)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++) {
@@ -23,15 +27,18 @@ static int own_texts(const struct acre_msg_kind *kind, void *value)
 		if (f->type == ACRE_FIELD_TEXT) {
 			const char **text = at;
 
-			*text = strdup(*text);
+			*text = strdup(*text); /* allowed: the user's to free() */
 			if (!*text)
-				return acre_fail(ENOMEM, "no memory for the text %s", f->name);
+				return acre_fail(ENOMEM, "no memory for the text %s",
+						 f->name);
 		} else if (f->type == ACRE_FIELD_BYTES) {
 			struct acre_bytes *bytes = at;
+			/* allowed: the user's to free() */
 			void *copy = malloc(bytes->len ? bytes->len : 1);
 
 			if (!copy)
-				return acre_fail(ENOMEM, "no memory for the bytes %s", f->name);
+				return acre_fail(ENOMEM, "no memory for the bytes %s",
+						 f->name);
 			memcpy(copy, bytes->data, bytes->len);
 			bytes->data = copy;
 		}
@@ -48,8 +55,8 @@ static void keep_result(struct acre_actor *a, struct acre_context *ctx)
 	ctx->held = old;
 }
 
-int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint, const void *arg,
-	       const struct acre_msg_kind *kind, void *ret)
+int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
+	       const void *arg, const struct acre_msg_kind *kind, void *ret)
 {
 	struct acre_context *ctx;
 	int value, r = checkpoint(sched_task("acre_call"));
@@ -57,11 +64,15 @@ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint, c
 	if (r < 0)
 		return r;
 	if (endpoint->kind == ACRE_ENDPOINT_STREAM)
-		return acre_fail(ACRE_ETYPE, "%s is a stream endpoint: open it, it cannot be called", endpoint->name);
+		return acre_fail(ACRE_ETYPE,
+				 "%s is a stream endpoint: open it, it cannot be called",
+				 endpoint->name);
 	if (!actor)
-		return acre_fail(EINVAL, "Invalid Operation: a call of %s with oneself", endpoint->name);
-	r = opener_start(&ctx, actor, endpoint->name_space ? endpoint->name_space : "main", endpoint->name,
-			 endpoint->in(), arg);
+		return acre_fail(EINVAL, "Invalid Operation: a call of %s with oneself",
+				 endpoint->name);
+	r = opener_start(&ctx, actor,
+			 endpoint->name_space ? endpoint->name_space : "main",
+			 endpoint->name, endpoint->in(), arg);
 	if (r < 0)
 		return r;
 	ctx->drains = true;
@@ -73,8 +84,8 @@ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint, c
 }
 
 /* A call whose result outlives the actor. */
-static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e, const void *arg,
-			const struct acre_msg_kind *kind, void *ret)
+static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e,
+			const void *arg, const struct acre_msg_kind *kind, void *ret)
 {
 	int r = acre_call_(a, e, arg, kind, ret);
 	int owned = r > 0 ? own_texts(kind, ret) : 0;
@@ -83,8 +94,9 @@ static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e, con
 }
 
 /* Spawns, calls, ends the actor: it is reaped on return. */
-static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e, const void *arg,
-		      const struct acre_msg_kind *kind, void *ret, const struct acre_spawn_options *spawn)
+static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e,
+		      const void *arg, const struct acre_msg_kind *kind, void *ret,
+		      const struct acre_spawn_options *spawn)
 {
 	struct acre_actor *a;
 	int ended, r = acre_spawn_(n, &a, spawn);
@@ -96,7 +108,8 @@ static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e, con
 	return r < 0 || ended >= 0 ? r : ended;
 }
 
-int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg, const struct acre_msg_kind *kind, void *ret,
+int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg,
+		  const struct acre_msg_kind *kind, void *ret,
 		  const struct acre_oneshot_options *o)
 {
 	struct acre_nursery own = { { 0 } };
@@ -104,11 +117,15 @@ int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg, const s
 	int value = 0, r;
 
 	if (o->nursery && o->actor)
-		return acre_fail(EINVAL, "%s: give .nursery or .actor, not both", endpoint->name);
+		return acre_fail(EINVAL, "%s: give .nursery or .actor, not both",
+				 endpoint->name);
 	if (o->reserved[0] || o->reserved[1])
-		return acre_fail(EINVAL, "%s: reserved options must be 0", endpoint->name);
+		return acre_fail(EINVAL, "%s: reserved options must be 0",
+				 endpoint->name);
 	if (endpoint->kind == ACRE_ENDPOINT_STREAM)
-		return acre_fail(ACRE_ETYPE, "%s is a stream endpoint: open it, it cannot be called", endpoint->name);
+		return acre_fail(ACRE_ETYPE,
+				 "%s is a stream endpoint: open it, it cannot be called",
+				 endpoint->name);
 	if (!spawn.name)
 		spawn.name = endpoint->name;
 	if (o->actor)

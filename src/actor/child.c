@@ -15,21 +15,23 @@
 #include "core/sched.h"
 
 /*
- * An actor's process begins in main() like any other; its arguments and three descriptors say that it is one. It introduces
- * itself, is told what to be (SpawnSpec), and serves until the parent asks it to end, the link is lost, or a signal
- * that it minds comes. Then its service is cancelled and joined, every caller gets its answer, the end hooks run,
- * and the link is closed behind the last frame.
+ * An actor's process begins in main() like any other; its arguments and three descriptors
+ * say that it is one. It introduces itself, is told what to be (SpawnSpec), and serves
+ * until the parent asks it to end, the link is lost, or a signal that it minds comes.
+ * Then its service is cancelled and joined, every caller gets its answer, the end hooks
+ * run, and the link is closed behind the last frame.
  *
  * That the process dies with its parent is not done here: the kernel does it (be_exec.c).
  */
 
-#define FD_LINK 3
-#define FD_PARENT 4 /* pidfd of the parent */
-#define FD_ROOT 5   /* pidfd of the root */
-#define ARGUMENT "--acre-actor"
+#define FD_LINK	   3
+#define FD_PARENT  4 /* pidfd of the parent */
+#define FD_ROOT	   5 /* pidfd of the root */
+#define ARGUMENT   "--acre-actor"
 #define TITLE_HEAD "_subactor["
 
-static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__, __LINE__ };
+static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__,
+						 __LINE__ };
 
 /* Tells the parent why this actor cannot be; a reference parent drops it. */
 static void send_boot_error(struct acre_actor *parent, int r)
@@ -107,7 +109,8 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 {
 	struct msg answer = { .kind = MSG_CANCEL_ACK, .cid = slice_of("") };
-	enum acre_reason reason = reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
+	enum acre_reason reason =
+		reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
 
 	answer.cancel_ack.pld = true;
 	answer.cancel_ack.has_req = true;
@@ -116,7 +119,8 @@ void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 	if (m->cancel.remaining_us >= 0)
 		life_set_total(m->cancel.remaining_us * 1000 - LIFE_MARGIN_NS);
 	context_parent_cancels(parent, reason, m->cancel.canceller);
-	scope_cancel(&runtime_this->loop->root.scope, reason ? reason : ACRE_REASON_ASKED);
+	scope_cancel(&runtime_this->loop->root.scope,
+		     reason ? reason : ACRE_REASON_ASKED);
 }
 
 void child_lost_parent(struct acre_actor *parent)
@@ -126,7 +130,8 @@ void child_lost_parent(struct acre_actor *parent)
 		unpark(TAKE_PTR(parent->waiter), 0);
 }
 
-/* Everything that was answered goes out; bound: the parent reads it, or its ladder for us goes on. */
+/* Everything that was answered goes out; bound: the parent reads it, or its ladder for
+ * us goes on. */
 static void say_goodbye(struct acre_actor *parent)
 {
 	link_finish(&parent->link);
@@ -155,7 +160,8 @@ static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[U
 {
 	size_t head = strlen(TITLE_HEAD), len = strlen(title), name_len;
 
-	if (len < head + UUID_SIZE + 1 || strncmp(title, TITLE_HEAD, head) != 0 || title[len - 1] != ']')
+	if (len < head + UUID_SIZE + 1 || strncmp(title, TITLE_HEAD, head) != 0 ||
+	    title[len - 1] != ']')
 		return -EINVAL;
 	name_len = len - head - UUID_SIZE - 1;
 	if (name_len >= ACTOR_NAME_MAX || title[head + name_len] != '@')
@@ -172,7 +178,8 @@ static int set_up(struct runtime *rt, struct acre_actor *parent)
 	int r = 0;
 
 	for (int fd = FD_LINK; r >= 0 && fd <= FD_ROOT; fd++)
-		r = sys_fcntl(fd, F_SETFD, FD_CLOEXEC); /* inherited on purpose, by us only */
+		r = sys_fcntl(fd, F_SETFD,
+			      FD_CLOEXEC); /* inherited on purpose, by us only */
 	rt->root_pidfd = FD_ROOT;
 	rt->parent = parent;
 	parent->pid = sys_getppid();
@@ -219,7 +226,9 @@ int acre_boot(int argc, char **argv)
 	if (argc != 2 || strcmp(argv[1], ARGUMENT) != 0)
 		return 0;
 	if (parse_title(argv[0], name, uuid) < 0) {
-		fprintf(stderr, "%s: %s is for actors that a parent makes, not for people\n", argv[0], ARGUMENT);
+		fprintf(stderr,
+			"%s: %s is for actors that a parent makes, not for people\n",
+			argv[0], ARGUMENT);
 		exit(EXIT_FAILURE);
 	}
 	exit(run(name, uuid));

@@ -12,9 +12,10 @@
 #include "core/trace.h"
 
 /*
- * A context ends once, in context_end(): by the callee's result or failure, by the loss of the link, or because nobody
- * answered a cancel. Everyone who waits on it is woken in that call, and finds the outcome, whatever it waited for.
- * Items that came before the end stay readable after it.
+ * A context ends once, in context_end(): by the callee's result or failure, by the loss
+ * of the link, or because nobody answered a cancel. Everyone who waits on it is woken in
+ * that call, and finds the outcome, whatever it waited for. Items that came before the
+ * end stay readable after it.
  */
 
 struct acre_context *context_new(struct acre_actor *peer, bool is_opener)
@@ -97,14 +98,6 @@ void context_set_canceller(struct acre_context *ctx, struct uid uid)
 		copy_text(ctx->canceller_uuid, sizeof ctx->canceller_uuid, uid.uuid);
 }
 
-void context_wake(struct list *waits)
-{
-	struct list *node;
-
-	while ((node = list_pop(waits)))
-		unpark(list_entry(node, struct wait, node)->task, 0);
-}
-
 void context_end(struct acre_context *ctx, int class, struct report *take_failure)
 {
 	if (ctx->state == CONTEXT_DONE && !PLANTED(TWO_OUTCOMES)) {
@@ -115,9 +108,9 @@ void context_end(struct acre_context *ctx, int class, struct report *take_failur
 	ctx->r = -class;
 	ctx->failure = take_failure;
 	context_set_state(ctx, CONTEXT_DONE);
-	context_wake(&ctx->recv_waits);
-	context_wake(&ctx->credit_waits);
-	context_wake(&ctx->end_waits);
+	unpark_all(&ctx->recv_waits, 0);
+	unpark_all(&ctx->credit_waits, 0);
+	unpark_all(&ctx->end_waits, 0);
 }
 
 int context_failure(struct acre_context *ctx)
@@ -175,12 +168,14 @@ void context_link_lost(struct acre_context *ctx, struct report *why)
 	context_end(ctx, ACRE_ECLOSED, report_ref(why));
 }
 
-void context_parent_cancels(struct acre_actor *a, enum acre_reason reason, struct uid canceller)
+void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
+			    struct uid canceller)
 {
 	struct map_node *node = NULL;
 
 	while ((node = map_next(&a->contexts, node))) {
-		struct acre_context *ctx = container_of(node, struct acre_context, by_cid);
+		struct acre_context *ctx =
+			container_of(node, struct acre_context, by_cid);
 
 		if (ctx->is_opener || ctx->reason)
 			continue;
@@ -208,17 +203,20 @@ struct acre_actor *acre_context_peer(const struct acre_context *ctx)
 	return ctx->peer;
 }
 
-int context_read(struct acre_context *ctx, const struct buf *packed, const struct acre_msg_kind *kind, void *ret,
-		 const char *where)
+int context_read(struct acre_context *ctx, const struct buf *packed,
+		 const struct acre_msg_kind *kind, void *ret, const char *where)
 {
 	int r;
 
 	if (buf_len(packed) == 0 || schema_is_nil(buf_bytes(packed), buf_len(packed)))
 		return 0;
-	buf_consume(&ctx->held, buf_len(&ctx->held)); /* a copy: reading spoils it, and it may be read again */
+	buf_consume(
+		&ctx->held,
+		buf_len(&ctx->held)); /* a copy: reading spoils it, and it may be read again */
 	r = buf_append(&ctx->held, buf_bytes(packed), buf_len(packed));
 	if (r < 0)
-		return acre_fail(report_class(r), "no memory for a value of %zu bytes", buf_len(packed));
+		return acre_fail(report_class(r), "no memory for a value of %zu bytes",
+				 buf_len(packed));
 	r = schema_read(kind, buf_bytes(&ctx->held), buf_len(&ctx->held), ret, where);
 	return r < 0 ? r : 1;
 }

@@ -7,15 +7,15 @@
 #include "actor/peer.h"
 #include "base/buf.h"
 #include "base/map.h"
-#include "core/scope.h"
 #include "core/sched.h"
+#include "core/scope.h"
 #include "wire/msg.h"
 
 /* state, what it means; an opener's and a callee's context go the same way */
-#define CONTEXT_STATES(S)                                                                       \
-	S(OPENING, "the Start is on its way; nothing has come back")                            \
-	S(OPEN, "started: items flow")                                                          \
-	S(ENDING, "a cancel was asked for; the end has not come")                               \
+#define CONTEXT_STATES(S)                                            \
+	S(OPENING, "the Start is on its way; nothing has come back") \
+	S(OPEN, "started: items flow")                               \
+	S(ENDING, "a cancel was asked for; the end has not come")    \
 	S(DONE, "it has its outcome")
 
 #define CONTEXT_STATE_ENUM(name, text) CONTEXT_##name,
@@ -29,38 +29,38 @@ struct credit {
 };
 
 struct acre_context {
-	struct map_node by_cid;     /* in peer->contexts, until done on both sides */
+	struct map_node by_cid; /* in peer->contexts, until done on both sides */
 	char cid[UUID_SIZE];
 	uint8_t cid_len;
-	struct acre_actor *peer;    /* borrowed: its nursery outlives this */
+	struct acre_actor *peer; /* borrowed: its nursery outlives this */
 	bool is_opener;
-	bool is_oneshot;            /* neither Started nor items */
+	bool is_oneshot; /* neither Started nor items */
 	enum context_state state;
-	const char *endpoint_name;  /* borrowed: for reports */
+	const char *endpoint_name; /* borrowed: for reports */
 
-	struct buf inbox;           /* items unread: u32 length, packed value */
+	struct buf inbox; /* items unread: u32 length, packed value */
 	uint32_t n_inbox;
-	struct buf held;            /* the item whose texts the reader may still use */
-	struct buf first;           /* packed first value, empty if none came */
-	struct buf result;          /* packed result */
-	struct buf argument;        /* callee: the packed argument */
-	bool drains;                /* a call: items are dropped as they come, with credit */
-	bool peer_finished;         /* it sends no more */
-	bool peer_left;             /* nor does it read */
-	bool finished;              /* we send no more, and said so */
-	bool left;                  /* nor do we read */
-	bool send_refused;          /* a send failed because of peer_left */
+	struct buf held;     /* the item whose texts the reader may still use */
+	struct buf first;    /* packed first value, empty if none came */
+	struct buf result;   /* packed result */
+	struct buf argument; /* callee: the packed argument */
+	bool drains;	     /* a call: items are dropped as they come, with credit */
+	bool peer_finished;  /* it sends no more */
+	bool peer_left;	     /* nor does it read */
+	bool finished;	     /* we send no more, and said so */
+	bool left;	     /* nor do we read */
+	bool send_refused;   /* a send failed because of peer_left */
 	struct credit may_send;
-	struct credit granted;      /* what the other side may still send us */
-	struct credit window;       /* what we grant at the start */
-	struct credit taken;        /* read by our consumer and not granted again yet */
+	struct credit granted; /* what the other side may still send us */
+	struct credit window;  /* what we grant at the start */
+	struct credit taken;   /* read by our consumer and not granted again yet */
 
 	struct list recv_waits;
 	struct list credit_waits;
-	struct list end_waits;      /* for the first value, the result, an ack */
+	struct list end_waits; /* for the first value, the result, an ack */
 
-	int r;                      /* outcome once DONE: 0 or -class */
-	struct report *failure;     /* owned: the story of r */
+	int r;			/* outcome once DONE: 0 or -class */
+	struct report *failure; /* owned: the story of r */
 	bool cancel_called;
 	bool cancel_acked;
 	uint64_t cancel_req;
@@ -70,11 +70,12 @@ struct acre_context {
 
 	/* callee only */
 	const struct acre_endpoint *endpoint;
-	struct scope *scope;        /* around the endpoint while its task runs, on that task's stack */
-	struct task *task;          /* borrowed: that runs the endpoint; NULL before and after */
+	struct scope *
+		scope; /* around the endpoint while its task runs, on that task's stack */
+	struct task *task; /* borrowed: that runs the endpoint; NULL before and after */
 	bool started_sent;
 	bool result_given;
-	int64_t deadline;           /* of the opener, on our clock */
+	int64_t deadline; /* of the opener, on our clock */
 };
 
 static inline struct slice context_cid(const struct acre_context *ctx)
@@ -87,7 +88,8 @@ static inline struct slice context_cid(const struct acre_context *ctx)
 /* context.c: shared by both sides */
 struct acre_context *context_new(struct acre_actor *peer, bool is_opener);
 struct acre_context *context_free(struct acre_context *ctx);
-/* The one terminal transition: sets the outcome, wakes everyone. Takes the report. Later ones are ignored. */
+/* The one terminal transition: sets the outcome, wakes everyone. Takes the report.
+ * Later ones are ignored. */
 void context_end(struct acre_context *ctx, int class, struct report *take_failure);
 void context_set_state(struct acre_context *ctx, enum context_state state);
 /* -class with the report filed in the running home. */
@@ -95,23 +97,25 @@ int context_failure(struct acre_context *ctx);
 /* Enters it into the peer's table under its cid; -EEXIST. */
 int context_file(struct acre_context *ctx, const char *cid, size_t len);
 void context_set_canceller(struct acre_context *ctx, struct uid uid);
-void context_wake(struct list *waits);
 /* Parks the running task until the list is woken; a checkpoint. */
 int context_wait(struct acre_context *ctx, struct list *waits, enum wait_what what);
-/* Reads a packed value: 1, 0 if it is nil or none came, < 0. `where` names it in the failure. */
-int context_read(struct acre_context *ctx, const struct buf *packed, const struct acre_msg_kind *kind, void *ret,
-		 const char *where);
+/* Reads a packed value: 1, 0 if it is nil or none came, < 0. `where` names it in the
+ * failure. */
+int context_read(struct acre_context *ctx, const struct buf *packed,
+		 const struct acre_msg_kind *kind, void *ret, const char *where);
 /* Frames that name a context. */
 void context_frame(struct acre_context *ctx, const struct msg *m);
 void context_link_lost(struct acre_context *ctx, struct report *why);
-/* The whole actor is asked to end: every call it serves for that peer will say who began it. */
-void context_parent_cancels(struct acre_actor *a, enum acre_reason reason, struct uid canceller);
+/* The whole actor is asked to end: every call it serves for that peer will say who
+ * began it. */
+void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
+			    struct uid canceller);
 
 /* opener.c */
 void opener_frame(struct acre_context *ctx, const struct msg *m);
 /* A call of the runtime itself ("self"): no task waits; `ctx` ends by itself. */
-int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns, const char *func,
-		 const struct acre_msg_kind *kind, const void *arg);
+int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
+		 const char *func, const struct acre_msg_kind *kind, const void *arg);
 
 /* rpc.c: the callee */
 void rpc_start(struct acre_actor *from, const struct msg *m);

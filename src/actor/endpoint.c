@@ -10,14 +10,17 @@
 #include "core/report.h"
 
 /*
- * ACRE_CONTEXT puts a pointer to each endpoint into the ELF section acre_endpoints of its program or shared object, which a
- * constructor announces. A program's section is the namespace "main"; a loaded object's is named like its file. What
- * is not exposed cannot be called, whatever is in the table.
+ * ACRE_CONTEXT puts a pointer to each endpoint into the ELF section acre_endpoints of its
+ * program or shared object, which a constructor announces. A program's section is the
+ * namespace "main"; a loaded object's is named like its file. What is not exposed cannot
+ * be called, whatever is in the table.
  *
- * The table belongs to the process and is filled before main(), or by the boot of an actor: one thread at a time.
+ * The table belongs to the process and is filled before main(), or by the boot of an
+ * actor: one thread at a time.
  */
 
-#define SPACES_MAX 16      /* sections in one process: the program and the modules an actor loads */
+#define SPACES_MAX \
+	16 /* sections in one process: the program and the modules an actor loads */
 #define REGISTERED_MAX 256 /* endpoints registered at run time */
 #define SPACE_NAME_MAX 128 /* bytes with the end: as long as an endpoint's name may be */
 
@@ -34,10 +37,12 @@ static struct {
 	size_t n_registered;
 	char exposed[SPACES_MAX][SPACE_NAME_MAX];
 	size_t n_exposed;
-	const char *loading; /* name of the shared object whose constructors run; NULL: the program's */
+	const char *
+		loading; /* name of the shared object whose constructors run; NULL: the program's */
 } table;
 
-void acre_endpoints_(const struct acre_endpoint *const *first, const struct acre_endpoint *const *end)
+void acre_endpoints_(const struct acre_endpoint *const *first,
+		     const struct acre_endpoint *const *end)
 {
 	struct space *s;
 
@@ -53,7 +58,8 @@ void acre_endpoints_(const struct acre_endpoint *const *first, const struct acre
 }
 
 static const struct acre_endpoint *find_in(const struct acre_endpoint *const *first,
-					   const struct acre_endpoint *const *end, struct slice name)
+					   const struct acre_endpoint *const *end,
+					   struct slice name)
 {
 	for (; first < end; first++)
 		if (*first && slice_is(name, (*first)->name))
@@ -74,7 +80,8 @@ static const struct acre_endpoint *lookup(struct slice name_space, struct slice 
 		if (slice_is(name_space, table.spaces[i].name))
 			e = find_in(table.spaces[i].first, table.spaces[i].end, name);
 	for (size_t i = 0; !e && i < table.n_registered; i++)
-		if (slice_is(name_space, space_of(table.registered[i])) && slice_is(name, table.registered[i]->name))
+		if (slice_is(name_space, space_of(table.registered[i])) &&
+		    slice_is(name, table.registered[i]->name))
 			e = table.registered[i];
 	return e;
 }
@@ -87,17 +94,22 @@ static bool is_exposed(struct slice name_space)
 	return false;
 }
 
-int endpoint_find(const struct acre_endpoint **ret, struct slice name_space, struct slice name)
+int endpoint_find(const struct acre_endpoint **ret, struct slice name_space,
+		  struct slice name)
 {
 	const struct acre_endpoint *e;
 
 	if (!is_exposed(name_space))
-		return acre_fail(ACRE_ENOTEXPOSED, "the namespace \"%.*s\" is not exposed (%zu are)",
-				 (int)size_min(name_space.len, SPACE_NAME_MAX), name_space.p, table.n_exposed);
+		return acre_fail(ACRE_ENOTEXPOSED,
+				 "the namespace \"%.*s\" is not exposed (%zu are)",
+				 (int)size_min(name_space.len, SPACE_NAME_MAX),
+				 name_space.p, table.n_exposed);
 	e = lookup(name_space, name);
 	if (!e)
-		return acre_fail(ACRE_ENOENDPOINT, "the namespace \"%.*s\" has no endpoint \"%.*s\"",
-				 (int)name_space.len, name_space.p, (int)size_min(name.len, SPACE_NAME_MAX), name.p);
+		return acre_fail(ACRE_ENOENDPOINT,
+				 "the namespace \"%.*s\" has no endpoint \"%.*s\"",
+				 (int)name_space.len, name_space.p,
+				 (int)size_min(name.len, SPACE_NAME_MAX), name.p);
 	*ret = e;
 	return 0;
 }
@@ -120,13 +132,15 @@ int endpoint_expose(const char *name_space, size_t len)
 	struct slice name = { name_space, len };
 
 	if (!is_known(name))
-		return acre_fail(ENOENT, "no namespace \"%.*s\" to expose in this program",
+		return acre_fail(ENOENT,
+				 "no namespace \"%.*s\" to expose in this program",
 				 (int)size_min(len, SPACE_NAME_MAX), name_space);
 	if (is_exposed(name))
 		return 0;
 	if (table.n_exposed == SPACES_MAX)
 		return acre_fail(ENOSPC, "%d namespaces are exposed already", SPACES_MAX);
-	snprintf(table.exposed[table.n_exposed++], SPACE_NAME_MAX, "%.*s", (int)len, name_space);
+	snprintf(table.exposed[table.n_exposed++], SPACE_NAME_MAX, "%.*s", (int)len,
+		 name_space);
 	return 0;
 }
 
@@ -142,12 +156,16 @@ int endpoint_load(const char *path)
 	if (dot)
 		*dot = '\0';
 	table.loading = name;
-	object = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* for good: endpoints live as long as the process */
+	object = dlopen(
+		path,
+		RTLD_NOW |
+			RTLD_LOCAL); /* for good: endpoints live as long as the process */
 	table.loading = NULL;
 	if (!object)
-		return acre_fail(ACRE_EBOOT, "the module %s does not load: %s", path, dlerror());
-	return acre_note(endpoint_expose(name, strlen(name)), "exposing the module %s (has it any ACRE_CONTEXT?)",
-			 path);
+		return acre_fail(ACRE_EBOOT, "the module %s does not load: %s", path,
+				 dlerror());
+	return acre_note(endpoint_expose(name, strlen(name)),
+			 "exposing the module %s (has it any ACRE_CONTEXT?)", path);
 }
 
 void endpoint_reset(void)
@@ -163,9 +181,11 @@ int acre_expose(const char *name)
 int acre_endpoint_register(const struct acre_endpoint *endpoint)
 {
 	if (lookup(slice_of(space_of(endpoint)), slice_of(endpoint->name)))
-		return acre_fail(EEXIST, "there is an endpoint %s in %s", endpoint->name, space_of(endpoint));
+		return acre_fail(EEXIST, "there is an endpoint %s in %s", endpoint->name,
+				 space_of(endpoint));
 	if (table.n_registered == REGISTERED_MAX)
-		return acre_fail(ENOSPC, "%d endpoints are registered already", REGISTERED_MAX);
+		return acre_fail(ENOSPC, "%d endpoints are registered already",
+				 REGISTERED_MAX);
 	table.registered[table.n_registered++] = endpoint;
 	return 0;
 }

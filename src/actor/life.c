@@ -15,10 +15,12 @@
 #include "core/report.h"
 #include "core/trace.h"
 
-#define BOOT_LINGER_NS (100 * 1000000LL) /* a child that does not serve yet has nothing to clean up */
-#define STDERR_READ 4096                 /* bytes per read: what a pipe takes and gives in one piece */
+#define BOOT_LINGER_NS \
+	(100 * 1000000LL) /* a child that does not serve yet has nothing to clean up */
+#define STDERR_READ 4096  /* bytes per read: what a pipe takes and gives in one piece */
 
-/* A whole ladder's time in this actor: less than usual while we ourselves must end soon. */
+/* A whole ladder's time in this actor: less than usual while we ourselves must end
+ * soon. */
 static _Thread_local int64_t total_ns = LIFE_TOTAL_NS;
 
 void life_set_total(int64_t ns)
@@ -53,7 +55,8 @@ static void nothing(struct life *l)
 
 static void impossible(struct life *l)
 {
-	BUG("an event for a child in state %s (pid %d)", life_state_name(l->state), l->pid.pid);
+	BUG("an event for a child in state %s (pid %d)", life_state_name(l->state),
+	    l->pid.pid);
 }
 
 static void serves(struct life *l)
@@ -74,7 +77,8 @@ static void ask(struct life *l)
 {
 	begin_ladder(l);
 	l->ops->ask(l, l->reason, l->total_ns);
-	set_rung(l, clock_now() + (l->total_ns < LIFE_ACK_NS ? l->total_ns : LIFE_ACK_NS));
+	set_rung(l,
+		 clock_now() + (l->total_ns < LIFE_ACK_NS ? l->total_ns : LIFE_ACK_NS));
 }
 
 static void acknowledged(struct life *l)
@@ -90,7 +94,8 @@ static void soft(struct life *l, int64_t linger_ns)
 
 	begin_ladder(l);
 	acre_ignore(pidref_signal(&l->pid, SIGTERM));
-	acre_ignore(pidref_signal(&l->pid, SIGCONT)); /* a stopped one could not obey (kernel-facts K8) */
+	acre_ignore(pidref_signal(
+		&l->pid, SIGCONT)); /* a stopped one could not obey (kernel-facts K8) */
 	kill_at = clock_now() + linger_ns;
 	set_rung(l, kill_at < hard_kill_at(l) ? kill_at : hard_kill_at(l));
 }
@@ -140,10 +145,22 @@ struct step {
 	enum life_state next;
 };
 
-#define STAY(state) { nothing, LIFE_##state }
-#define NEVER(state) { impossible, LIFE_##state }
-#define GONE_NOW { collect, LIFE_GONE }
-#define KILL_NOW { hard_kill, LIFE_KILLED }
+#define STAY(state)                   \
+	{                             \
+		nothing, LIFE_##state \
+	}
+#define NEVER(state)                     \
+	{                                \
+		impossible, LIFE_##state \
+	}
+#define GONE_NOW                   \
+	{                          \
+		collect, LIFE_GONE \
+	}
+#define KILL_NOW                       \
+	{                              \
+		hard_kill, LIFE_KILLED \
+	}
 
 /* clang-format off */
 static const struct step life[N_LIFE_STATE][N_LIFE_EVENT] = {
@@ -180,7 +197,8 @@ static void set_state(struct life *l, enum life_state state)
 	l->state = state;
 }
 
-/* The state is set before the action: a hard kill closes the link, and that is an event of its own. */
+/* The state is set before the action: a hard kill closes the link, and that is an
+ * event of its own. */
 void life_event(struct life *l, enum life_event ev)
 {
 	const struct step *s = &life[l->state][ev];
@@ -207,11 +225,14 @@ static void keep_tail(struct life *l, const uint8_t *bytes, size_t n)
 	size_t have = buf_len(&l->stderr_tail);
 
 	if (have + n > LIFE_LAST_WORDS_MAX)
-		buf_consume(&l->stderr_tail, size_min(have, have + n - LIFE_LAST_WORDS_MAX));
-	acre_ignore(buf_append(&l->stderr_tail, bytes, n)); /* room was reserved at birth */
+		buf_consume(&l->stderr_tail,
+			    size_min(have, have + n - LIFE_LAST_WORDS_MAX));
+	acre_ignore(
+		buf_append(&l->stderr_tail, bytes, n)); /* room was reserved at birth */
 }
 
-/* To our own stderr if it takes that much without waiting; else it is dropped here and kept only as last words. */
+/* To our own stderr if it takes that much without waiting; else it is dropped here and
+ * kept only as last words. */
 static void pass_on(const uint8_t *bytes, size_t n)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -242,7 +263,8 @@ static void read_stderr(struct watch *w, uint32_t events)
 	}
 }
 
-/* What it said before it died lies in the pipe; a grandchild may hold the other end, so EOF is not waited for. */
+/* What it said before it died lies in the pipe; a grandchild may hold the other end,
+ * so EOF is not waited for. */
 static void drain_stderr(struct life *l)
 {
 	for (int i = 0; l->stderr_watch.fn && i < LIFE_LAST_WORDS_MAX; i++) {
@@ -267,7 +289,8 @@ static void collect(struct life *l)
 	timer_stop(&l->rung);
 	loop_unwatch(&l->pid_watch);
 	drain_stderr(l);
-	trace(ACRE_EVENT_CHILD_GONE, (uint64_t)l->pid.pid, (uint64_t)(l->death.signal ? -l->death.signal : l->death.status));
+	trace(ACRE_EVENT_CHILD_GONE, (uint64_t)l->pid.pid,
+	      (uint64_t)(l->death.signal ? -l->death.signal : l->death.status));
 	pidref_fini(&l->pid);
 	l->ops->gone(l);
 }
@@ -307,7 +330,8 @@ int life_begin(struct life *l)
 		return acre_fail(report_class(r), "watching the process %d", l->pid.pid);
 	}
 	if (l->stderr_fd >= 0)
-		acre_ignore(loop_watch(&l->stderr_watch, l->stderr_fd, EPOLLIN, read_stderr));
+		acre_ignore(
+			loop_watch(&l->stderr_watch, l->stderr_fd, EPOLLIN, read_stderr));
 	set_rung(l, clock_now() + LIFE_BOOT_NS);
 	return 0;
 }

@@ -11,31 +11,33 @@
 #include "core/timer.h"
 
 /*
- * A life begins when the process exists and ends when it was reaped; in between it is in one state, and what an event does
- * in a state is one cell of the table in life.c. Nothing here waits: events come from the pidfd, from timers, from
- * the link and from whoever asks it to end. The ladder: ask -> SIGTERM -> SIGKILL, each child on its own clock, all
- * at once. A hard kill first closes our end of the link, so whoever waits on it is woken in the same turn.
+ * A life begins when the process exists and ends when it was reaped; in between it is in
+ * one state, and what an event does in a state is one cell of the table in life.c.
+ * Nothing here waits: events come from the pidfd, from timers, from the link and from
+ * whoever asks it to end. The ladder: ask -> SIGTERM -> SIGKILL, each child on its own
+ * clock, all at once. A hard kill first closes our end of the link, so whoever waits on
+ * it is woken in the same turn.
  */
 
 /* state, what it means */
-#define LIFE_STATES(S)                                                                          \
-	S(NONE, "no process")                                                                   \
-	S(BOOTS, "the process exists, it has not said that it serves")                          \
-	S(SERVES, "it serves")                                                                  \
-	S(ASKED, "it was asked to end, no ack yet")                                             \
-	S(ENDING, "it has acknowledged and is ending")                                          \
-	S(TERMED, "SIGTERM was sent")                                                           \
-	S(KILLED, "SIGKILL was sent")                                                           \
+#define LIFE_STATES(S)                                                 \
+	S(NONE, "no process")                                          \
+	S(BOOTS, "the process exists, it has not said that it serves") \
+	S(SERVES, "it serves")                                         \
+	S(ASKED, "it was asked to end, no ack yet")                    \
+	S(ENDING, "it has acknowledged and is ending")                 \
+	S(TERMED, "SIGTERM was sent")                                  \
+	S(KILLED, "SIGKILL was sent")                                  \
 	S(GONE, "reaped")
 
 /* event, what happened */
-#define LIFE_EVENTS(E)                                                                          \
-	E(SERVING, "it said that it serves")                                                    \
-	E(ASK, "its owner wants it to end")                                                     \
-	E(ACK, "it acknowledged")                                                               \
-	E(RUNG, "the time of the present rung is over")                                         \
-	E(LINK_LOST, "its link ended")                                                          \
-	E(KILL, "its owner gives it no time")                                                   \
+#define LIFE_EVENTS(E)                                  \
+	E(SERVING, "it said that it serves")            \
+	E(ASK, "its owner wants it to end")             \
+	E(ACK, "it acknowledged")                       \
+	E(RUNG, "the time of the present rung is over") \
+	E(LINK_LOST, "its link ended")                  \
+	E(KILL, "its owner gives it no time")           \
 	E(DIED, "its pidfd is readable")
 
 #define LIFE_STATE_ENUM(name, text) LIFE_##name,
@@ -45,12 +47,17 @@ enum life_state { LIFE_STATES(LIFE_STATE_ENUM) N_LIFE_STATE };
 enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 #undef LIFE_EVENT_ENUM
 
-#define LIFE_ACK_NS (500 * 1000000LL)       /* a responsive actor acks within this on a busy machine */
-#define LIFE_LINGER_NS (1600 * 1000000LL)   /* from SIGTERM to SIGKILL: the reference's patience */
-#define LIFE_TOTAL_NS (3000 * 1000000LL)    /* from the ask to SIGKILL, however it answers */
-#define LIFE_MARGIN_NS (200 * 1000000LL)    /* a child's total is smaller than its parent's by this */
-#define LIFE_BOOT_NS (10000 * 1000000LL)    /* from exec to serving: loading a big program from a cold disk */
-#define LIFE_LAST_WORDS_MAX 4096            /* bytes of stderr kept */
+#define LIFE_ACK_NS \
+	(500 * 1000000LL) /* a responsive actor acks within this on a busy machine */
+#define LIFE_LINGER_NS \
+	(1600 * 1000000LL) /* from SIGTERM to SIGKILL: the reference's patience */
+#define LIFE_TOTAL_NS (3000 * 1000000LL) /* from the ask to SIGKILL, however it answers */
+#define LIFE_MARGIN_NS \
+	(200 * 1000000LL) /* a child's total is smaller than its parent's by this */
+#define LIFE_BOOT_NS \
+	(10000 *     \
+	 1000000LL) /* from exec to serving: loading a big program from a cold disk */
+#define LIFE_LAST_WORDS_MAX 4096 /* bytes of stderr kept */
 
 struct life;
 
@@ -71,20 +78,23 @@ struct life {
 	struct timer rung;
 	int64_t linger_ns;
 	int64_t asked_at;
-	int64_t total_ns;            /* from the ask to the hard kill */
-	enum acre_reason reason;     /* of the ask */
+	int64_t total_ns;	 /* from the ask to the hard kill */
+	enum acre_reason reason; /* of the ask */
 	bool was_asked;
 	bool was_serving;
-	struct acre_death death;     /* filled at the end; last_words points into stderr_tail */
-	int stderr_fd;               /* our end of its stderr; -1: it writes to ours */
+	struct acre_death
+		death; /* filled at the end; last_words points into stderr_tail */
+	int stderr_fd; /* our end of its stderr; -1: it writes to ours */
 	struct watch stderr_watch;
-	struct buf stderr_tail;      /* the last LIFE_LAST_WORDS_MAX bytes; also passed on to our stderr as it comes */
+	struct buf
+		stderr_tail; /* the last LIFE_LAST_WORDS_MAX bytes; also passed on to our stderr as it comes */
 	char last_words[LIFE_LAST_WORDS_MAX + 1];
 };
 
 /* Zeroes it and sets what has a default. Before backend->make(). */
 void life_init(struct life *l, const struct life_ops *ops, acre_span linger);
-/* The process exists: watches its pidfd and its stderr, starts the boot's clock. On failure it is killed and reaped first. */
+/* The process exists: watches its pidfd and its stderr, starts the boot's clock. On
+ * failure it is killed and reaped first. */
 int life_begin(struct life *l);
 void life_event(struct life *l, enum life_event ev);
 /* Asks it to end for a reason; idempotent. */
@@ -97,5 +107,6 @@ static inline bool life_is_over(const struct life *l)
 {
 	return l->state == LIFE_NONE || l->state == LIFE_GONE;
 }
-/* How long a whole ladder may take in this actor: LIFE_TOTAL_NS, or less while we ourselves were asked to end. */
+/* How long a whole ladder may take in this actor: LIFE_TOTAL_NS, or less while we
+ * ourselves were asked to end. */
 void life_set_total(int64_t ns);

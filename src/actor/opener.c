@@ -12,11 +12,13 @@
 #include "base/util.h"
 
 /*
- * Every wait here ends: with a frame of the callee, with the end of the link (context_link_lost), or with cancellation. The
- * wait for the callee's end while leaving is no checkpoint; it is bounded by the ack of the cancel (LIFE_ACK_NS),
- * then by the callee's own end, its link or its process.
+ * Every wait here ends: with a frame of the callee, with the end of the link
+ * (context_link_lost), or with cancellation. The wait for the callee's end while leaving
+ * is no checkpoint; it is bounded by the ack of the cancel (LIFE_ACK_NS), then by the
+ * callee's own end, its link or its process.
  *
- * The law of absorption: a cancellation of the callee that we asked for is no failure of ours.
+ * The law of absorption: a cancellation of the callee that we asked for is no failure of
+ * ours.
  */
 
 /* What came back for a Start, or the failure that the callee sent. */
@@ -28,10 +30,13 @@ static void take_error(struct acre_context *ctx, const struct msg_error *e)
 	if (class == ACRE_ECTXC && e->canceller.name.p) {
 		context_set_canceller(ctx, e->canceller);
 		if (!ctx->reason)
-			ctx->reason = reason_of_word(rep && report_public(rep)->reason ? report_public(rep)->reason : "",
-						     rep && report_public(rep)->reason
-							     ? strlen(report_public(rep)->reason)
-							     : 0);
+			ctx->reason = reason_of_word(
+				rep && report_public(rep)->reason
+					? report_public(rep)->reason
+					: "",
+				rep && report_public(rep)->reason
+					? strlen(report_public(rep)->reason)
+					: 0);
 	}
 	context_end(ctx, class, rep);
 }
@@ -48,15 +53,16 @@ void opener_frame(struct acre_context *ctx, const struct msg *m)
 	switch ((int)m->kind) {
 	case MSG_START_ACK:
 		if (m->start_ack.credit.given)
-			ctx->may_send = (struct credit){ (int64_t)m->start_ack.credit.items,
-							 (int64_t)m->start_ack.credit.bytes };
-		context_wake(&ctx->credit_waits);
+			ctx->may_send =
+				(struct credit){ (int64_t)m->start_ack.credit.items,
+						 (int64_t)m->start_ack.credit.bytes };
+		unpark_all(&ctx->credit_waits, 0);
 		return;
 	case MSG_STARTED:
 		keep(ctx, &ctx->first, m->pld);
 		if (ctx->state == CONTEXT_OPENING)
 			context_set_state(ctx, CONTEXT_OPEN);
-		context_wake(&ctx->end_waits);
+		unpark_all(&ctx->end_waits, 0);
 		return;
 	case MSG_RETURN:
 		keep(ctx, &ctx->result, m->pld);
@@ -67,7 +73,7 @@ void opener_frame(struct acre_context *ctx, const struct msg *m)
 		return;
 	case MSG_CANCEL_ACK:
 		ctx->cancel_acked = true;
-		context_wake(&ctx->end_waits);
+		unpark_all(&ctx->end_waits, 0);
 		return;
 	default:
 		return;
@@ -85,7 +91,8 @@ static int64_t remaining_us(const struct task *t)
 }
 
 /* Sends the Start of a context that is filed already. */
-static int send_start(struct acre_context *ctx, const char *ns, const struct acre_msg_kind *kind, const void *arg)
+static int send_start(struct acre_context *ctx, const char *ns,
+		      const struct acre_msg_kind *kind, const void *arg)
 {
 	struct task *t = task_this();
 	struct acre_msg_kind as_map = *kind; /* arguments go by name, also a single one */
@@ -104,39 +111,43 @@ static int send_start(struct acre_context *ctx, const char *ns, const struct acr
 			.ns = slice_of(ns),
 			.func = slice_of(ctx->endpoint_name),
 			.kwargs = { (const char *)buf_bytes(&packed), buf_len(&packed) },
-			.uid = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+			.uid = { slice_of(runtime_this->name),
+				 slice_of(runtime_this->uuid) },
 			.remaining_us = t ? remaining_us(t) : -1,
 		};
 		r = peer_send(ctx->peer, &m);
 	} else {
-		r = acre_fail(r == -EMSGSIZE ? EMSGSIZE : ACRE_ETYPE, "the argument of %s cannot be sent",
-			      ctx->endpoint_name);
+		r = acre_fail(r == -EMSGSIZE ? EMSGSIZE : ACRE_ETYPE,
+			      "the argument of %s cannot be sent", ctx->endpoint_name);
 	}
 	buf_fini(&packed);
 	return r;
 }
 
 /* Everything up to the Start; on failure nothing is left. */
-static int start(struct acre_context **ret, struct acre_actor *a, const char *ns, const char *name,
-		 const struct acre_msg_kind *kind, const void *arg)
+static int start(struct acre_context **ret, struct acre_actor *a, const char *ns,
+		 const char *name, const struct acre_msg_kind *kind, const void *arg)
 {
 	struct acre_context *ctx;
 	char cid[UUID_SIZE];
 	int r = 0;
 
 	if (strlen(ns) + strlen(name) > wire_limits_default.endpoint)
-		return acre_fail(EINVAL, "the endpoint name %s is longer than %u bytes", name,
-				 wire_limits_default.endpoint);
+		return acre_fail(EINVAL, "the endpoint name %s is longer than %u bytes",
+				 name, wire_limits_default.endpoint);
 	if (a->link_lost)
-		return acre_fail(ACRE_ECLOSED, "calling %s: the link to %s is closed", name, a->name);
+		return acre_fail(ACRE_ECLOSED, "calling %s: the link to %s is closed",
+				 name, a->name);
 	if (a->n_contexts >= wire_limits_default.ctx)
-		return acre_fail(EAGAIN, "%u contexts with %s are open already", a->n_contexts, a->name);
+		return acre_fail(EAGAIN, "%u contexts with %s are open already",
+				 a->n_contexts, a->name);
 	ctx = context_new(a, true);
 	if (!ctx)
 		return acre_fail(ENOMEM, "no memory for a context with %s", a->name);
 	runtime_cid(runtime_this, cid);
 	ctx->endpoint_name = name;
-	ctx->may_send = (struct credit){ (int64_t)a->credit.items, (int64_t)a->credit.bytes };
+	ctx->may_send =
+		(struct credit){ (int64_t)a->credit.items, (int64_t)a->credit.bytes };
 	r = context_file(ctx, cid, UUID_SIZE - 1);
 	if (r >= 0)
 		r = send_start(ctx, ns, kind, arg);
@@ -148,8 +159,8 @@ static int start(struct acre_context **ret, struct acre_actor *a, const char *ns
 	return 0;
 }
 
-int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns, const char *func,
-		 const struct acre_msg_kind *kind, const void *arg)
+int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
+		 const char *func, const struct acre_msg_kind *kind, const void *arg)
 {
 	return start(ret, a, ns, func, kind, arg);
 }
@@ -161,16 +172,21 @@ static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
 	ctx->cancel_called = true;
 	ctx->cancel_req = ++ctx->peer->next_req;
 	ctx->reason = reason;
-	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name), slice_of(runtime_this->uuid) });
+	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
+						 slice_of(runtime_this->uuid) });
 	context_set_state(ctx, CONTEXT_ENDING);
-	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason, LIFE_TOTAL_NS);
+	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason,
+			 LIFE_TOTAL_NS);
 }
 
-/* The callee has been asked and says nothing: the context ends here, whatever it goes on doing there. */
+/* The callee has been asked and says nothing: the context ends here, whatever it goes
+ * on doing there. */
 static void give_up(struct acre_context *ctx)
 {
-	int r = acre_fail(ACRE_ETOOSLOW, "%s did not acknowledge the cancel of %s within %lld ms",
-			  ctx->peer->name, ctx->endpoint_name, (long long)(LIFE_ACK_NS / 1000000));
+	int r = acre_fail(ACRE_ETOOSLOW,
+			  "%s did not acknowledge the cancel of %s within %lld ms",
+			  ctx->peer->name, ctx->endpoint_name,
+			  (long long)(LIFE_ACK_NS / 1000000));
 
 	context_end(ctx, ACRE_ETOOSLOW, report_take(r));
 }
@@ -198,7 +214,8 @@ static void await_end(struct acre_context *ctx)
 /* Whether the outcome is a cancellation that this side asked for. */
 static bool is_absorbed(const struct acre_context *ctx)
 {
-	return ctx->cancel_called && ctx->r == -ACRE_ECTXC && !strcmp(ctx->canceller_uuid, runtime_this->uuid);
+	return ctx->cancel_called && ctx->r == -ACRE_ECTXC &&
+	       !strcmp(ctx->canceller_uuid, runtime_this->uuid);
 }
 
 /* Waits for the first value; a checkpoint. */
@@ -213,7 +230,8 @@ static int await_first(struct acre_context *ctx)
 	return r;
 }
 
-int acre_open_named(struct acre_context **ret, struct acre_actor *actor, const char *name_space, const char *name,
+int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
+		    const char *name_space, const char *name,
 		    const struct acre_msg_kind *kind, const void *arg)
 {
 	struct acre_context *ctx;
@@ -222,7 +240,8 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor, const c
 	if (r < 0)
 		return r;
 	if (!actor)
-		return acre_fail(EINVAL, "Invalid Operation: a context of %s with oneself", name);
+		return acre_fail(EINVAL,
+				 "Invalid Operation: a context of %s with oneself", name);
 	r = start(&ctx, actor, name_space, name, kind, arg);
 	if (r < 0)
 		return r;
@@ -233,15 +252,18 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor, const c
 	return 0;
 }
 
-int acre_open_(struct acre_context **ret, struct acre_actor *actor, const struct acre_endpoint *endpoint,
-	       const void *arg)
+int acre_open_(struct acre_context **ret, struct acre_actor *actor,
+	       const struct acre_endpoint *endpoint, const void *arg)
 {
-	return acre_open_named(ret, actor, endpoint->name_space ? endpoint->name_space : "main", endpoint->name,
-			       endpoint->in(), arg);
+	return acre_open_named(ret, actor,
+			       endpoint->name_space ? endpoint->name_space : "main",
+			       endpoint->name, endpoint->in(), arg);
 }
 
-struct acre_context *acre_open_block_(struct acre_context **ret, int *r, struct acre_actor *actor,
-				      const struct acre_endpoint *endpoint, const void *arg)
+struct acre_context *acre_open_block_(struct acre_context **ret, int *r,
+				      struct acre_actor *actor,
+				      const struct acre_endpoint *endpoint,
+				      const void *arg)
 {
 	if (*r >= 0)
 		*r = acre_open_(ret, actor, endpoint, arg);
@@ -255,15 +277,16 @@ int acre_context_close(struct acre_context **ctx, int r)
 	if (!c)
 		return r;
 	if (r < 0)
-		send_cancel(c, report_class(r) == ECANCELED ? scope_why(task_this()->scope)
-							    : ACRE_REASON_PARENT);
+		send_cancel(c, report_class(r) == ECANCELED
+				       ? scope_why(task_this()->scope)
+				       : ACRE_REASON_PARENT);
 	else
 		acre_ignore(acre_stop(c));
 	await_end(c);
 	if (c->r < 0 && !is_absorbed(c) && r >= 0)
 		r = context_failure(c);
-	else if (c->r < 0 && report_class(r) == ECANCELED && !is_absorbed(c) && c->r != -ACRE_ETOOSLOW &&
-		 c->r != -ACRE_ECLOSED && c->r != -ACRE_ECTXC)
+	else if (c->r < 0 && report_class(r) == ECANCELED && !is_absorbed(c) &&
+		 c->r != -ACRE_ETOOSLOW && c->r != -ACRE_ECLOSED && c->r != -ACRE_ECTXC)
 		r = context_failure(c); /* it had failed before the cancel reached it */
 	context_free(c);
 	return r;
@@ -288,8 +311,10 @@ static int opener_cancel(struct acre_context *ctx)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_CANCEL_ACK);
 	patience_end(&p);
 	if (r >= 0 && p.over && !ctx->cancel_acked && ctx->state != CONTEXT_DONE)
-		r = acre_fail(ACRE_ETOOSLOW, "%s did not acknowledge the cancel of %s within %lld ms",
-			      ctx->peer->name, ctx->endpoint_name, (long long)(LIFE_ACK_NS / 1000000));
+		r = acre_fail(ACRE_ETOOSLOW,
+			      "%s did not acknowledge the cancel of %s within %lld ms",
+			      ctx->peer->name, ctx->endpoint_name,
+			      (long long)(LIFE_ACK_NS / 1000000));
 	return r;
 }
 
@@ -307,7 +332,8 @@ int acre_context_cancel(struct acre_context *ctx)
 int acre_first_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
 {
 	if (!ctx->is_opener)
-		return acre_fail(EINVAL, "acre_first() is for the opener of %s", ctx->endpoint_name);
+		return acre_fail(EINVAL, "acre_first() is for the opener of %s",
+				 ctx->endpoint_name);
 	return context_read(ctx, &ctx->first, kind, ret, "Started");
 }
 
@@ -328,7 +354,8 @@ int acre_result_(struct acre_context *ctx, const struct acre_msg_kind *kind, voi
 	int r;
 
 	if (!ctx->is_opener)
-		return acre_fail(EINVAL, "acre_result() is for the opener of %s", ctx->endpoint_name);
+		return acre_fail(EINVAL, "acre_result() is for the opener of %s",
+				 ctx->endpoint_name);
 	r = await_result(ctx);
 	return r < 0 ? r : context_read(ctx, &ctx->result, kind, ret, "Return");
 }

@@ -18,7 +18,7 @@ static inline void patience_lost_(struct timer *timer)
 	struct patience *p = container_of(timer, struct patience, timer);
 
 	p->over = true;
-	context_wake(p->waits);
+	unpark_all(p->waits, 0);
 }
 
 static inline void patience_begin(struct patience *p, struct list *waits, int64_t span_ns)

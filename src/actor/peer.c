@@ -12,10 +12,12 @@
 #include "core/trace.h"
 
 /*
- * The first frame of a link is an Aid, both ways; a second one, or another kind first, is a link error. After it a frame
- * either names a context (by cid), or starts one, or cancels, or concerns the actor as a whole.
+ * The first frame of a link is an Aid, both ways; a second one, or another kind first, is
+ * a link error. After it a frame either names a context (by cid), or starts one, or
+ * cancels, or concerns the actor as a whole.
  *
- * When the link ends every context over it ends with it, in the same turn of the loop: nothing stays parked.
+ * When the link ends every context over it ends with it, in the same turn of the loop:
+ * nothing stays parked.
  */
 
 static const struct link_ops ops;
@@ -29,8 +31,10 @@ static void send_aid(struct acre_actor *a)
 		.pid = runtime_this->self.pid,
 		.is_registrar = runtime_this->is_root,
 		.acre_version = 1,
-		.features = MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) | MSG_FEATURE(REMAINING) | MSG_FEATURE(TREE),
-		.credit = { true, wire_limits_default.credit_items, wire_limits_default.credit_bytes },
+		.features = MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) |
+			    MSG_FEATURE(REMAINING) | MSG_FEATURE(TREE),
+		.credit = { true, wire_limits_default.credit_items,
+			    wire_limits_default.credit_bytes },
 	};
 	acre_ignore(link_send(&a->link, &m));
 }
@@ -64,19 +68,21 @@ int peer_send(struct acre_actor *a, const struct msg *m)
 	int r = link_send(&a->link, m);
 
 	if (r < 0)
-		return acre_fail(report_class(r), "sending a %s to %s", msg_name(m->kind), a->name);
+		return acre_fail(report_class(r), "sending a %s to %s", msg_name(m->kind),
+				 a->name);
 	return 0;
 }
 
-void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req, enum acre_reason reason,
-		      int64_t remaining_ns)
+void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
+		      enum acre_reason reason, int64_t remaining_ns)
 {
 	struct msg m = { .kind = MSG_CANCEL, .cid = cid };
 
 	m.cancel = (struct msg_cancel){
 		.req = req,
 		.reason = slice_of(reason_word(reason)),
-		.canceller = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+		.canceller = { slice_of(runtime_this->name),
+			       slice_of(runtime_this->uuid) },
 		.remaining_us = remaining_ns / 1000,
 	};
 	acre_ignore(link_send(&a->link, &m));
@@ -124,7 +130,8 @@ static void to_context(struct acre_actor *a, const struct msg *m)
 /* The ready probe has no task: its answer is an event in the child's life. */
 static void check_probe(struct acre_actor *a)
 {
-	if (a->ready_probe && a->ready_probe->state == CONTEXT_DONE && a->ready_probe->r >= 0) {
+	if (a->ready_probe && a->ready_probe->state == CONTEXT_DONE &&
+	    a->ready_probe->r >= 0) {
 		a->ready_probe = context_free(a->ready_probe);
 		actor_booted(a);
 	}
@@ -176,13 +183,15 @@ static void on_frame(struct link *l, const struct msg *m)
 	check_probe(a);
 }
 
-/* Every context that is not over ends now; the walk begins anew, since an end may free one. */
+/* Every context that is not over ends now; the walk begins anew, since an end may free
+ * one. */
 static void end_contexts(struct acre_actor *a, struct report *why)
 {
 	struct map_node *node = NULL;
 
 	while ((node = map_next(&a->contexts, node))) {
-		struct acre_context *ctx = container_of(node, struct acre_context, by_cid);
+		struct acre_context *ctx =
+			container_of(node, struct acre_context, by_cid);
 
 		if (ctx->state != CONTEXT_DONE && !PLANTED(ORPHANED_LINK))
 			context_link_lost(ctx, why);

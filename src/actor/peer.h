@@ -10,59 +10,64 @@
 #include "wire/link.h"
 
 #define ACTOR_NAME_MAX 128 /* bytes with the end, as long as an endpoint's name may be */
-#define UUID_SIZE 37       /* a uuid as text, with the end */
+#define UUID_SIZE      37  /* a uuid as text, with the end */
 
 struct acre_context;
 
 /*
- * A peer is a child or the parent. What arrives on its link is handed to the context that it names, to the service (a Start),
- * or to the life of the child (an ack). The end of the link ends every context over it in the same turn.
+ * A peer is a child or the parent. What arrives on its link is handed to the context that
+ * it names, to the service (a Start), or to the life of the child (an ack). The end of
+ * the link ends every context over it in the same turn.
  */
 struct acre_actor {
-	struct list node;         /* in runtime->children; off for the parent */
+	struct list node; /* in runtime->children; off for the parent */
 	char name[ACTOR_NAME_MAX];
 	char uuid[UUID_SIZE];
 	pid_t pid;
 	struct link link;
 	bool is_child;
-	bool introduced;          /* its Aid came */
+	bool introduced; /* its Aid came */
 	bool link_lost;
-	uint32_t features;        /* in force on this link */
+	uint32_t features;	  /* in force on this link */
 	struct msg_credit credit; /* what it grants each stream at its start */
-	struct map contexts;      /* by cid, both sides */
+	struct map contexts;	  /* by cid, both sides */
 	uint32_t n_contexts;
-	uint64_t next_req;        /* of Cancels */
-	struct buf last_result;   /* of the last call: its texts are borrowed until the next one */
-	struct acre_context *ready_probe; /* child: the call whose answer means that it serves; owned */
+	uint64_t next_req; /* of Cancels */
+	struct buf
+		last_result; /* of the last call: its texts are borrowed until the next one */
+	struct acre_context *
+		ready_probe; /* child: the call whose answer means that it serves; owned */
 
 	/* a child only */
 	struct life life;
-	struct member member;     /* of the nursery that owns it */
+	struct member member;	   /* of the nursery that owns it */
 	struct report *boot_error; /* owned: the Error without cid that it sent */
-	struct task *booter;      /* parked in acre_spawn(), else NULL */
-	struct list end_waits;    /* tasks in acre_actor_wait() and acre_actor_cancel() */
-	bool served;              /* acre_spawn() has returned it */
+	struct list
+		end_waits; /* tasks in acre_spawn(), acre_actor_wait() and acre_actor_cancel() */
+	bool served; /* acre_spawn() has returned it */
 	bool cancel_called;
 	bool acked;
-	int ended;                /* class of its failure as -class, 0 while well */
-	struct report *failure;   /* owned: how it ended, for those who wait */
+	int ended;		/* class of its failure as -class, 0 while well */
+	struct report *failure; /* owned: how it ended, for those who wait */
 
 	/* the parent only */
 	bool spec_came;
-	struct task *waiter;      /* the main task, parked for the hello */
+	struct task *waiter; /* the main task, parked for the hello */
 };
 
 /* A peer over a connected socket: sends our Aid. Takes the descriptor. */
 int peer_open(struct acre_actor *a, int take_fd, const char *name);
-/* Ends all contexts with that failure, then frees what the peer holds; the link must be closed. */
+/* Ends all contexts with that failure, then frees what the peer holds; the link must
+ * be closed. */
 void peer_fini(struct acre_actor *a);
 /* Sends a frame; -ACRE_ECLOSED with a report once the link has ended. */
 int peer_send(struct acre_actor *a, const struct msg *m);
 /* Asks the whole actor to end. */
-void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req, enum acre_reason reason,
-		      int64_t remaining_ns);
+void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
+		      enum acre_reason reason, int64_t remaining_ns);
 
-/* child.c: the parent's two frames that only a child expects; and our end being asked for. */
+/* child.c: the parent's two frames that only a child expects; and our end being asked
+ * for. */
 void child_spec_came(struct acre_actor *parent, const struct msg *m);
 void child_asked_to_end(struct acre_actor *parent, const struct msg *m);
 void child_lost_parent(struct acre_actor *parent);

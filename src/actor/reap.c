@@ -10,11 +10,13 @@
 bool reap(const struct pidref *pid, struct acre_death *ret)
 {
 	siginfo_t info = { .si_pid = 0 };
-	int r = pidref_reap(pid, &info, PLANTED(ZOMBIE_LEFT) ? WNOHANG | WNOWAIT : WNOHANG);
+	int r = pidref_reap(pid, &info,
+			    PLANTED(ZOMBIE_LEFT) ? WNOHANG | WNOWAIT : WNOHANG);
 
 	if (r == 0)
 		return false;
-	if (r < 0) /* not ours to reap (somebody used waitpid(-1)): that it has ended is all we know */
+	if (r <
+	    0) /* not ours to reap (somebody used waitpid(-1)): that it has ended is all we know */
 		return true;
 	ret->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	ret->status = info.si_code == CLD_EXITED ? info.si_status : 0;

@@ -11,11 +11,13 @@
 #include "base/util.h"
 
 /*
- * Each Start gets exactly one answer: an Error at once (refused), or a StartAck and then a Return or an Error. The task runs
- * inside a scope that a Cancel frame cancels and that has the caller's remaining time as its deadline. A Start
- * whose time is over is answered as one that expired and never begun.
+ * Each Start gets exactly one answer: an Error at once (refused), or a StartAck and then
+ * a Return or an Error. The task runs inside a scope that a Cancel frame cancels and that
+ * has the caller's remaining time as its deadline. A Start whose time is over is answered
+ * as one that expired and never begun.
  *
- * The endpoint's failure is the caller's business: it travels, and does not fell this actor.
+ * The endpoint's failure is the caller's business: it travels, and does not fell this
+ * actor.
  */
 
 static void refuse(struct acre_actor *from, struct slice cid, int r)
@@ -26,37 +28,45 @@ static void refuse(struct acre_actor *from, struct slice cid, int r)
 	report_unref(rep);
 }
 
-static int send_value(struct acre_context *ctx, enum msg_kind kind, const struct acre_msg_kind *type,
-		      const void *value)
+static int send_value(struct acre_context *ctx, enum msg_kind kind,
+		      const struct acre_msg_kind *type, const void *value)
 {
 	struct buf *out = link_queue(&ctx->peer->link, kind);
 	struct msg_frame f;
 	int r;
 
 	if (!out)
-		return acre_fail(ACRE_ECLOSED, "the link to %s is closed", ctx->peer->name);
+		return acre_fail(ACRE_ECLOSED, "the link to %s is closed",
+				 ctx->peer->name);
 	msg_begin(&f, out, kind, context_cid(ctx));
 	schema_write(&f.pack, type, value);
 	r = msg_end(&f);
 	if (r < 0)
-		return acre_fail(r == -ENOMEM ? ENOMEM : ACRE_ETYPE, "invalid `%s` msg payload: a %s that cannot be encoded",
+		return acre_fail(r == -ENOMEM ? ENOMEM : ACRE_ETYPE,
+				 "invalid `%s` msg payload: a %s that cannot be encoded",
 				 msg_name(kind), type->name);
 	link_written(&ctx->peer->link);
 	return 0;
 }
 
-int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value)
+int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind,
+		  const void *value)
 {
 	int r = checkpoint(sched_task("acre_started"));
 
 	if (r < 0)
 		return r;
 	if (ctx->is_opener)
-		return acre_fail(EINVAL, "acre_started() is for the callee of %s", ctx->endpoint_name);
+		return acre_fail(EINVAL, "acre_started() is for the callee of %s",
+				 ctx->endpoint_name);
 	if (ctx->is_oneshot)
-		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no first value", ctx->endpoint_name);
+		return acre_fail(EPROTO,
+				 "%s is a one-shot endpoint: it has no first value",
+				 ctx->endpoint_name);
 	if (ctx->started_sent)
-		return acre_fail(EPROTO, "%s called acre_started() twice, or after an item", ctx->endpoint_name);
+		return acre_fail(EPROTO,
+				 "%s called acre_started() twice, or after an item",
+				 ctx->endpoint_name);
 	r = send_value(ctx, MSG_STARTED, kind, value);
 	if (r < 0)
 		return r;
@@ -64,20 +74,24 @@ int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind, co
 	return 0;
 }
 
-int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value)
+int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind,
+		 const void *value)
 {
 	struct pack_writer w;
 	int r;
 
 	if (ctx->is_opener)
-		return acre_fail(EINVAL, "acre_return() is for the callee of %s", ctx->endpoint_name);
+		return acre_fail(EINVAL, "acre_return() is for the callee of %s",
+				 ctx->endpoint_name);
 	buf_consume(&ctx->result, buf_len(&ctx->result));
 	pack_writer_init(&w, &ctx->result, &wire_limits_default);
 	schema_write(&w, kind, value);
 	r = pack_writer_result(&w);
 	if (r < 0)
-		return acre_fail(r == -ENOMEM ? ENOMEM : ACRE_ETYPE,
-				 "invalid `Return` msg payload: a %s that cannot be encoded", kind->name);
+		return acre_fail(
+			r == -ENOMEM ? ENOMEM : ACRE_ETYPE,
+			"invalid `Return` msg payload: a %s that cannot be encoded",
+			kind->name);
 	ctx->result_given = true;
 	return 0;
 }
@@ -90,7 +104,8 @@ static int cancelled_failure(struct acre_context *ctx)
 	if (!ctx->reason)
 		ctx->reason = ACRE_REASON_PARENT;
 	if (!ctx->canceller[0])
-		context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name), slice_of(runtime_this->uuid) });
+		context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
+							 slice_of(runtime_this->uuid) });
 	return acre_fail(ACRE_ECTXC, "%s was cancelled by %s (%s)", ctx->endpoint_name,
 			 itself ? "itself" : ctx->canceller, reason_word(ctx->reason));
 }
@@ -101,8 +116,10 @@ static void say_canceller(struct acre_context *ctx, struct report *rep)
 	struct acre_report *p = report_public(rep);
 
 	acre_ignore(report_set_text(rep, &p->reason, reason, strlen(reason)));
-	acre_ignore(report_set_text(rep, &p->canceller, ctx->canceller, strlen(ctx->canceller)));
-	acre_ignore(report_set_text(rep, &p->canceller_uuid, ctx->canceller_uuid, strlen(ctx->canceller_uuid)));
+	acre_ignore(report_set_text(rep, &p->canceller, ctx->canceller,
+				    strlen(ctx->canceller)));
+	acre_ignore(report_set_text(rep, &p->canceller_uuid, ctx->canceller_uuid,
+				    strlen(ctx->canceller_uuid)));
 }
 
 static void send_failure(struct acre_context *ctx, int r)
@@ -120,10 +137,13 @@ static void send_failure(struct acre_context *ctx, int r)
 
 static void send_result(struct acre_context *ctx)
 {
-	struct msg m = { .kind = MSG_RETURN, .cid = context_cid(ctx), .pld = { "\xc0", 1 } }; /* nil */
+	struct msg m = { .kind = MSG_RETURN,
+			 .cid = context_cid(ctx),
+			 .pld = { "\xc0", 1 } }; /* nil */
 
 	if (ctx->result_given)
-		m.pld = (struct slice){ (const char *)buf_bytes(&ctx->result), buf_len(&ctx->result) };
+		m.pld = (struct slice){ (const char *)buf_bytes(&ctx->result),
+					buf_len(&ctx->result) };
 	acre_ignore(peer_send(ctx->peer, &m));
 }
 
@@ -135,14 +155,17 @@ static int run_endpoint(struct acre_context *ctx, const void *in)
 	scope_push(&s, task_this(), ctx->endpoint->file, ctx->endpoint->line);
 	ctx->scope = &s;
 	if (ctx->deadline != ACRE_NEVER_NS_)
-		acre_scope_deadline((struct acre_scope *)(void *)&s, (acre_instant){ .ns = ctx->deadline });
+		acre_scope_deadline((struct acre_scope *)(void *)&s,
+				    (acre_instant){ .ns = ctx->deadline });
 	if (ctx->reason) /* cancelled before it began */
 		scope_cancel(&s, ctx->reason);
 	r = ctx->endpoint->run(ctx, in);
 	if (s.reason == ACRE_REASON_DEADLINE && !ctx->reason)
 		ctx->reason = ACRE_REASON_DEADLINE;
 	if (report_class(r) == ECANCELED && !s.covered)
-		r = acre_fail(EPROTO, "endpoint %s returned -ECANCELED without being cancelled", ctx->endpoint_name);
+		r = acre_fail(EPROTO,
+			      "endpoint %s returned -ECANCELED without being cancelled",
+			      ctx->endpoint_name);
 	ctx->scope = NULL;
 	scope_pop(&s);
 	return r;
@@ -155,9 +178,11 @@ static int serve(struct acre_context *ctx)
 	int r;
 
 	if (!in)
-		return acre_fail(ENOMEM, "no memory for the argument of %s", ctx->endpoint_name);
+		return acre_fail(ENOMEM, "no memory for the argument of %s",
+				 ctx->endpoint_name);
 	kind.bare = false; /* arguments go by name */
-	r = schema_read(&kind, buf_bytes(&ctx->argument), buf_len(&ctx->argument), in, "argument");
+	r = schema_read(&kind, buf_bytes(&ctx->argument), buf_len(&ctx->argument), in,
+			"argument");
 	if (r >= 0)
 		r = run_endpoint(ctx, in);
 	if (r < 0)
@@ -182,7 +207,8 @@ static int serve_task(void *arg)
 			send_failure(ctx, r);
 		else {
 			if (!ctx->started_sent && !ctx->is_oneshot)
-				acre_ignore(send_value(ctx, MSG_STARTED, acre_nil_msg_(), NULL));
+				acre_ignore(send_value(ctx, MSG_STARTED, acre_nil_msg_(),
+						       NULL));
 			send_result(ctx);
 		}
 	}
@@ -191,7 +217,8 @@ static int serve_task(void *arg)
 	return 0;
 }
 
-static const struct acre_task_kind serve_kind = { "serve", serve_task, __FILE__, __LINE__ };
+static const struct acre_task_kind serve_kind = { "serve", serve_task, __FILE__,
+						  __LINE__ };
 
 static void send_start_ack(struct acre_context *ctx)
 {
@@ -203,7 +230,8 @@ static void send_start_ack(struct acre_context *ctx)
 	acre_ignore(peer_send(ctx->peer, &m));
 }
 
-static int accept_start(struct acre_actor *from, const struct msg *m, struct acre_context **ret)
+static int accept_start(struct acre_actor *from, const struct msg *m,
+			struct acre_context **ret)
 {
 	const struct acre_endpoint *e;
 	struct acre_context *ctx;
@@ -212,21 +240,25 @@ static int accept_start(struct acre_actor *from, const struct msg *m, struct acr
 	if (r < 0)
 		return r;
 	if (!runtime_this->service)
-		return acre_fail(ACRE_ECLOSED, "%s serves no more calls", runtime_this->name);
+		return acre_fail(ACRE_ECLOSED, "%s serves no more calls",
+				 runtime_this->name);
 	if (m->cid.len >= UUID_SIZE || from->n_contexts >= wire_limits_default.ctx)
-		return acre_fail(EAGAIN, "%u contexts are open, or a cid of %zu bytes", from->n_contexts, m->cid.len);
+		return acre_fail(EAGAIN, "%u contexts are open, or a cid of %zu bytes",
+				 from->n_contexts, m->cid.len);
 	if (m->start.remaining_us == 0) /* never begun: it would only be cancelled */
-		return acre_fail(ACRE_ECTXC, "the time for %s was over before it began", e->name);
+		return acre_fail(ACRE_ECTXC, "the time for %s was over before it began",
+				 e->name);
 	ctx = context_new(from, false);
 	if (!ctx)
 		return acre_fail(ENOMEM, "no memory for a call of %s", e->name);
 	ctx->endpoint = e;
 	ctx->endpoint_name = e->name;
 	ctx->is_oneshot = e->kind == ACRE_ENDPOINT_ONESHOT;
-	ctx->may_send = m->start.credit.given ? (struct credit){ (int64_t)m->start.credit.items,
-								 (int64_t)m->start.credit.bytes }
-					      : (struct credit){ (int64_t)from->credit.items,
-								 (int64_t)from->credit.bytes };
+	ctx->may_send = m->start.credit.given
+				? (struct credit){ (int64_t)m->start.credit.items,
+						   (int64_t)m->start.credit.bytes }
+				: (struct credit){ (int64_t)from->credit.items,
+						   (int64_t)from->credit.bytes };
 	if (m->start.remaining_us > 0)
 		ctx->deadline = clock_now() + m->start.remaining_us * 1000;
 	r = buf_append(&ctx->argument, m->start.kwargs.p, m->start.kwargs.len);
@@ -236,25 +268,31 @@ static int accept_start(struct acre_actor *from, const struct msg *m, struct acr
 		r = task_start(runtime_this->service, &serve_kind, ctx, e->name);
 	if (r < 0) {
 		context_free(ctx);
-		return r == -EEXIST ? acre_fail(EPROTO, "the cid of a call of %s is in use", e->name) : r;
+		return r == -EEXIST
+			       ? acre_fail(EPROTO, "the cid of a call of %s is in use",
+					   e->name)
+			       : r;
 	}
 	context_set_state(ctx, CONTEXT_OPEN);
 	*ret = ctx;
 	return 0;
 }
 
-/* Runtime calls ("self"): so far the one that a parent asks to learn that its child serves. */
+/* Runtime calls ("self"): so far the one that a parent asks to learn that its child
+ * serves. */
 static bool serve_self(struct acre_actor *from, const struct msg *m)
 {
 	struct msg ack = { .kind = MSG_START_ACK, .cid = m->cid };
-	struct msg answer = { .kind = MSG_RETURN, .cid = m->cid, .pld = { "\x80", 1 } }; /* an empty map */
+	struct msg answer = { .kind = MSG_RETURN,
+			      .cid = m->cid,
+			      .pld = { "\x80", 1 } }; /* an empty map */
 
 	if (!slice_is(m->start.ns, "self"))
 		return false;
 	if (!slice_is(m->start.func, "get_registry")) {
 		refuse(from, m->cid,
-		       acre_fail(ACRE_ENOTEXPOSED, "self.%.*s is not served here", (int)m->start.func.len,
-				 m->start.func.p));
+		       acre_fail(ACRE_ENOTEXPOSED, "self.%.*s is not served here",
+				 (int)m->start.func.len, m->start.func.p));
 		return true;
 	}
 	ack.start_ack.functype = slice_of("asyncfunc");
@@ -283,7 +321,8 @@ void rpc_start(struct acre_actor *from, const struct msg *m)
 
 static void ack(struct acre_actor *from, const struct msg *m, bool reached)
 {
-	struct msg answer = { .kind = MSG_CANCEL_ACK, .cid = m->cid.p ? m->cid : slice_of("") };
+	struct msg answer = { .kind = MSG_CANCEL_ACK,
+			      .cid = m->cid.p ? m->cid : slice_of("") };
 
 	answer.cancel_ack.pld = reached;
 	answer.cancel_ack.has_req = true;
@@ -294,8 +333,10 @@ static void ack(struct acre_actor *from, const struct msg *m, bool reached)
 void rpc_cancel(struct acre_actor *from, const struct msg *m)
 {
 	struct map_node *node = map_find(&from->contexts, m->cid.p, m->cid.len);
-	struct acre_context *ctx = node ? container_of(node, struct acre_context, by_cid) : NULL;
-	enum acre_reason reason = reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
+	struct acre_context *ctx =
+		node ? container_of(node, struct acre_context, by_cid) : NULL;
+	enum acre_reason reason =
+		reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
 
 	if (ctx && ctx->is_opener) {
 		ack(from, m, false);
@@ -318,6 +359,7 @@ void rpc_cancel_self(struct acre_context *ctx)
 		return;
 	ctx->cancel_called = true;
 	ctx->reason = ACRE_REASON_ASKED;
-	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name), slice_of(runtime_this->uuid) });
+	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
+						 slice_of(runtime_this->uuid) });
 	scope_cancel(ctx->scope, ctx->reason);
 }

@@ -12,9 +12,9 @@
 #include "base/util.h"
 #include "core/sched.h"
 
-#define EXIT_FAILED 1
+#define EXIT_FAILED	 1
 #define EXIT_INTERRUPTED 130 /* 128 + SIGINT, what a shell reports */
-#define EXIT_TERMINATED 143  /* 128 + SIGTERM */
+#define EXIT_TERMINATED	 143 /* 128 + SIGTERM */
 
 /* One root at a time in a process: its function, kept while it runs. */
 struct root {
@@ -41,7 +41,8 @@ static const struct acre_task_kind root_kind = { "root", root_main, __FILE__, __
 static int check_options(const struct acre_run_options *o)
 {
 	if (o->flags)
-		return acre_fail(EINVAL, "unknown flags 0x%llx for the root", (unsigned long long)o->flags);
+		return acre_fail(EINVAL, "unknown flags 0x%llx for the root",
+				 (unsigned long long)o->flags);
 	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
 		if (o->reserved[i])
 			return acre_fail(EINVAL, "the root's reserved options must be 0");
@@ -91,7 +92,8 @@ static void tear_down(void)
 	root_exists = false;
 }
 
-static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options, bool embedded)
+static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options,
+		 bool embedded)
 {
 	struct acre_run_options none = { .name = NULL };
 	const struct acre_run_options *o = options ? options : &none;
@@ -128,7 +130,8 @@ int acre_begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *o
 
 int acre_fd(void)
 {
-	return root.loop ? root.loop->epoll : acre_fail(ACRE_ENORUNTIME, "acre_fd() before acre_begin()");
+	return root.loop ? root.loop->epoll
+			 : acre_fail(ACRE_ENORUNTIME, "acre_fd() before acre_begin()");
 }
 
 int acre_step(void)
@@ -140,7 +143,8 @@ int acre_step(void)
 	return loop_turn(root.loop, false);
 }
 
-/* An interrupt is the root's result, whatever the tasks made of it; a real failure stands beside it. */
+/* An interrupt is the root's result, whatever the tasks made of it; a real failure
+ * stands beside it. */
 static int with_interrupt(int r)
 {
 	enum acre_reason reason = (enum acre_reason)root.loop->root.scope.reason;
@@ -150,7 +154,8 @@ static int with_interrupt(int r)
 	if (reason != ACRE_REASON_INTERRUPT && reason != ACRE_REASON_TERMINATE)
 		return r;
 	interrupt = acre_fail(EINTR, "%s",
-			      reason == ACRE_REASON_INTERRUPT ? "interrupted by SIGINT" : "terminated by SIGTERM");
+			      reason == ACRE_REASON_INTERRUPT ? "interrupted by SIGINT"
+							      : "terminated by SIGTERM");
 	if (r >= 0 || report_class(r) == ECANCELED)
 		return interrupt;
 	members[0] = report_take(interrupt);
@@ -166,10 +171,12 @@ int acre_end(void)
 	if (!root.loop)
 		return acre_fail(ACRE_ENORUNTIME, "acre_end() before acre_begin()");
 	if (!root.loop->ended)
-		BUG("acre_end() while the root task runs: step until acre_step() returns 0");
+		BUG("acre_end() while the root task runs: step until acre_step() returns "
+		    "0");
 	r = with_interrupt(loop_result(root.loop));
 	if (r < 0)
-		rep = report_take(r); /* it outlives the loop: filed again with the thread's own home */
+		rep = report_take(
+			r); /* it outlives the loop: filed again with the thread's own home */
 	tear_down();
 	return r < 0 ? report_file(rep, report_class(r)) : r;
 }
@@ -211,7 +218,8 @@ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv))
 	if (r >= 0)
 		return r & 0xff;
 	if (acre_is(r, EINTR) && call.reason)
-		return call.reason == ACRE_REASON_TERMINATE ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+		return call.reason == ACRE_REASON_TERMINATE ? EXIT_TERMINATED
+							    : EXIT_INTERRUPTED;
 	acre_print(stderr, r);
 	return acre_has(r, EINTR) && call.reason ? EXIT_INTERRUPTED : EXIT_FAILED;
 }

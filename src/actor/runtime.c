@@ -26,8 +26,10 @@ int uuid_new(char ret[UUID_SIZE])
 		return (int)r;
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(ret, UUID_SIZE,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+		 b[12], b[13], b[14], b[15]);
 	return 0;
 }
 
@@ -46,8 +48,8 @@ static int init_identity(struct runtime *rt, const char *name, const char *uuid)
 	int r = 0;
 
 	if (strlen(name) >= sizeof rt->name || !*name)
-		return acre_fail(EINVAL, "an actor's name has 1 to %zu bytes, not %zu", sizeof rt->name - 1,
-				 strlen(name));
+		return acre_fail(EINVAL, "an actor's name has 1 to %zu bytes, not %zu",
+				 sizeof rt->name - 1, strlen(name));
 	snprintf(rt->name, sizeof rt->name, "%s", name);
 	if (uuid)
 		snprintf(rt->uuid, sizeof rt->uuid, "%s", uuid);
@@ -111,7 +113,8 @@ struct runtime *runtime_free(struct runtime *rt)
 	return mem_free(rt);
 }
 
-/* The third SIGINT: the user has lost patience with us, and may end this process as if nothing held the signal. */
+/* The third SIGINT: the user has lost patience with us, and may end this process as if
+ * nothing held the signal. */
 static void die_of_interrupt(struct runtime *rt)
 {
 	sigset_t only;
@@ -242,7 +245,8 @@ size_t acre_children(struct acre_actor **ret, size_t n)
 
 static bool is_named(const struct acre_actor *a, const char *name)
 {
-	return a && a->introduced && !a->link_lost && (!strcmp(a->name, name) || !strcmp(a->uuid, name));
+	return a && a->introduced && !a->link_lost &&
+	       (!strcmp(a->name, name) || !strcmp(a->uuid, name));
 }
 
 int acre_find(struct acre_actor **ret, const char *name)
@@ -250,7 +254,8 @@ int acre_find(struct acre_actor **ret, const char *name)
 	struct acre_actor *a;
 
 	if (!runtime_this)
-		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor", name);
+		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor",
+				 name);
 	*ret = NULL;
 	list_for_each(a, &runtime_this->children, node)
 		if (!*ret && is_named(a, name))

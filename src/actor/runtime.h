@@ -9,9 +9,10 @@
 #include "core/loop.h"
 
 /*
- * One runtime per thread that runs a loop as an actor, from acre_begin() (the root) or from the boot of a child to the end of the
- * loop. The service nursery holds the tasks of endpoints that others call; it is opened by the actor's main task and
- * ends before the link to the parent does, so each caller gets its answer.
+ * One runtime per thread that runs a loop as an actor, from acre_begin() (the root) or
+ * from the boot of a child to the end of the loop. The service nursery holds the tasks of
+ * endpoints that others call; it is opened by the actor's main task and ends before the
+ * link to the parent does, so each caller gets its answer.
  */
 struct end_hook {
 	struct list node;
@@ -23,23 +24,25 @@ struct runtime {
 	struct loop *loop;
 	char name[ACTOR_NAME_MAX];
 	char uuid[UUID_SIZE];
-	struct acre_actor *parent;     /* owned; NULL in the root */
-	struct list children;          /* struct acre_actor, in order of birth; owned by their nurseries */
+	struct acre_actor *parent; /* owned; NULL in the root */
+	struct list
+		children; /* struct acre_actor, in order of birth; owned by their nurseries */
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
-	struct list end_hooks;         /* newest first */
+	struct list end_hooks;	       /* newest first */
 	enum acre_sigint sigint;
 	bool is_root;
 	struct watch signal_watch;
-	int signal_fd;                 /* -1: signals are not ours */
+	int signal_fd; /* -1: signals are not ours */
 	sigset_t old_mask;
 	bool masked;
-	uint32_t n_interrupts;         /* SIGINTs read */
-	bool boot_failed;              /* child: it could not become what it was asked to be */
-	struct pidref self;            /* given to children as their parent's pidfd */
-	int root_pidfd;                /* owned; -1 in the root: its own is self.fd */
+	uint32_t n_interrupts; /* SIGINTs read */
+	bool boot_failed;      /* child: it could not become what it was asked to be */
+	struct pidref self;    /* given to children as their parent's pidfd */
+	int root_pidfd;	       /* owned; -1 in the root: its own is self.fd */
 	uint64_t next_cid;
-	char cid_head[UUID_SIZE];      /* a uuid whose last twelve digits are counted up: our cids */
+	char cid_head
+		[UUID_SIZE]; /* a uuid whose last twelve digits are counted up: our cids */
 };
 
 extern _Thread_local struct runtime *runtime_this;
@@ -47,7 +50,8 @@ extern _Thread_local struct runtime *runtime_this;
 /* Makes the runtime of this thread's loop. -ENOMEM ... */
 int runtime_open(struct runtime **ret, const char *name, const char *uuid);
 struct runtime *runtime_free(struct runtime *rt);
-/* Opens the service nursery around what the main task does, and ends it: callers get their answers. */
+/* Opens the service nursery around what the main task does, and ends it: callers get
+ * their answers. */
 void runtime_serve(struct runtime *rt, struct nursery *service);
 int runtime_serve_no_more(struct runtime *rt, int r);
 /* Blocks SIGINT and SIGTERM in this thread and reads them through the loop. */

@@ -9,7 +9,8 @@
 
 #include "base/util.h"
 
-#define FIELDS_MAX 64 /* a bit each in the set of fields that came; more is a message of messages */
+#define FIELDS_MAX \
+	64 /* a bit each in the set of fields that came; more is a message of messages */
 
 static int64_t int_of(const void *at, uint32_t size)
 {
@@ -57,7 +58,8 @@ static void write_field(struct pack_writer *w, const struct acre_field *f, const
 		pack_u64(w, uint_of(at, f->size));
 		return;
 	case ACRE_FIELD_FLOAT:
-		pack_f64(w, f->size == sizeof(float) ? (double)*(const float *)at : *(const double *)at);
+		pack_f64(w, f->size == sizeof(float) ? (double)*(const float *)at
+						     : *(const double *)at);
 		return;
 	case ACRE_FIELD_TEXT:
 		write_text(w, *(const char *const *)at);
@@ -74,7 +76,8 @@ static void write_field(struct pack_writer *w, const struct acre_field *f, const
 	pack_writer_fail(w, -EINVAL);
 }
 
-void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind, const void *value)
+void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
+		  const void *value)
 {
 	if (kind->bare && !kind->n_fields) {
 		pack_nil(w);
@@ -113,7 +116,8 @@ static void read_int(struct pack_reader *in, uint32_t size, void *to)
 
 static void read_uint(struct pack_reader *in, uint32_t size, void *to)
 {
-	uint64_t v = pack_read_uint(in, size == 8 ? UINT64_MAX : ((uint64_t)1 << (size * 8)) - 1);
+	uint64_t v = pack_read_uint(in, size == 8 ? UINT64_MAX
+						  : ((uint64_t)1 << (size * 8)) - 1);
 
 	switch (size) {
 	case 1:
@@ -130,7 +134,8 @@ static void read_uint(struct pack_reader *in, uint32_t size, void *to)
 	}
 }
 
-/* The text as a C string: moved one byte to the left, over the last byte of its own head, to make room for the NUL. */
+/* The text as a C string: moved one byte to the left, over the last byte of its own
+ * head, to make room for the NUL. */
 static const char *read_text(struct pack_reader *in)
 {
 	const uint8_t *at = in->p;
@@ -182,7 +187,8 @@ static void read_field(struct pack_reader *in, const struct acre_field *f, void 
 }
 
 /* The field of a key: nearly always the next one in order. */
-static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint32_t next, struct pack_str key)
+static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint32_t next,
+					 struct pack_str key)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++) {
 		const struct acre_field *f = &kind->fields[(next + i) % kind->n_fields];
@@ -193,17 +199,20 @@ static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint3
 	return NULL;
 }
 
-static int refused(const struct acre_msg_kind *kind, const struct pack_reader *in, const char *where,
-		   const struct acre_field *field)
+static int refused(const struct acre_msg_kind *kind, const struct pack_reader *in,
+		   const char *where, const struct acre_field *field)
 {
 	char what[128];
 
 	pack_error_text(in, what, sizeof what);
-	return acre_fail(ACRE_ETYPE, "invalid `%s` msg payload: a value does not match type-spec %s%s%s: %s", where,
-			 kind->name, field ? "." : "", field ? field->name : "", what);
+	return acre_fail(
+		ACRE_ETYPE,
+		"invalid `%s` msg payload: a value does not match type-spec %s%s%s: %s",
+		where, kind->name, field ? "." : "", field ? field->name : "", what);
 }
 
-static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, void *ret, const char *where)
+static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, void *ret,
+		     const char *where)
 {
 	if (kind->n_fields)
 		read_field(in, &kind->fields[0], (uint8_t *)ret + kind->fields[0].offset);
@@ -212,17 +221,20 @@ static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, v
 	return pack_reader_end(in) < 0 ? refused(kind, in, where, NULL) : 0;
 }
 
-static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen, const char *where)
+static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen,
+			  const char *where)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++)
 		if (!(seen & (1ull << i)))
 			return acre_fail(ACRE_ETYPE,
-					 "invalid `%s` msg payload: a value does not match type-spec %s: no field %s", where,
-					 kind->name, kind->fields[i].name);
+					 "invalid `%s` msg payload: a value does not "
+					 "match type-spec %s: no field %s",
+					 where, kind->name, kind->fields[i].name);
 	return 0;
 }
 
-int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret, const char *where)
+int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret,
+		const char *where)
 {
 	struct pack_reader in;
 	uint64_t seen = 0;
@@ -232,8 +244,8 @@ int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void
 	if (kind->bare)
 		return read_bare(kind, &in, ret, where);
 	if (kind->n_fields > FIELDS_MAX)
-		return acre_fail(ACRE_ETYPE, "%s has %u fields: at most %d can travel", kind->name, kind->n_fields,
-				 FIELDS_MAX);
+		return acre_fail(ACRE_ETYPE, "%s has %u fields: at most %d can travel",
+				 kind->name, kind->n_fields, FIELDS_MAX);
 	for (size_t n = pack_read_map(&in); n--;) {
 		const struct acre_field *f = field_of(kind, next, pack_read_str(&in));
 
@@ -257,7 +269,8 @@ int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void
 bool schema_borrows(const struct acre_msg_kind *kind)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++)
-		if (kind->fields[i].type == ACRE_FIELD_TEXT || kind->fields[i].type == ACRE_FIELD_BYTES)
+		if (kind->fields[i].type == ACRE_FIELD_TEXT ||
+		    kind->fields[i].type == ACRE_FIELD_BYTES)
 			return true;
 	return false;
 }

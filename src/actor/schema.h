@@ -6,17 +6,21 @@
 
 #include "wire/pack.h"
 
-/* Appends a struct as one value: a map of its fields, or the bare value. The writer's error tells. A text that is NULL is
- * written as "". */
-void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind, const void *value);
+/* Appends a struct as one value: a map of its fields, or the bare value. The writer's
+ * error tells. A text that is NULL is written as "". */
+void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
+		  const void *value);
 
 /*
- * Reads one packed value into a struct. Every field must be there, of its type and within its range; unknown keys are
- * ignored; of a doubled key the last one wins. Texts and bytes point into the packed value, which is spoilt: a text is
- * moved over its own head, so that there is room for the NUL that C wants. On failure -ACRE_ETYPE with a report: what
- * was expected, what came, at which field; `where` is the noun of the message ("Return", "argument", ...).
+ * Reads one packed value into a struct. Every field must be there, of its type and within
+ * its range; unknown keys are ignored; of a doubled key the last one wins. Texts and
+ * bytes point into the packed value, which is spoilt: a text is moved over its own head,
+ * so that there is room for the NUL that C wants. On failure -ACRE_ETYPE with a report:
+ * what was expected, what came, at which field; `where` is the noun of the message
+ * ("Return", "argument", ...).
  */
-int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret, const char *where);
+int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret,
+		const char *where);
 
 /* Whether texts or bytes of that kind point into the packed value. */
 bool schema_borrows(const struct acre_msg_kind *kind);

@@ -12,8 +12,9 @@
 #include "core/sched.h"
 
 /*
- * A request lies on the stack of the task that waits for it. The thread takes requests in order, and answers by a letter to
- * the loop of that task. All signals are blocked in it, as in every thread of ours.
+ * A request lies on the stack of the task that waits for it. The thread takes requests in
+ * order, and answers by a letter to the loop of that task. All signals are blocked in it,
+ * as in every thread of ours.
  */
 
 struct job {
@@ -28,8 +29,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t came;
 	struct list jobs; /* under the lock */
-	bool stops;       /* under the lock */
-	bool runs;        /* written by the thread of the root's loop only */
+	bool stops;	  /* under the lock */
+	bool runs;	  /* written by the thread of the root's loop only */
 	pthread_t thread;
 } spawner = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
 
@@ -52,7 +53,8 @@ static void *run(void *unused)
 	(void)unused;
 	while ((job = next_job())) {
 		spawn_in_spawner(job->request);
-		mailbox_post(job->box, &job->letter); /* the job may be gone after this line */
+		mailbox_post(job->box,
+			     &job->letter); /* the job may be gone after this line */
 	}
 	return NULL;
 }
@@ -71,7 +73,8 @@ static int start(void)
 	r = pthread_create(&spawner.thread, NULL, run, NULL);
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
-		return acre_fail(r, "the thread that makes processes could not be started");
+		return acre_fail(r,
+				 "the thread that makes processes could not be started");
 	spawner.runs = true;
 	return 0;
 }

@@ -5,9 +5,10 @@
 #include "base/pidref.h"
 
 /*
- * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on (kernel-facts K1, pinned by
- * tests/pin/pin_pdeathsig.c), so every process of ours is made by one thread that lives as long as the runtime. It
- * starts with the first process actor: a program of tasks only has no thread of ours.
+ * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on
+ * (kernel-facts K1, pinned by tests/pin/pin_pdeathsig.c), so every process of ours is
+ * made by one thread that lives as long as the runtime. It starts with the first process
+ * actor: a program of tasks only has no thread of ours.
  */
 #define SPAWN_FDS_MAX 8
 
@@ -17,18 +18,20 @@ struct spawn_request {
 	char *const *env;
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
-	int stderr_fd;       /* what becomes its descriptor 2; borrowed */
+	int stderr_fd; /* what becomes its descriptor 2; borrowed */
 	/* answers */
-	struct pidref pid;   /* the caller's on success */
-	const char *step;    /* the step that failed, static; NULL: it execed */
-	int error;           /* its errno */
+	struct pidref pid; /* the caller's on success */
+	const char *step;  /* the step that failed, static; NULL: it execed */
+	int error;	   /* its errno */
 };
 
-/* Makes a process; parks the running task until it has execed, or could not. Not cancellable, so that no child is lost;
- * bound: a vfork and an exec. 0, or a failure with a report. */
+/* Makes a process; parks the running task until it has execed, or could not. Not
+ * cancellable, so that no child is lost; bound: a vfork and an exec. 0, or a failure
+ * with a report. */
 int spawner_make(struct spawn_request *request);
 
-/* Ends the thread and joins it. Its processes must have been reaped: they would die with it. Idempotent. */
+/* Ends the thread and joins it. Its processes must have been reaped: they would die
+ * with it. Idempotent. */
 void spawner_stop(void);
 
 /* be_exec.c: what the thread does for each request. */

@@ -8,19 +8,23 @@
 #include "core/trace.h"
 
 /*
- * Each direction of a stream has a credit in items and bytes that the receiver grants. A sender spends it and waits when
- * it has none; a receiver grants again what its consumer has taken, in one Credit per half window. So what lies
- * unread here is bounded by the window, nothing is dropped, and control frames never queue behind data.
+ * Each direction of a stream has a credit in items and bytes that the receiver grants. A
+ * sender spends it and waits when it has none; a receiver grants again what its consumer
+ * has taken, in one Credit per half window. So what lies unread here is bounded by the
+ * window, nothing is dropped, and control frames never queue behind data.
  *
- * An item that arrives is copied into the context's inbox, one after the other, so that a frame's memory can be used
- * for the next read. A reader that borrows texts has its item moved aside first.
+ * An item that arrives is copied into the context's inbox, one after the other, so that a
+ * frame's memory can be used for the next read. A reader that borrows texts has its item
+ * moved aside first.
  */
 
 #define ITEM_HEAD sizeof(uint32_t)
 
 static struct msg_credit as_msg(struct credit c)
 {
-	struct msg_credit m = { .given = true, .items = (uint64_t)c.items, .bytes = (uint64_t)c.bytes };
+	struct msg_credit m = { .given = true,
+				.items = (uint64_t)c.items,
+				.bytes = (uint64_t)c.bytes };
 
 	return m;
 }
@@ -40,7 +44,8 @@ static void grant(struct acre_context *ctx)
 {
 	struct msg m = { .kind = MSG_CREDIT, .cid = context_cid(ctx) };
 
-	if (ctx->taken.items * 2 < ctx->window.items && ctx->taken.bytes * 2 < ctx->window.bytes)
+	if (ctx->taken.items * 2 < ctx->window.items &&
+	    ctx->taken.bytes * 2 < ctx->window.bytes)
 		return;
 	if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 		return;
@@ -83,7 +88,7 @@ void stream_item(struct acre_context *ctx, const struct msg *m)
 	memcpy(buf_tail(&ctx->inbox) + ITEM_HEAD, m->pld.p, len);
 	buf_grow(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox++;
-	context_wake(&ctx->recv_waits);
+	unpark_all(&ctx->recv_waits, 0);
 }
 
 void stream_credit(struct acre_context *ctx, const struct msg *m)
@@ -95,7 +100,7 @@ void stream_credit(struct acre_context *ctx, const struct msg *m)
 	ctx->may_send.items += (int64_t)m->credit.items;
 	ctx->may_send.bytes += (int64_t)m->credit.bytes;
 	if (has_credit(ctx))
-		context_wake(&ctx->credit_waits);
+		unpark_all(&ctx->credit_waits, 0);
 }
 
 void stream_stop(struct acre_context *ctx, const struct msg *m)
@@ -103,21 +108,23 @@ void stream_stop(struct acre_context *ctx, const struct msg *m)
 	ctx->peer_finished = true;
 	/* a reference peer that closes its stream neither sends nor reads */
 	ctx->peer_left = ctx->peer_left || m->stop_left || !ctx->peer->features;
-	context_wake(&ctx->recv_waits);
-	context_wake(&ctx->credit_waits);
+	unpark_all(&ctx->recv_waits, 0);
+	unpark_all(&ctx->credit_waits, 0);
 }
 
 /* Why nothing can be sent any more; 0 if it can. */
 static int refused(struct acre_context *ctx)
 {
 	if (ctx->is_oneshot)
-		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no items", ctx->endpoint_name);
+		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no items",
+				 ctx->endpoint_name);
 	if (ctx->state == CONTEXT_DONE && ctx->r < 0)
 		return context_failure(ctx);
 	if (ctx->state == CONTEXT_DONE || ctx->finished || ctx->peer_left) {
 		ctx->send_refused = true;
-		return acre_fail(ACRE_ECLOSED, "the stream of %s with %s is closed %s", ctx->endpoint_name,
-				 ctx->peer->name, ctx->finished ? "by this side" : "by the other side");
+		return acre_fail(ACRE_ECLOSED, "the stream of %s with %s is closed %s",
+				 ctx->endpoint_name, ctx->peer->name,
+				 ctx->finished ? "by this side" : "by the other side");
 	}
 	return 0;
 }
@@ -140,7 +147,8 @@ static int wait_to_send(struct acre_context *ctx)
 	return r;
 }
 
-int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value)
+int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
+	       const void *value)
 {
 	struct task *t = sched_task("acre_send");
 	struct link *link = &ctx->peer->link;
@@ -156,20 +164,22 @@ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind, const
 		return r;
 	out = link_queue(link, MSG_YIELD);
 	if (!out)
-		return acre_fail(ACRE_ECLOSED, "the link to %s is closed", ctx->peer->name);
+		return acre_fail(ACRE_ECLOSED, "the link to %s is closed",
+				 ctx->peer->name);
 	msg_begin(&f, out, MSG_YIELD, context_cid(ctx));
 	schema_write(&f.pack, kind, value);
 	r = msg_end(&f);
 	if (r < 0)
-		return acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE, "sending a %s to %s", kind->name,
-				 ctx->peer->name);
+		return acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
+				 "sending a %s to %s", kind->name, ctx->peer->name);
 	ctx->may_send.items--;
 	ctx->may_send.bytes -= r;
 	link_written(link);
 	return 0;
 }
 
-/* Takes the first item of the inbox: its packed value, valid until the next item is taken. */
+/* Takes the first item of the inbox: its packed value, valid until the next item is
+ * taken. */
 static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
 {
 	uint8_t *packed = buf_bytes(&ctx->inbox) + ITEM_HEAD;
@@ -177,13 +187,15 @@ static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 	int r = 0;
 
 	memcpy(&len, buf_bytes(&ctx->inbox), ITEM_HEAD);
-	if (schema_borrows(kind)) { /* the inbox moves when more comes: what is borrowed must not */
+	if (schema_borrows(
+		    kind)) { /* the inbox moves when more comes: what is borrowed must not */
 		buf_consume(&ctx->held, buf_len(&ctx->held));
 		r = buf_append(&ctx->held, packed, len);
 		packed = buf_bytes(&ctx->held);
 	}
 	if (r < 0)
-		return acre_fail(report_class(r), "no memory for an item of %u bytes", len);
+		return acre_fail(report_class(r), "no memory for an item of %u bytes",
+				 len);
 	r = schema_read(kind, packed, len, ret, "item");
 	buf_consume(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox--;
@@ -234,6 +246,6 @@ int acre_stop(struct acre_context *ctx)
 	ctx->left = true;
 	buf_consume(&ctx->inbox, buf_len(&ctx->inbox));
 	ctx->n_inbox = 0;
-	context_wake(&ctx->recv_waits);
+	unpark_all(&ctx->recv_waits, 0);
 	return say_stop(ctx);
 }

@@ -13,9 +13,9 @@
 #include "core/sched.h"
 
 /*
- * A turn: run what is ready, run what was deferred, poll, run the timers that are due. The loop waits in one place only,
- * in poll_wait(), and only if nothing is ready and no letter came; what ends that wait is a descriptor, the
- * earliest timer, or a letter.
+ * A turn: run what is ready, run what was deferred, poll, run the timers that are due.
+ * The loop waits in one place only, in poll_wait(), and only if nothing is ready and no
+ * letter came; what ends that wait is a descriptor, the earliest timer, or a letter.
  */
 
 #define FOR_EVER (-1)
@@ -46,7 +46,8 @@ void loop_undefer(struct deferred *d)
 	list_remove(&d->node);
 }
 
-int loop_watch(struct watch *w, int fd, uint32_t events, void (*fn)(struct watch *w, uint32_t events))
+int loop_watch(struct watch *w, int fd, uint32_t events,
+	       void (*fn)(struct watch *w, uint32_t events))
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 	int r = sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_ADD, fd, &ev);
@@ -99,7 +100,8 @@ static void read_timer_fd(struct watch *w, uint32_t events)
 	acre_ignore(sys_read(w->fd, &expirations, sizeof expirations));
 }
 
-/* An embedded loop waits in a foreign one: its next timer must make the pollable fd readable. */
+/* An embedded loop waits in a foreign one: its next timer must make the pollable fd
+ * readable. */
 static void arm_timer_fd(struct loop *loop)
 {
 	struct heap_node *first = heap_min(&loop->timers);
@@ -109,8 +111,10 @@ static void arm_timer_fd(struct loop *loop)
 		when.it_value.tv_sec = heap_key(first) / 1000000000;
 		when.it_value.tv_nsec = heap_key(first) % 1000000000;
 	}
-	/* what is ready already, or was posted before we could say that we sleep, is due at once */
-	if (!list_is_empty(&loop->ready) || !mailbox_sleep(&loop->mailbox) || (first && heap_key(first) <= 0))
+	/* what is ready already, or was posted before we could say that we sleep, is
+	 * due at once */
+	if (!list_is_empty(&loop->ready) || !mailbox_sleep(&loop->mailbox) ||
+	    (first && heap_key(first) <= 0))
 		when.it_value = (struct timespec){ .tv_nsec = 1 };
 	acre_ignore(sys_timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL));
 }
@@ -178,7 +182,9 @@ static int poll_wait(struct loop *loop)
 	int r;
 
 	if (!mailbox_sleep(&loop->mailbox))
-		r = poll_now(loop, 0); /* a letter came: served after the descriptors, which must not starve */
+		r = poll_now(
+			loop,
+			0); /* a letter came: served after the descriptors, which must not starve */
 	else if (clock_is_virtual())
 		r = poll_virtual(loop);
 	else
@@ -189,8 +195,11 @@ static int poll_wait(struct loop *loop)
 
 static void serve(struct loop *loop, int n)
 {
-	if (n < 0) /* EBADF and its kin: the epoll set itself is gone, nothing could ever be served */
-		BUG("polling failed with errno %d: was the loop's descriptor closed by the program?", -n);
+	if (n <
+	    0) /* EBADF and its kin: the epoll set itself is gone, nothing could ever be served */
+		BUG("polling failed with errno %d: was the loop's descriptor closed by "
+		    "the program?",
+		    -n);
 	loop->n_batch = n;
 	for (loop->at_batch = 0; loop->at_batch < loop->n_batch;) {
 		struct epoll_event *ev = &loop->batch[loop->at_batch++];
@@ -212,7 +221,8 @@ bool loop_turn(struct loop *loop, bool wait)
 	if (loop->ended)
 		return false;
 	loop->looks = 0;
-	serve(loop, wait && list_is_empty(&loop->ready) ? poll_wait(loop) : poll_now(loop, 0));
+	serve(loop,
+	      wait && list_is_empty(&loop->ready) ? poll_wait(loop) : poll_now(loop, 0));
 	mailbox_read(&loop->mailbox);
 	run_timers(loop);
 	if (loop->timer_fd >= 0)
@@ -220,7 +230,8 @@ bool loop_turn(struct loop *loop, bool wait)
 	return true;
 }
 
-/* The root nursery has no owner: it holds the root task, and its scope is the outermost of all. */
+/* The root nursery has no owner: it holds the root task, and its scope is the
+ * outermost of all. */
 static void init_root(struct loop *loop)
 {
 	struct nursery *n = &loop->root;
@@ -241,7 +252,8 @@ static int init_descriptors(struct loop *loop, bool embedded)
 	if (r >= 0)
 		r = mailbox_init(&loop->mailbox);
 	if (r >= 0)
-		r = loop_watch(&loop->mailbox_watch, loop->mailbox.fd, EPOLLIN, read_mailbox);
+		r = loop_watch(&loop->mailbox_watch, loop->mailbox.fd, EPOLLIN,
+			       read_mailbox);
 	if (r >= 0 && embedded) {
 		r = loop->timer_fd = sys_timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 		if (r >= 0)

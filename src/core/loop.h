@@ -15,20 +15,25 @@
 #include "core/trace.h"
 
 /*
- * A loop belongs to one thread and runs its tasks, nothing else: no other thread touches it but through the mailbox.
- * Tasks switch to each other directly; the loop's own fiber (the thread's stack) runs only to poll: when no task
- * is ready, or when POLL_SWITCHES switches went by and the poll is due.
+ * A loop belongs to one thread and runs its tasks, nothing else: no other thread touches
+ * it but through the mailbox. Tasks switch to each other directly; the loop's own fiber
+ * (the thread's stack) runs only to poll: when no task is ready, or when POLL_SWITCHES
+ * switches went by and the poll is due.
  *
- * Callbacks (watch, timer, deferred, letter) run on the loop's fiber. They never wait; they unpark.
+ * Callbacks (watch, timer, deferred, letter) run on the loop's fiber. They never wait;
+ * they unpark.
  */
 
-#define LOOP_EVENTS_MAX 64      /* descriptors served per poll: bounds the batch that unwatch must search */
-#define LOOP_POLL_SWITCHES 32   /* switches between two looks at the clock: 32 x 15 ns is half a microsecond */
-#define LOOP_POLL_GAP_NS 200000 /* at most this long without a poll while tasks are ready (plus one task's run) */
-#define LOOP_POLL_LOOKS 64      /* nor longer than this many looks: 2,048 switches */
+#define LOOP_EVENTS_MAX \
+	64 /* descriptors served per poll: bounds the batch that unwatch must search */
+#define LOOP_POLL_SWITCHES \
+	32 /* switches between two looks at the clock: 32 x 15 ns is half a microsecond */
+#define LOOP_POLL_GAP_NS \
+	200000 /* at most this long without a poll while tasks are ready (plus one task's run) */
+#define LOOP_POLL_LOOKS	   64 /* nor longer than this many looks: 2,048 switches */
 #define LOOP_STACK_DEFAULT (64 * 1024)
-#define LOOP_STACK_CACHE 256    /* free stacks kept with their pages: 256 x 4 KiB touched */
-#define LOOP_POOLS 4            /* stack sizes in use at once: 64 KiB, 256 KiB, 1 MiB, 8 MiB */
+#define LOOP_STACK_CACHE   256 /* free stacks kept with their pages: 256 x 4 KiB touched */
+#define LOOP_POOLS	   4 /* stack sizes in use at once: 64 KiB, 256 KiB, 1 MiB, 8 MiB */
 
 /* A descriptor of ours in the epoll set; level-triggered. Owner: who embeds it. */
 struct watch {
@@ -45,32 +50,32 @@ struct deferred {
 
 struct loop {
 	struct list ready;
-	struct task *current;        /* NULL while callbacks run */
-	struct fiber fiber;          /* the thread's own stack */
+	struct task *current; /* NULL while callbacks run */
+	struct fiber fiber;   /* the thread's own stack */
 	struct heap timers;
 	struct list deferred;
-	struct list tasks;           /* all of them, in order of birth */
-	struct map fds;              /* waits of acre_wait_fd() by descriptor */
+	struct list tasks; /* all of them, in order of birth */
+	struct map fds;	   /* waits of acre_wait_fd() by descriptor */
 	struct mailbox mailbox;
 	struct watch mailbox_watch;
 	int epoll;
-	int timer_fd;                /* embedded loops only, else -1 */
+	int timer_fd; /* embedded loops only, else -1 */
 	struct watch timer_watch;
-	uint32_t switches;           /* since the last look at the clock */
-	uint32_t looks;              /* at the clock, since the last poll */
+	uint32_t switches; /* since the last look at the clock */
+	uint32_t looks;	   /* at the clock, since the last poll */
 	uint32_t next_task_id;
 	int64_t polled_at;
-	uint64_t seed;               /* of the shuffled ready queue; 0: first in, first out */
+	uint64_t seed; /* of the shuffled ready queue; 0: first in, first out */
 	size_t n_tasks;
-	struct task *corpse;         /* ended, its stack still in use: buried by who runs next */
+	struct task *corpse; /* ended, its stack still in use: buried by who runs next */
 	struct stack_pool pools[LOOP_POOLS];
 	size_t n_pools;
 	size_t stack_size;
-	pid_t pid;                   /* the process that made it: after fork it is of no use */
-	bool ended;                  /* the root task has */
-	size_t n_foreign;            /* helper threads at work for us: a virtual clock must not jump */
-	struct nursery root;         /* holds the root task; its scope is the outermost of all */
-	struct report_home reports;  /* for failures outside tasks */
+	pid_t pid;	  /* the process that made it: after fork it is of no use */
+	bool ended;	  /* the root task has */
+	size_t n_foreign; /* helper threads at work for us: a virtual clock must not jump */
+	struct nursery root; /* holds the root task; its scope is the outermost of all */
+	struct report_home reports; /* for failures outside tasks */
 	struct report_spare spares[REPORT_SPARES];
 	struct epoll_event batch[LOOP_EVENTS_MAX];
 	int n_batch;
@@ -100,12 +105,15 @@ int loop_start(struct loop *loop, const struct acre_task_kind *kind, void *arg);
 int loop_result(struct loop *loop);
 /* Starts the root task, runs until it has ended; its result, filed with loop->reports. */
 int loop_run(struct loop *loop, const struct acre_task_kind *kind, void *arg);
-/* One turn: runs what is ready and polls, waiting if `wait` and nothing is ready. False: the root task has ended. */
+/* One turn: runs what is ready and polls, waiting if `wait` and nothing is ready.
+ * False: the root task has ended. */
 bool loop_turn(struct loop *loop, bool wait);
 
-int loop_watch(struct watch *w, int fd, uint32_t events, void (*fn)(struct watch *w, uint32_t events));
+int loop_watch(struct watch *w, int fd, uint32_t events,
+	       void (*fn)(struct watch *w, uint32_t events));
 int loop_watch_change(struct watch *w, uint32_t events);
-/* Idempotent; events of this poll that were not served yet are dropped. Before the fd is closed. */
+/* Idempotent; events of this poll that were not served yet are dropped. Before the fd
+ * is closed. */
 void loop_unwatch(struct watch *w);
 
 /* Idempotent while it waits. */

@@ -11,12 +11,14 @@
 #include "core/trace.h"
 
 /*
- * A nursery ends in two steps. First its tasks are joined: they are the work. Then its other members (actors, which serve
- * until told otherwise) are asked to end, and joined too. A failure of any member, or of the body, cancels the
- * nursery's scope, which asks all of them at once.
+ * A nursery ends in two steps. First its tasks are joined: they are the work. Then its
+ * other members (actors, which serve until told otherwise) are asked to end, and joined
+ * too. A failure of any member, or of the body, cancels the nursery's scope, which asks
+ * all of them at once.
  *
- * The join is no checkpoint: leaving first is the one thing that a nursery must not do. Its bound is that of its
- * members: tasks see the cancellation, actors are ended by the ladder.
+ * The join is no checkpoint: leaving first is the one thing that a nursery must not do.
+ * Its bound is that of its members: tasks see the cancellation, actors are ended by the
+ * ladder.
  */
 
 static struct task *owner(const struct nursery *n)
@@ -86,7 +88,8 @@ void nursery_member_ended(struct member *m, int r)
 		n->joiner_parked = false;
 		unpark(owner(n), 0);
 	}
-	if (n == &loop_this->root) { /* it has no owner to join it: its one task was all */
+	if (n ==
+	    &loop_this->root) { /* it has no owner to join it: its one task was all */
 		n->value = r;
 		loop_this->ended = n->n_tasks == 0;
 	}
@@ -139,7 +142,8 @@ static int outcome(struct nursery *n, int r, bool outside)
 		return failures_result(&n->failures);
 	if (cancelled && n->scope.reason && !outside)
 		return 0;
-	/* without this an outer deadline that ended the children after the body would look like success */
+	/* without this an outer deadline that ended the children after the body would
+	 * look like success */
 	if (outside && n->child_was_cancelled && !PLANTED(CANCEL_REPORTED_AS_SUCCESS))
 		return -ECANCELED;
 	return r;
@@ -152,7 +156,8 @@ int nursery_root_result(struct nursery *n)
 	return n->value;
 }
 
-/* A nursery is closed once, by the task that opened it, as its innermost scope: all else corrupts the tree. */
+/* A nursery is closed once, by the task that opened it, as its innermost scope: all
+ * else corrupts the tree. */
 static void check_close(const struct nursery *n)
 {
 	struct task *t = sched_task("acre_nursery_close");
@@ -160,10 +165,11 @@ static void check_close(const struct nursery *n)
 	if (n->state != NURSERY_OPEN)
 		BUG("acre_nursery_close of a nursery that is not open");
 	if (owner(n) != t)
-		BUG("task %s closes the nursery of task %s, opened at %s:%d", t->name, owner(n)->name,
-		    n->scope.file, n->scope.line);
+		BUG("task %s closes the nursery of task %s, opened at %s:%d", t->name,
+		    owner(n)->name, n->scope.file, n->scope.line);
 	if (t->scope != &n->scope)
-		BUG("the nursery opened at %s:%d is closed while the scope opened at %s:%d is open inside it",
+		BUG("the nursery opened at %s:%d is closed while the scope opened at "
+		    "%s:%d is open inside it",
 		    n->scope.file, n->scope.line, t->scope->file, t->scope->line);
 }
 
@@ -197,7 +203,8 @@ void acre_nursery_open_(struct acre_nursery *nursery, const char *file, int line
 	nursery_open(nursery_of(nursery), file, line);
 }
 
-struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, const char *file, int line)
+struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, const char *file,
+					 int line)
 {
 	nursery_open(nursery_of(nursery), file, line);
 	return nursery;
@@ -232,7 +239,8 @@ void acre_nursery_cancel(struct acre_nursery *nursery)
 
 enum acre_reason acre_nursery_cancelled(const struct acre_nursery *nursery)
 {
-	return (enum acre_reason)((const struct nursery *)(const void *)nursery)->scope.reason;
+	return (enum acre_reason)((const struct nursery *)(const void *)nursery)
+		->scope.reason;
 }
 
 size_t acre_nursery_n(const struct acre_nursery *nursery)

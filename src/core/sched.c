@@ -8,15 +8,17 @@
 #include "core/trace.h"
 
 /*
- * A task that stops picks the next ready one and switches to it directly; only when there is none, or when a poll is
- * due, does it switch to the loop's fiber. So a yield costs one switch, and descriptors, timers and signals are
- * served at least every LOOP_POLL_GAP_NS plus the time one task runs.
+ * A task that stops picks the next ready one and switches to it directly; only when there
+ * is none, or when a poll is due, does it switch to the loop's fiber. So a yield costs
+ * one switch, and descriptors, timers and signals are served at least every
+ * LOOP_POLL_GAP_NS plus the time one task runs.
  *
- * A task that has ended cannot free the stack that it stands on: it leaves itself as the loop's corpse, and whoever
- * runs next buries it, first thing after the switch.
+ * A task that has ended cannot free the stack that it stands on: it leaves itself as the
+ * loop's corpse, and whoever runs next buries it, first thing after the switch.
  */
 
-#define SHUFFLE_WINDOW 16 /* a shuffled queue picks among its first 16: enough to reorder, cheap to walk */
+#define SHUFFLE_WINDOW \
+	16 /* a shuffled queue picks among its first 16: enough to reorder, cheap to walk */
 
 _Thread_local struct loop *loop_this;
 
@@ -58,8 +60,9 @@ static inline struct task *next_ready(struct loop *loop)
 	return list_entry(list_pop(&loop->ready), struct task, ready);
 }
 
-/* Every LOOP_POLL_SWITCHES switches a look at the clock; at the latest every LOOP_POLL_LOOKS looks a poll, since a
- * virtual clock stands still while tasks are ready. */
+/* Every LOOP_POLL_SWITCHES switches a look at the clock; at the latest every
+ * LOOP_POLL_LOOKS looks a poll, since a virtual clock stands still while tasks are
+ * ready. */
 static bool poll_is_due(struct loop *loop)
 {
 	loop->switches = 0;
@@ -146,7 +149,8 @@ int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_
 	return stop(t, what, object, true);
 }
 
-int park_shielded_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n)
+int park_shielded_on(enum wait_what what, const void *object, struct wait *waits,
+		     uint32_t n)
 {
 	struct task *t = sched_task(wait_word(what));
 
@@ -164,6 +168,14 @@ void unpark(struct task *t, int r)
 	t->state = TASK_READY;
 	trace(ACRE_EVENT_UNPARK, t->id, (uint64_t)(int64_t)r);
 	list_push(&t->loop->ready, &t->ready);
+}
+
+void unpark_all(struct list *waits, int r)
+{
+	struct list *node;
+
+	while ((node = list_first(waits)))
+		unpark(list_entry(node, struct wait, node)->task, r);
 }
 
 void sched_cancelled(struct task *t)

@@ -6,21 +6,22 @@
 #include "core/task.h"
 
 /*
- * A place where a task waits, on that task's stack: linked into the waiting list of an object while the task is parked.
- * Whoever unparks a task unlinks all its waits in the same step, so there is no stale wake-up and a wait that
- * was cancelled has taken and given nothing.
+ * A place where a task waits, on that task's stack: linked into the waiting list of an
+ * object while the task is parked. Whoever unparks a task unlinks all its waits in the
+ * same step, so there is no stale wake-up and a wait that was cancelled has taken and
+ * given nothing.
  */
 struct wait {
 	struct list node;
 	struct task *task;
-	void *item;     /* what is handed over, where the object needs one */
+	void *item;	/* what is handed over, where the object needs one */
 	uint32_t index; /* of the case, in a select */
 };
 
 /*
- * Stops the running task until somebody unparks it; returns what unpark() gave. Cancellation ends it with -ECANCELED,
- * at once if the task is covered already: then the waits are unlinked. `waits` (may be NULL) were linked by the
- * caller.
+ * Stops the running task until somebody unparks it; returns what unpark() gave.
+ * Cancellation ends it with -ECANCELED, at once if the task is covered already: then the
+ * waits are unlinked. `waits` (may be NULL) were linked by the caller.
  */
 int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n);
 
@@ -29,16 +30,23 @@ static inline int park(enum wait_what what, const void *object)
 	return park_on(what, object, NULL, 0);
 }
 
-/* The same, but cancellation does not end it. Each caller names what bounds it instead. */
-int park_shielded_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n);
+/* The same, but cancellation does not end it. Each caller names what bounds it
+ * instead. */
+int park_shielded_on(enum wait_what what, const void *object, struct wait *waits,
+		     uint32_t n);
 
 static inline int park_shielded(enum wait_what what, const void *object)
 {
 	return park_shielded_on(what, object, NULL, 0);
 }
 
-/* Makes a parked task ready with a result; unlinks its waits. A task that is not parked is a bug of ours. */
+/* Makes a parked task ready with a result; unlinks its waits. A task that is not
+ * parked is a bug of ours. */
 void unpark(struct task *t, int r);
+
+/* The same for every task that waits in a list of waits. One that was cancelled is not
+ * in it any more, so this is how whatever may race with cancellation wakes. */
+void unpark_all(struct list *waits, int r);
 
 /* Cancellation reaches a task: ends its wait if it may. */
 void sched_cancelled(struct task *t);

@@ -15,13 +15,15 @@
 #include "core/trace.h"
 
 /*
- * Cancelling marks one scope and then covers everything below it, without recursion: along the chain of inner scopes of
- * one task, and through a work list of the nurseries met on the way. A chain that is covered already, or that
- * begins with a shield, is left alone: whatever lies inside it is covered, or must not be.
+ * Cancelling marks one scope and then covers everything below it, without recursion:
+ * along the chain of inner scopes of one task, and through a work list of the nurseries
+ * met on the way. A chain that is covered already, or that begins with a shield, is left
+ * alone: whatever lies inside it is covered, or must not be.
  */
 
 #define REASON_ROW(name, word) [ACRE_REASON_##name] = word,
-static const char *const words[ACRE_N_REASONS_] = { [ACRE_REASON_NONE] = "", ACRE_REASONS(REASON_ROW) };
+static const char *const words[ACRE_N_REASONS_] = { [ACRE_REASON_NONE] = "",
+						    ACRE_REASONS(REASON_ROW) };
 
 const char *reason_word(enum acre_reason reason)
 {
@@ -173,7 +175,8 @@ void scope_pop(struct scope *s)
 	s->open = false;
 }
 
-/* The scope, which must be the innermost of the running task: anything else corrupts the tree. */
+/* The scope, which must be the innermost of the running task: anything else corrupts
+ * the tree. */
 static struct scope *innermost(const struct acre_scope *scope, const char *call)
 {
 	struct scope *s = (struct scope *)(uintptr_t)scope;
@@ -182,11 +185,12 @@ static struct scope *innermost(const struct acre_scope *scope, const char *call)
 	if (!s->open)
 		BUG("%s of a scope that is not open", call);
 	if (s->task != t)
-		BUG("%s by task %s of the scope of another task, opened at %s:%d", call, t->name, s->file,
-		    s->line);
+		BUG("%s by task %s of the scope of another task, opened at %s:%d", call,
+		    t->name, s->file, s->line);
 	if (t->scope != s)
-		BUG("%s of the scope opened at %s:%d while the one opened at %s:%d is open inside it", call,
-		    s->file, s->line, t->scope->file, t->scope->line);
+		BUG("%s of the scope opened at %s:%d while the one opened at %s:%d is "
+		    "open inside it",
+		    call, s->file, s->line, t->scope->file, t->scope->line);
 	return s;
 }
 
@@ -214,7 +218,8 @@ void acre_scope_shield(struct acre_scope *scope, acre_span bound)
 	struct scope *s = innermost(scope, "acre_scope_shield");
 
 	if (bound.ns >= ACRE_NEVER_NS_ || bound.ns < 0)
-		BUG("the shield opened at %s:%d has no bound: give it a span that ends", s->file, s->line);
+		BUG("the shield opened at %s:%d has no bound: give it a span that ends",
+		    s->file, s->line);
 	s->shield_until = acre_after(acre_now(), bound).ns;
 	s->covered = s->reason != ACRE_REASON_NONE;
 	arm(s);
@@ -243,18 +248,21 @@ int acre_scope_close(struct acre_scope *scope, int r)
 	if (report_class(r) != ECANCELED || !s->reason || outside)
 		return r;
 	if (s->reason == ACRE_REASON_DEADLINE)
-		return acre_fail_at_(s->file, s->line, ETIMEDOUT, "the deadline of this scope passed");
+		return acre_fail_at_(s->file, s->line, ETIMEDOUT,
+				     "the deadline of this scope passed");
 	return 0;
 }
 
-struct acre_scope *acre_scope_within_(struct acre_scope *scope, acre_span span, const char *file, int line)
+struct acre_scope *acre_scope_within_(struct acre_scope *scope, acre_span span,
+				      const char *file, int line)
 {
 	acre_scope_open_(scope, file, line);
 	acre_scope_deadline(scope, acre_after(acre_now(), span));
 	return scope;
 }
 
-struct acre_scope *acre_scope_shielded_(struct acre_scope *scope, acre_span span, const char *file, int line)
+struct acre_scope *acre_scope_shielded_(struct acre_scope *scope, acre_span span,
+					const char *file, int line)
 {
 	acre_scope_open_(scope, file, line);
 	acre_scope_shield(scope, span);
@@ -273,7 +281,8 @@ void acre_scope_abandon_(struct acre_scope *scope)
 	if (s->reason)
 		nursery_fail(t->member.nursery,
 			     acre_fail_at_(s->file, s->line, EPROTO,
-					   "left this scope by return while it was cancelled; leave it by "
+					   "left this scope by return while it was "
+					   "cancelled; leave it by "
 					   "break"));
 }
 

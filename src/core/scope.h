@@ -10,28 +10,32 @@ struct task;
 struct nursery;
 
 /*
- * The scopes of a loop form a tree without a list: a scope knows the one around it (outer) and the one that its task
- * has opened inside it (inner, at most one, since a task opens and closes them like parentheses). A nursery's scope
- * also has the base scopes of the nursery's tasks below it.
+ * The scopes of a loop form a tree without a list: a scope knows the one around it
+ * (outer) and the one that its task has opened inside it (inner, at most one, since a
+ * task opens and closes them like parentheses). A nursery's scope also has the base
+ * scopes of the nursery's tasks below it.
  *
- * A scope is *covered* when it, or any scope around it up to the first shield, is cancelled. Covering is pushed down
- * when something is cancelled, so that a checkpoint is one load: current->scope->covered.
+ * A scope is *covered* when it, or any scope around it up to the first shield, is
+ * cancelled. Covering is pushed down when something is cancelled, so that a checkpoint is
+ * one load: current->scope->covered.
  */
 struct scope {
-	struct scope *outer;      /* NULL for the base scope of a root task */
-	struct scope *inner;      /* NULL for the innermost */
-	struct task *task;        /* borrowed: who opened it; NULL once closed */
-	struct nursery *nursery;  /* whose scope this is, NULL for a plain one */
-	struct timer timer;       /* at the earlier of the two instants below; off if both are never */
+	struct scope *outer;	 /* NULL for the base scope of a root task */
+	struct scope *inner;	 /* NULL for the innermost */
+	struct task *task;	 /* borrowed: who opened it; NULL once closed */
+	struct nursery *nursery; /* whose scope this is, NULL for a plain one */
+	struct timer
+		timer; /* at the earlier of the two instants below; off if both are never */
 	int64_t deadline;
-	int64_t shield_until;     /* 0: no shield */
-	const char *file;         /* where it was opened */
+	int64_t shield_until; /* 0: no shield */
+	const char *file;     /* where it was opened */
 	int line;
-	uint8_t reason;           /* enum acre_reason: this scope itself was cancelled */
+	uint8_t reason; /* enum acre_reason: this scope itself was cancelled */
 	bool covered;
 	bool open;
 };
-_Static_assert(sizeof(struct scope) <= sizeof(struct acre_scope), "the public scope holds ours");
+_Static_assert(sizeof(struct scope) <= sizeof(struct acre_scope),
+	       "the public scope holds ours");
 
 static inline struct scope *scope_of(struct acre_scope *s)
 {
@@ -49,7 +53,8 @@ void scope_cancel(struct scope *s, enum acre_reason reason);
 /* Whether cancellation of the outer scopes reaches into this one. */
 bool scope_covered_from_outside(const struct scope *s);
 
-/* The reason of the nearest cancelled scope that covers `s`; NONE if it is not covered. */
+/* The reason of the nearest cancelled scope that covers `s`; NONE if it is not
+ * covered. */
 enum acre_reason scope_why(const struct scope *s);
 
 /* The earliest deadline that holds inside `s`. */

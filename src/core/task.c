@@ -12,11 +12,12 @@
 #include "core/trace.h"
 
 /*
- * A task lies at the high end of its own stack, together with its two spare reports, so a task that sleeps keeps one
- * page resident. Its first frame begins right below. Tops are staggered by some cache lines: stacks are multiples
- * of pages apart, and equal tops would share cache sets.
+ * A task lies at the high end of its own stack, together with its two spare reports, so a
+ * task that sleeps keeps one page resident. Its first frame begins right below. Tops are
+ * staggered by some cache lines: stacks are multiples of pages apart, and equal tops
+ * would share cache sets.
  */
-#define TASK_ALIGN 64
+#define TASK_ALIGN   64
 #define TASK_COLOURS 8 /* x 64 bytes: at most 448 bytes of the page */
 
 struct task_room {
@@ -32,7 +33,8 @@ const char *wait_word(enum wait_what what)
 	return (unsigned int)what < N_WAIT ? wait_words[what] : "";
 }
 
-/* The pool for a stack of that many usable bytes: the loop's usual one, or one of a bigger size. */
+/* The pool for a stack of that many usable bytes: the loop's usual one, or one of a
+ * bigger size. */
 static struct stack_pool *pool_for(struct loop *loop, size_t size)
 {
 	size_t rounded = loop->stack_size;
@@ -59,18 +61,20 @@ static void answer_starter(struct task *t, int r)
 				  "task %s returned without acre_ready()", t->name);
 	w->report = r < 0 && report_class(r) != ECANCELED ? report_take(r) : NULL;
 	w->r = r < 0 ? -report_class(r) : 0;
-	unpark(w->waiter, 0);
+	unpark_all(&w->waits, 0);
 }
 
-/* What the task's function returned, checked: a scope left open would leave a scope of a dead stack in the tree. */
+/* What the task's function returned, checked: a scope left open would leave a scope of
+ * a dead stack in the tree. */
 static int checked_result(struct task *t, int r)
 {
 	if (t->scope != &t->base)
-		BUG("task %s returned while the scope opened at %s:%d is open", t->name, t->scope->file,
-		    t->scope->line);
+		BUG("task %s returned while the scope opened at %s:%d is open", t->name,
+		    t->scope->file, t->scope->line);
 	if (report_class(r) == ECANCELED && !t->base.covered)
-		return acre_fail_at_(t->kind->file, t->kind->line, EPROTO,
-				     "task %s returned -ECANCELED without being cancelled", t->name);
+		return acre_fail_at_(
+			t->kind->file, t->kind->line, EPROTO,
+			"task %s returned -ECANCELED without being cancelled", t->name);
 	return r;
 }
 
@@ -122,7 +126,8 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->pool = pool;
 	t->stack = low;
 	t->id = loop->next_task_id = id;
-	fiber_init(&t->fiber, low, (size_t)((uint8_t *)room - (uint8_t *)low), task_main, t);
+	fiber_init(&t->fiber, low, (size_t)((uint8_t *)room - (uint8_t *)low), task_main,
+		   t);
 	return t;
 }
 
@@ -135,13 +140,15 @@ void task_free(struct task *t)
 	stack_put(pool, low);
 }
 
-static int start(struct loop *loop, struct nursery *n, const struct acre_task_kind *kind, void *arg,
-		 const struct acre_task_options *options, struct ready_wait *starter)
+static int start(struct loop *loop, struct nursery *n, const struct acre_task_kind *kind,
+		 void *arg, const struct acre_task_options *options,
+		 struct ready_wait *starter)
 {
 	struct task *t = task_new(loop, options->stack_size);
 
 	if (!t)
-		return acre_fail_at_(kind->file, kind->line, ENOMEM, "no stack for task %s: %s", kind->name,
+		return acre_fail_at_(kind->file, kind->line, ENOMEM,
+				     "no stack for task %s: %s", kind->name,
 				     stack_why_not());
 	t->kind = kind;
 	t->arg = arg;
@@ -168,26 +175,34 @@ static int start(struct loop *loop, struct nursery *n, const struct acre_task_ki
 	return 0;
 }
 
-int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *arg, struct nursery *n)
+int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *arg,
+		    struct nursery *n)
 {
-	return start(loop, n, kind, arg, &(const struct acre_task_options){ .name = kind->name }, NULL);
+	return start(loop, n, kind, arg,
+		     &(const struct acre_task_options){ .name = kind->name }, NULL);
 }
 
-int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg, const char *name)
+int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,
+	       const char *name)
 {
-	return start(loop_this, n, kind, arg, &(const struct acre_task_options){ .name = name }, NULL);
+	return start(loop_this, n, kind, arg,
+		     &(const struct acre_task_options){ .name = name }, NULL);
 }
 
-/* The nursery, which must be open; a failure if the options are not known or it is being cancelled. */
+/* The nursery, which must be open; a failure if the options are not known or it is
+ * being cancelled. */
 static int check_start(const struct nursery *n, const struct acre_task_kind *kind,
 		       const struct acre_task_options *options)
 {
 	if (n->state != NURSERY_OPEN && n->state != NURSERY_JOINING)
-		BUG("task %s started in a nursery that is closed (it was opened at %s:%d)", kind->name,
-		    n->scope.file ? n->scope.file : "?", n->scope.line);
+		BUG("task %s started in a nursery that is closed (it was opened at "
+		    "%s:%d)",
+		    kind->name, n->scope.file ? n->scope.file : "?", n->scope.line);
 	if (options->flags || options->reserved[0] || options->reserved[1])
-		return acre_fail(EINVAL, "task %s: unknown flags 0x%llx or reserved fields that are not 0",
-				 kind->name, (unsigned long long)options->flags);
+		return acre_fail(
+			EINVAL,
+			"task %s: unknown flags 0x%llx or reserved fields that are not 0",
+			kind->name, (unsigned long long)options->flags);
 	return n->scope.covered ? -ECANCELED : 0;
 }
 
@@ -202,33 +217,40 @@ int acre_go_(struct acre_nursery *nursery, const struct acre_task_kind *kind, vo
 	return start(loop_this, n, kind, arg, options, NULL);
 }
 
+static int stop_for(struct ready_wait *w, bool cancellable)
+{
+	struct wait here = { .task = task_this() };
+
+	list_push(&w->waits, &here.node);
+	return cancellable ? park_on(WAIT_TASK_READY, w, &here, 1)
+			   : park_shielded_on(WAIT_TASK_READY, w, &here, 1);
+}
+
 /* Waits until the task is ready, or has ended after this task was cancelled. */
 static int wait_ready(struct ready_wait *w)
 {
 	int r = 0;
 
-	while (!w->answered && !w->ended) {
-		r = park(WAIT_TASK_READY, w);
-		if (r < 0)
-			break;
-	}
+	while (r >= 0 && !w->answered && !w->ended)
+		r = stop_for(w, true);
 	if (r >= 0)
 		return 0;
 	if (!w->ended)
 		scope_cancel(&w->task->base, ACRE_REASON_PARENT);
 	while (!w->ended) /* bound: the task's own end, it is cancelled */
-		park_shielded(WAIT_TASK_READY, w);
+		stop_for(w, false);
 	return r;
 }
 
-int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *kind, void *arg, void **ret,
-		   const struct acre_task_options *options)
+int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *kind,
+		   void *arg, void **ret, const struct acre_task_options *options)
 {
 	struct nursery *n = nursery_of(nursery);
-	struct ready_wait w = { .waiter = sched_task("acre_go_ready") };
+	struct ready_wait w = { .answered = false };
 	int cancelled;
 	int r = check_start(n, kind, options);
 
+	list_init(&w.waits);
 	if (r >= 0)
 		r = start(loop_this, n, kind, arg, options, &w);
 	if (r < 0)
@@ -258,7 +280,7 @@ int acre_ready(void *value)
 	w->answered = true;
 	if (!t->base.reason) { /* else the waiter is cancelled and stays for our end */
 		t->starter = NULL;
-		unpark(w->waiter, 0);
+		unpark_all(&w->waits, 0);
 	}
 	return 0;
 }

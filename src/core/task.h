@@ -13,32 +13,33 @@ struct loop;
 struct wait;
 struct stack_pool;
 
-#define TASK_NAME_MAX 32 /* bytes with the end: a name is for people, a longer one is cut */
+#define TASK_NAME_MAX \
+	32 /* bytes with the end: a name is for people, a longer one is cut */
 
 /* Why a task does not run. The words are what dumps and `acre tree` print. */
-#define WAITS(W)                                                                                \
-	W(NOTHING, "runs")                                                                      \
-	W(READY, "ready")                                                                       \
-	W(SLEEP, "sleeps")                                                                      \
-	W(CHAN_SEND, "waits for room in a channel")                                             \
-	W(CHAN_RECV, "waits for an item of a channel")                                          \
-	W(EVENT, "waits for an event")                                                          \
-	W(LOCK, "waits for a lock")                                                             \
-	W(SELECT, "waits for one of several")                                                   \
-	W(FD, "waits for a descriptor")                                                         \
-	W(HELPER, "waits for a helper thread")                                                  \
-	W(NURSERY, "joins its nursery")                                                         \
-	W(TASK_READY, "waits for a task to be ready")                                           \
-	W(SUBSCRIBER, "waits for a broadcast")                                                  \
-	W(RESOURCE, "waits for a shared resource")                                              \
-	W(SPAWN, "waits for an actor to boot")                                                  \
-	W(ACTOR_END, "waits for an actor to end")                                               \
-	W(FIRST, "waits for the first value of a context")                                      \
-	W(RECV, "waits for an item of a stream")                                                \
-	W(CREDIT, "waits for credit of a stream")                                               \
-	W(RESULT, "waits for the result of a context")                                          \
-	W(CANCEL_ACK, "waits for the ack of a cancel")                                          \
-	W(LINK, "waits for room in a link")                                                     \
+#define WAITS(W)                                           \
+	W(NOTHING, "runs")                                 \
+	W(READY, "ready")                                  \
+	W(SLEEP, "sleeps")                                 \
+	W(CHAN_SEND, "waits for room in a channel")        \
+	W(CHAN_RECV, "waits for an item of a channel")     \
+	W(EVENT, "waits for an event")                     \
+	W(LOCK, "waits for a lock")                        \
+	W(SELECT, "waits for one of several")              \
+	W(FD, "waits for a descriptor")                    \
+	W(HELPER, "waits for a helper thread")             \
+	W(NURSERY, "joins its nursery")                    \
+	W(TASK_READY, "waits for a task to be ready")      \
+	W(SUBSCRIBER, "waits for a broadcast")             \
+	W(RESOURCE, "waits for a shared resource")         \
+	W(SPAWN, "waits for an actor to boot")             \
+	W(ACTOR_END, "waits for an actor to end")          \
+	W(FIRST, "waits for the first value of a context") \
+	W(RECV, "waits for an item of a stream")           \
+	W(CREDIT, "waits for credit of a stream")          \
+	W(RESULT, "waits for the result of a context")     \
+	W(CANCEL_ACK, "waits for the ack of a cancel")     \
+	W(LINK, "waits for room in a link")                \
 	W(SERVE, "serves")
 
 #define WAIT_ENUM(name, word) WAIT_##name,
@@ -48,15 +49,16 @@ enum wait_what { WAITS(WAIT_ENUM) N_WAIT };
 enum task_state { TASK_NEW, TASK_READY, TASK_RUNS, TASK_PARKED, TASK_ENDED };
 
 /*
- * What a nursery owns: a task, or something of a layer above (an actor) that can be told to end and says when it has.
- * ask() must not change the nursery's list while it runs.
+ * What a nursery owns: a task, or something of a layer above (an actor) that can be told
+ * to end and says when it has. ask() must not change the nursery's list while it runs.
  */
 struct member {
-	struct list node;        /* in nursery->members while it has not ended */
+	struct list node;	 /* in nursery->members while it has not ended */
 	struct nursery *nursery; /* borrowed */
-	struct task *task;       /* the task itself, or NULL for a member of a layer above */
+	struct task *task; /* the task itself, or NULL for a member of a layer above */
 	void (*ask)(struct member *m, enum acre_reason reason); /* NULL for a task */
-	void (*bury)(struct member *m); /* called when the nursery has closed, if not NULL */
+	void (*bury)(
+		struct member *m); /* called when the nursery has closed, if not NULL */
 };
 
 /* The failures of a nursery: the first eight are kept, all are counted. */
@@ -65,60 +67,61 @@ struct failures {
 	struct report *kept[FAILURES_KEPT]; /* owned */
 	uint32_t n_kept;
 	uint32_t n;
-	int first;                          /* class of the first, as -class */
+	int first; /* class of the first, as -class */
 };
 
 enum nursery_state { NURSERY_CLOSED, NURSERY_OPEN, NURSERY_JOINING, NURSERY_ENDING };
 
 struct nursery {
-	struct scope scope;         /* first: a nursery is a scope that owns */
+	struct scope scope; /* first: a nursery is a scope that owns */
 	struct list members;
-	struct list ended;          /* members to be buried once it has closed */
+	struct list ended; /* members to be buried once it has closed */
 	size_t n_tasks;
 	size_t n_others;
 	struct failures failures;
-	struct nursery *walk;       /* work list of scope_cancel(), NULL otherwise */
-	const char *backend;        /* of its actors; NULL: the tree's. Static storage */
+	struct nursery *walk; /* work list of scope_cancel(), NULL otherwise */
+	const char *backend;  /* of its actors; NULL: the tree's. Static storage */
 	enum nursery_state state;
-	bool child_was_cancelled;   /* some member ended with -ECANCELED */
+	bool child_was_cancelled; /* some member ended with -ECANCELED */
 	bool joiner_parked;
-	int value;                  /* root only: what its task returned */
+	int value; /* root only: what its task returned */
 };
-_Static_assert(sizeof(struct nursery) <= sizeof(struct acre_nursery), "the public nursery holds ours");
+_Static_assert(sizeof(struct nursery) <= sizeof(struct acre_nursery),
+	       "the public nursery holds ours");
 
 /* A start that waits for acre_ready(), on the stack of the task that waits. */
 struct ready_wait {
-	struct task *waiter;   /* borrowed */
-	struct task *task;     /* borrowed: the new one, while it has not ended */
+	struct list waits; /* the starter's wait, while it is parked */
+	struct task *task; /* borrowed: the new one, while it has not ended */
 	void *value;
 	struct report *report; /* owned: its failure before it was ready */
-	int r;                 /* what it ended with, class only */
-	bool answered;         /* it called acre_ready() */
+	int r;		       /* what it ended with, class only */
+	bool answered;	       /* it called acre_ready() */
 	bool ended;
 };
 
 struct task {
 	struct fiber fiber;
-	struct list ready;          /* in the loop's ready queue while READY */
-	struct scope *scope;        /* the innermost one */
+	struct list ready;   /* in the loop's ready queue while READY */
+	struct scope *scope; /* the innermost one */
 	enum task_state state;
-	enum wait_what what;        /* why it is parked */
-	const void *object;         /* on what; for people */
-	bool cancellable;           /* cancellation may end this wait */
-	int wake;                   /* what unpark() gave */
+	enum wait_what what; /* why it is parked */
+	const void *object;  /* on what; for people */
+	bool cancellable;    /* cancellation may end this wait */
+	int wake;	     /* what unpark() gave */
 	uint32_t n_waits;
-	struct wait *waits;         /* on its own stack, linked in objects while parked */
+	struct wait *waits; /* on its own stack, linked in objects while parked */
 	struct member member;
-	struct scope base;          /* its outermost scope; around it is the nursery's */
+	struct scope base; /* its outermost scope; around it is the nursery's */
 	const struct acre_task_kind *kind;
 	void *arg;
-	struct loop *loop;          /* borrowed */
-	struct stack_pool *pool;    /* borrowed: where its stack goes */
-	void *stack;                /* low end of its stack; the task itself lies at the high end */
+	struct loop *loop;	 /* borrowed */
+	struct stack_pool *pool; /* borrowed: where its stack goes */
+	void *stack; /* low end of its stack; the task itself lies at the high end */
 	struct ready_wait *starter; /* NULL unless acre_go_ready() waits for it */
-	struct list all;            /* in loop->tasks: for dumps and paths */
+	struct list all;	    /* in loop->tasks: for dumps and paths */
 	bool said_ready;
-	uint32_t id;                /* number within the loop, from 1 */
+	uint32_t id; /* number within the loop, from 1 */
 	char name[TASK_NAME_MAX];
 	struct report_home reports;
 };
@@ -129,10 +132,12 @@ static inline struct nursery *nursery_of(struct acre_nursery *n)
 }
 
 /* Starts the root task of a loop. Its base scope is the loop's outermost. -ENOMEM. */
-int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *arg, struct nursery *n);
+int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *arg,
+		    struct nursery *n);
 
 /* Starts a task in a nursery from inside the library. */
-int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg, const char *name);
+int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,
+	       const char *name);
 
 /* Gives back an ended task's stack, and with it the task. */
 void task_free(struct task *t);
@@ -142,12 +147,14 @@ size_t task_path(const struct task *t, char *buf, size_t len);
 
 const char *wait_word(enum wait_what what);
 
-/* The root task's result, once it has ended: success value or failure, filed with the running home. */
+/* The root task's result, once it has ended: success value or failure, filed with the
+ * running home. */
 int nursery_root_result(struct nursery *n);
 
 void nursery_open(struct nursery *n, const char *file, int line);
 int nursery_close(struct nursery *n, int r);
-/* A member that is not a task: joins the nursery, and ends with its result (a failure is moved from the running home). */
+/* A member that is not a task: joins the nursery, and ends with its result (a failure
+ * is moved from the running home). */
 void nursery_add(struct nursery *n, struct member *m);
 void nursery_member_ended(struct member *m, int r);
 void nursery_fail(struct nursery *n, int r);

@@ -9,12 +9,13 @@
 
 struct sleeper {
 	struct timer timer;
-	struct task *task;
+	struct list
+		waits; /* the one wait below, until the time is over or it is cancelled */
 };
 
 static void wake(struct timer *timer)
 {
-	unpark(container_of(timer, struct sleeper, timer)->task, 0);
+	unpark_all(&container_of(timer, struct sleeper, timer)->waits, 0);
 }
 
 acre_instant acre_now(void)
@@ -26,13 +27,16 @@ acre_instant acre_now(void)
 
 int acre_sleep_until(acre_instant instant)
 {
-	struct sleeper s = { .task = sched_task("acre_sleep") };
-	int r = checkpoint(s.task);
+	struct wait w = { .task = sched_task("acre_sleep") };
+	struct sleeper s = { .timer = { .fn = NULL } };
+	int r = checkpoint(w.task);
 
 	if (r < 0)
 		return r;
+	list_init(&s.waits);
+	list_push(&s.waits, &w.node);
 	timer_set(&s.timer, instant.ns, wake);
-	r = park(WAIT_SLEEP, NULL);
+	r = park_on(WAIT_SLEEP, NULL, &w, 1);
 	timer_stop(&s.timer);
 	return r;
 }

@@ -4,7 +4,8 @@
 
 #include "base/heap.h"
 
-/* Zeroed, it is off. Owner: who embeds it, and stops it before its memory goes. The callback runs on the loop's fiber. */
+/* Zeroed, it is off. Owner: who embeds it, and stops it before its memory goes. The
+ * callback runs on the loop's fiber. */
 struct timer {
 	struct heap_node node;
 	void (*fn)(struct timer *t);

@@ -12,18 +12,25 @@
 #include "core/trace.h"
 
 /*
- * Writing. Tasks append whole frames; at the end of the loop's round one writev takes what it can of: the rest of the data
- * frame under way, all control frames, the other data frames. EPOLLOUT is asked for only when the socket is full.
+ * Writing. Tasks append whole frames; at the end of the loop's round one writev takes
+ * what it can of: the rest of the data frame under way, all control frames, the other
+ * data frames. EPOLLOUT is asked for only when the socket is full.
  *
- * Reading. One read asks for LINK_READ_SIZE bytes, or for the rest of a larger frame; frames are served where they lie in
- * the buffer. A read that came short has emptied the socket, so no second one is made to learn that.
+ * Reading. One read asks for LINK_READ_SIZE bytes, or for the rest of a larger frame;
+ * frames are served where they lie in the buffer. A read that came short has emptied the
+ * socket, so no second one is made to learn that.
  *
- * A callback may close the link while its frames are being served: every step looks at `closed` again.
+ * A callback may close the link while its frames are being served: every step looks at
+ * `closed` again.
  */
 
-#define LENGTH_SIZE 4              /* bytes of the prefix, little-endian */
-#define FLUSH_NOW (64 * 1024)      /* queued bytes that are not kept for the end of the round: one socket buffer's worth */
-#define CONTROL_MAX (4 * 1024 * 1024) /* bytes of control frames that a peer may leave unread before it is given up */
+#define LENGTH_SIZE 4 /* bytes of the prefix, little-endian */
+#define FLUSH_NOW \
+	(64 *     \
+	 1024) /* queued bytes that are not kept for the end of the round: one socket buffer's worth */
+#define CONTROL_MAX \
+	(4 * 1024 * \
+	 1024) /* bytes of control frames that a peer may leave unread before it is given up */
 
 static void on_event(struct watch *w, uint32_t events);
 
@@ -50,14 +57,6 @@ int link_open(struct link *l, int take_fd, const char *name, const struct link_o
 	return 0;
 }
 
-static void wake_room(struct link *l)
-{
-	struct list *node;
-
-	while ((node = list_pop(&l->room)))
-		unpark(list_entry(node, struct wait, node)->task, 0);
-}
-
 /* The end, once: nobody hears of this link again. */
 static void end(struct link *l, int r)
 {
@@ -68,20 +67,22 @@ static void end(struct link *l, int r)
 	loop_undefer(&l->flush);
 	loop_unwatch(&l->watch);
 	sys_close(TAKE_FD(l->fd));
-	wake_room(l);
+	unpark_all(&l->room, 0);
 	l->ops->closed(l, r);
 }
 
 static void end_of_peer(struct link *l)
 {
-	end(l, acre_fail(ACRE_ECLOSED, buf_len(&l->in) ? "%s closed its link in the middle of a frame"
-						       : "%s closed its link",
+	end(l, acre_fail(ACRE_ECLOSED,
+			 buf_len(&l->in) ? "%s closed its link in the middle of a frame"
+					 : "%s closed its link",
 			 l->name));
 }
 
 static void end_of_socket(struct link *l, int r)
 {
-	end(l, acre_fail(ACRE_ECLOSED, "the link to %s broke: %s", l->name, strerrordesc_np(-r)));
+	end(l, acre_fail(ACRE_ECLOSED, "the link to %s broke: %s", l->name,
+			 strerrordesc_np(-r)));
 }
 
 /*
@@ -90,16 +91,19 @@ static void end_of_socket(struct link *l, int r)
 
 static size_t frame_len(const uint8_t *p)
 {
-	return LENGTH_SIZE + ((size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24);
+	return LENGTH_SIZE + ((size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 |
+			      (size_t)p[3] << 24);
 }
 
-/* `n` bytes of the data queue have gone: finds how much of the frame at the cut is left. */
+/* `n` bytes of the data queue have gone: finds how much of the frame at the cut is
+ * left. */
 static void data_gone(struct link *l, size_t n)
 {
 	while (n >= l->data_frame_left && n) {
 		buf_consume(&l->data, l->data_frame_left);
 		n -= l->data_frame_left;
-		l->data_frame_left = n && buf_len(&l->data) ? frame_len(buf_bytes(&l->data)) : 0;
+		l->data_frame_left =
+			n && buf_len(&l->data) ? frame_len(buf_bytes(&l->data)) : 0;
 	}
 	buf_consume(&l->data, n);
 	l->data_frame_left -= n;
@@ -172,13 +176,14 @@ static void flush(struct link *l)
 	if (l->closed)
 		return;
 	if (n < 0 && n != -EAGAIN) {
-		l->broken = (int)n; /* what the peer had sent before is still to be read */
+		l->broken =
+			(int)n; /* what the peer had sent before is still to be read */
 		buf_consume(&l->control, buf_len(&l->control));
 		buf_consume(&l->data, buf_len(&l->data));
 		l->data_frame_left = 0;
 	}
 	if (!link_is_full(l))
-		wake_room(l);
+		unpark_all(&l->room, 0);
 	if (!has_queued(l) && l->finishing)
 		end(l, acre_fail(ACRE_ECLOSED, "the link to %s was finished", l->name));
 	else
@@ -216,7 +221,8 @@ int link_send(struct link *l, const struct msg *m)
 		return acre_fail(ACRE_ECLOSED, "the link to %s is closed", l->name);
 	r = msg_write(out, m);
 	if (r < 0)
-		return acre_fail(report_class(r), "a %s for %s", msg_name(m->kind), l->name);
+		return acre_fail(report_class(r), "a %s for %s", msg_name(m->kind),
+				 l->name);
 	trace(ACRE_EVENT_FRAME_OUT, (uintptr_t)l, m->kind);
 	link_written(l);
 	return 0;
@@ -241,7 +247,8 @@ int link_wait_room(struct link *l)
 void link_close(struct link *l, int r)
 {
 	if (!l->closed && (l->data_frame_left || l->control_cut))
-		acre_ignore(write_once(l)); /* a frame under way is not left half written if the socket takes it */
+		acre_ignore(write_once(
+			l)); /* a frame under way is not left half written if the socket takes it */
 	end(l, r);
 }
 
@@ -303,14 +310,16 @@ static void serve(struct link *l)
 		size_t len = frame_len(p);
 
 		if (len - LENGTH_SIZE > l->limits->frame) {
-			snprintf(fault.text, sizeof fault.text, "a frame of %zu bytes: the limit is %u",
+			snprintf(fault.text, sizeof fault.text,
+				 "a frame of %zu bytes: the limit is %u",
 				 len - LENGTH_SIZE, l->limits->frame);
 			refuse_frame(l, &fault);
 			return;
 		}
 		if (buf_len(&l->in) < len)
 			return;
-		if (msg_read(&m, p + LENGTH_SIZE, len - LENGTH_SIZE, l->limits, &fault) < 0) {
+		if (msg_read(&m, p + LENGTH_SIZE, len - LENGTH_SIZE, l->limits, &fault) <
+		    0) {
 			refuse_frame(l, &fault);
 			return;
 		}

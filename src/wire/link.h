@@ -10,29 +10,36 @@
 #include "wire/msg.h"
 
 /*
- * A link reads whenever its descriptor is readable, cuts the bytes into frames and hands each to ops->frame, on the loop's
- * fiber. What is written is queued: control frames in one queue, data in another, and flushed once per round of the
- * loop, control first, so that a control frame waits for at most the one data frame that is being written.
+ * A link reads whenever its descriptor is readable, cuts the bytes into frames and hands
+ * each to ops->frame, on the loop's fiber. What is written is queued: control frames in
+ * one queue, data in another, and flushed once per round of the loop, control first, so
+ * that a control frame waits for at most the one data frame that is being written.
  *
- * A link ends once, for one reason: ops->closed is called exactly once, on whichever comes first: EOF, an error of the
- * socket, a link error (a frame that must not be), or link_close(). After it nothing is read or written.
+ * A link ends once, for one reason: ops->closed is called exactly once, on whichever
+ * comes first: EOF, an error of the socket, a link error (a frame that must not be), or
+ * link_close(). After it nothing is read or written.
  *
  * Not here: who may connect, what frames mean, reconnecting.
  */
 
-#define LINK_QUEUE_HIGH (256 * 1024) /* bytes of data queued beyond which senders wait: a few socket buffers */
-#define LINK_READ_SIZE (64 * 1024)   /* bytes asked for per read */
-#define LINK_READS_PER_EVENT 4       /* then the other descriptors have their turn */
+#define LINK_QUEUE_HIGH \
+	(256 *          \
+	 1024) /* bytes of data queued beyond which senders wait: a few socket buffers */
+#define LINK_READ_SIZE	     (64 * 1024) /* bytes asked for per read */
+#define LINK_READS_PER_EVENT 4		 /* then the other descriptors have their turn */
 
 struct link;
 
 struct link_ops {
-	void (*frame)(struct link *l, const struct msg *m); /* `m` is borrowed for the call; may close the link */
-	void (*closed)(struct link *l, int r);              /* r: why, < 0; a report is filed with the loop's home */
+	void (*frame)(struct link *l,
+		      const struct msg
+			      *m); /* `m` is borrowed for the call; may close the link */
+	void (*closed)(struct link *l,
+		       int r); /* r: why, < 0; a report is filed with the loop's home */
 };
 
 struct link {
-	int fd;                     /* owned; -1 once closed */
+	int fd; /* owned; -1 once closed */
 	struct watch watch;
 	struct deferred flush;
 	const struct link_ops *ops;
@@ -40,37 +47,42 @@ struct link {
 	struct buf in;
 	struct buf control;
 	struct buf data;
-	size_t data_frame_left;     /* bytes of the data frame that is being written */
-	struct list room;           /* waits of tasks for LINK_QUEUE_HIGH */
-	bool control_cut;           /* a control frame is being written */
-	int broken;                 /* writing failed with it: only what came before is still read */
+	size_t data_frame_left; /* bytes of the data frame that is being written */
+	struct list room;	/* waits of tasks for LINK_QUEUE_HIGH */
+	bool control_cut;	/* a control frame is being written */
+	int broken; /* writing failed with it: only what came before is still read */
 	bool closed;
-	bool finishing;             /* closes once everything queued has been written */
-	char name[48];              /* of the peer, for reports */
+	bool finishing; /* closes once everything queued has been written */
+	char name[48];	/* of the peer, for reports */
 };
 
-/* Takes the descriptor (a connected stream socket, made non-blocking here). Frames come from the next turn on. */
+/* Takes the descriptor (a connected stream socket, made non-blocking here). Frames
+ * come from the next turn on. */
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
-/* Ends it now with this reason; idempotent. What was queued is dropped, but for a frame under way (written if the socket
- * takes it). */
+/* Ends it now with this reason; idempotent. What was queued is dropped, but for a
+ * frame under way (written if the socket takes it). */
 void link_close(struct link *l, int r);
 /* Ends it once all that is queued has been written; further writes are refused. */
 void link_finish(struct link *l);
-/* Ends it for a fault of the peer: sends an Error without cid that says so, then closes with EPROTO. */
+/* Ends it for a fault of the peer: sends an Error without cid that says so, then
+ * closes with EPROTO. */
 void link_refuse(struct link *l, const char *why);
-/* Reads and serves all that the socket holds, then closes the link if that did not: the peer is known to be gone. */
+/* Reads and serves all that the socket holds, then closes the link if that did not:
+ * the peer is known to be gone. */
 void link_drain(struct link *l);
 /* Frees buffers; after closed. */
 void link_fini(struct link *l);
 
-/* The queue for a frame of that kind; after appending whole frames call link_written(). NULL if the link is closed. */
+/* The queue for a frame of that kind; after appending whole frames call
+ * link_written(). NULL if the link is closed. */
 struct buf *link_queue(struct link *l, enum msg_kind kind);
 void link_written(struct link *l);
 /* Appends one frame: msg_write() and link_written(). ACRE_ECLOSED. */
 int link_send(struct link *l, const struct msg *m);
 
-/* Whether a sender of data must wait; then it waits with link_wait_room(), a checkpoint. */
+/* Whether a sender of data must wait; then it waits with link_wait_room(), a
+ * checkpoint. */
 static inline bool link_is_full(const struct link *l)
 {
 	return buf_len(&l->data) >= LINK_QUEUE_HIGH;

@@ -14,7 +14,8 @@ struct kind_row {
 };
 
 #define KIND_ROW(kind, text, before_data, small) [MSG_##kind] = { text, before_data },
-static const struct kind_row rows[N_MSG] = { [MSG_NONE] = { "?", false }, MSG_KINDS(KIND_ROW) };
+static const struct kind_row rows[N_MSG] = { [MSG_NONE] = { "?", false },
+					     MSG_KINDS(KIND_ROW) };
 
 const char *msg_name(enum msg_kind kind)
 {
@@ -148,7 +149,8 @@ static void write_aid(struct msg_frame *f, struct buf *out, const struct msg_aid
 	}
 }
 
-static void write_spec(struct msg_frame *f, struct buf *out, const struct msg_spawn_spec *spec)
+static void write_spec(struct msg_frame *f, struct buf *out,
+		       const struct msg_spawn_spec *spec)
 {
 	struct pack_writer *w = &f->pack;
 
@@ -177,7 +179,8 @@ static void write_start(struct msg_frame *f, struct buf *out, const struct msg *
 	const struct msg_start *s = &m->start;
 	struct pack_writer *w = &f->pack;
 
-	begin(f, out, MSG_START, (size_t)(7 + (s->remaining_us >= 0) + s->credit.given + (s->hops > 0)));
+	begin(f, out, MSG_START,
+	      (size_t)(7 + (s->remaining_us >= 0) + s->credit.given + (s->hops > 0)));
 	pack_cstr(w, "cid");
 	put_slice(w, m->cid);
 	pack_cstr(w, "ns");

@@ -7,84 +7,85 @@
 #include "wire/msg.h"
 
 /*
- * Which keys a kind has, of what form, where they go and whether they must be there is the list below and nothing else.
- * Keys may come in any order and unknown ones are ignored; of a doubled key the last one wins; the tag may stand
- * anywhere, but must not be doubled with another value. What does not fit is refused with its key.
+ * Which keys a kind has, of what form, where they go and whether they must be there is
+ * the list below and nothing else. Keys may come in any order and unknown ones are
+ * ignored; of a doubled key the last one wins; the tag may stand anywhere, but must not
+ * be doubled with another value. What does not fit is refused with its key.
  */
 
 enum form {
-	TEXT,          /* str */
+	TEXT, /* str */
 	TEXT_OR_NIL,
 	UINT,
-	INT_OR_NIL,    /* nil: -1 */
+	INT_OR_NIL, /* nil: -1 */
 	BOOL,
 	BOOL_OR_NIL,
-	PACKED,        /* any value, kept packed */
+	PACKED,	       /* any value, kept packed */
 	PACKED_OR_NIL, /* nil: p NULL */
 	UID,
 	UID_OR_NIL,
-	CREDIT,        /* [items, bytes] */
+	CREDIT, /* [items, bytes] */
 	AID_ACRE,
-	ANY            /* read over */
+	ANY /* read over */
 };
 
 /* kind, key, form, field, must it be there */
-#define FIELDS(F)                                                                               \
-	F(AID, "name", TEXT, aid.uid.name, true)                                                \
-	F(AID, "uuid", TEXT, aid.uid.uuid, true)                                                \
-	F(AID, "pid", INT_OR_NIL, aid.pid, false)                                               \
-	F(AID, "is_registrar", BOOL_OR_NIL, aid.is_registrar, false)                            \
-	F(AID, "is_probe", BOOL, aid.is_probe, false)                                           \
-	F(AID, "acre", AID_ACRE, aid, false)                                                    \
-	F(SPAWN_SPEC, "_parent_main_data", PACKED, spec.parent_main_data, true)                 \
-	F(SPAWN_SPEC, "_runtime_vars", PACKED, spec.runtime_vars, true)                         \
-	F(SPAWN_SPEC, "enable_modules", PACKED, spec.enable_modules, true)                      \
-	F(SPAWN_SPEC, "reg_addrs", PACKED, spec.reg_addrs, true)                                \
-	F(SPAWN_SPEC, "bind_addrs", PACKED_OR_NIL, spec.bind_addrs, true)                       \
-	F(SPAWN_SPEC, "acre", PACKED, spec.acre, false)                                         \
-	F(START, "cid", TEXT, cid, true)                                                        \
-	F(START, "ns", TEXT, start.ns, true)                                                    \
-	F(START, "func", TEXT, start.func, true)                                                \
-	F(START, "kwargs", PACKED, start.kwargs, true)                                          \
-	F(START, "uid", UID, start.uid, true)                                                   \
-	F(START, "pld_spec", ANY, cid, false)                                                   \
-	F(START, "remaining_us", INT_OR_NIL, start.remaining_us, false)                         \
-	F(START, "credit", CREDIT, start.credit, false)                                         \
-	F(START, "hops", UINT, start.hops, false)                                               \
-	F(START_ACK, "cid", TEXT, cid, true)                                                    \
-	F(START_ACK, "functype", TEXT, start_ack.functype, true)                                \
-	F(START_ACK, "credit", CREDIT, start_ack.credit, false)                                 \
-	F(STARTED, "cid", TEXT, cid, true)                                                      \
-	F(STARTED, "pld", PACKED, pld, true)                                                    \
-	F(YIELD, "cid", TEXT, cid, true)                                                        \
-	F(YIELD, "pld", PACKED, pld, true)                                                      \
-	F(STOP, "cid", TEXT, cid, true)                                                         \
-	F(STOP, "left", BOOL, stop_left, false)                                                 \
-	F(RETURN, "cid", TEXT, cid, true)                                                       \
-	F(RETURN, "pld", PACKED, pld, true)                                                     \
-	F(CANCEL_ACK, "cid", TEXT, cid, true)                                                   \
-	F(CANCEL_ACK, "pld", BOOL, cancel_ack.pld, true)                                        \
-	F(CANCEL_ACK, "req", UINT, cancel_ack.req, false)                                       \
-	F(ERROR, "src_uid", UID, error.src_uid, true)                                           \
-	F(ERROR, "src_type_str", TEXT, error.src_type, true)                                    \
-	F(ERROR, "boxed_type_str", TEXT, error.boxed_type, true)                                \
-	F(ERROR, "relay_path", PACKED, error.relay_path, true)                                  \
-	F(ERROR, "message", TEXT_OR_NIL, error.message, false)                                  \
-	F(ERROR, "tb_str", TEXT, error.tb, false)                                               \
-	F(ERROR, "canceller", UID_OR_NIL, error.canceller, false)                               \
-	F(ERROR, "sender", UID_OR_NIL, error.sender, false)                                     \
-	F(ERROR, "cid", TEXT_OR_NIL, cid, false)                                                \
-	F(ERROR, "_bad_msg", PACKED_OR_NIL, error.bad_msg, false)                               \
-	F(ERROR, "_bad_msg_as_dict", PACKED_OR_NIL, error.bad_msg_dict, false)                  \
-	F(ERROR, "acre", PACKED, error.acre, false)                                             \
-	F(CANCEL, "cid", TEXT_OR_NIL, cid, true)                                                \
-	F(CANCEL, "req", UINT, cancel.req, true)                                                \
-	F(CANCEL, "reason", TEXT, cancel.reason, true)                                          \
-	F(CANCEL, "canceller", UID, cancel.canceller, true)                                     \
-	F(CANCEL, "remaining_us", INT_OR_NIL, cancel.remaining_us, false)                       \
-	F(CANCEL, "text", TEXT_OR_NIL, cancel.text, false)                                      \
-	F(CREDIT, "cid", TEXT, cid, true)                                                       \
-	F(CREDIT, "items", UINT, credit.items, true)                                            \
+#define FIELDS(F)                                                               \
+	F(AID, "name", TEXT, aid.uid.name, true)                                \
+	F(AID, "uuid", TEXT, aid.uid.uuid, true)                                \
+	F(AID, "pid", INT_OR_NIL, aid.pid, false)                               \
+	F(AID, "is_registrar", BOOL_OR_NIL, aid.is_registrar, false)            \
+	F(AID, "is_probe", BOOL, aid.is_probe, false)                           \
+	F(AID, "acre", AID_ACRE, aid, false)                                    \
+	F(SPAWN_SPEC, "_parent_main_data", PACKED, spec.parent_main_data, true) \
+	F(SPAWN_SPEC, "_runtime_vars", PACKED, spec.runtime_vars, true)         \
+	F(SPAWN_SPEC, "enable_modules", PACKED, spec.enable_modules, true)      \
+	F(SPAWN_SPEC, "reg_addrs", PACKED, spec.reg_addrs, true)                \
+	F(SPAWN_SPEC, "bind_addrs", PACKED_OR_NIL, spec.bind_addrs, true)       \
+	F(SPAWN_SPEC, "acre", PACKED, spec.acre, false)                         \
+	F(START, "cid", TEXT, cid, true)                                        \
+	F(START, "ns", TEXT, start.ns, true)                                    \
+	F(START, "func", TEXT, start.func, true)                                \
+	F(START, "kwargs", PACKED, start.kwargs, true)                          \
+	F(START, "uid", UID, start.uid, true)                                   \
+	F(START, "pld_spec", ANY, cid, false)                                   \
+	F(START, "remaining_us", INT_OR_NIL, start.remaining_us, false)         \
+	F(START, "credit", CREDIT, start.credit, false)                         \
+	F(START, "hops", UINT, start.hops, false)                               \
+	F(START_ACK, "cid", TEXT, cid, true)                                    \
+	F(START_ACK, "functype", TEXT, start_ack.functype, true)                \
+	F(START_ACK, "credit", CREDIT, start_ack.credit, false)                 \
+	F(STARTED, "cid", TEXT, cid, true)                                      \
+	F(STARTED, "pld", PACKED, pld, true)                                    \
+	F(YIELD, "cid", TEXT, cid, true)                                        \
+	F(YIELD, "pld", PACKED, pld, true)                                      \
+	F(STOP, "cid", TEXT, cid, true)                                         \
+	F(STOP, "left", BOOL, stop_left, false)                                 \
+	F(RETURN, "cid", TEXT, cid, true)                                       \
+	F(RETURN, "pld", PACKED, pld, true)                                     \
+	F(CANCEL_ACK, "cid", TEXT, cid, true)                                   \
+	F(CANCEL_ACK, "pld", BOOL, cancel_ack.pld, true)                        \
+	F(CANCEL_ACK, "req", UINT, cancel_ack.req, false)                       \
+	F(ERROR, "src_uid", UID, error.src_uid, true)                           \
+	F(ERROR, "src_type_str", TEXT, error.src_type, true)                    \
+	F(ERROR, "boxed_type_str", TEXT, error.boxed_type, true)                \
+	F(ERROR, "relay_path", PACKED, error.relay_path, true)                  \
+	F(ERROR, "message", TEXT_OR_NIL, error.message, false)                  \
+	F(ERROR, "tb_str", TEXT, error.tb, false)                               \
+	F(ERROR, "canceller", UID_OR_NIL, error.canceller, false)               \
+	F(ERROR, "sender", UID_OR_NIL, error.sender, false)                     \
+	F(ERROR, "cid", TEXT_OR_NIL, cid, false)                                \
+	F(ERROR, "_bad_msg", PACKED_OR_NIL, error.bad_msg, false)               \
+	F(ERROR, "_bad_msg_as_dict", PACKED_OR_NIL, error.bad_msg_dict, false)  \
+	F(ERROR, "acre", PACKED, error.acre, false)                             \
+	F(CANCEL, "cid", TEXT_OR_NIL, cid, true)                                \
+	F(CANCEL, "req", UINT, cancel.req, true)                                \
+	F(CANCEL, "reason", TEXT, cancel.reason, true)                          \
+	F(CANCEL, "canceller", UID, cancel.canceller, true)                     \
+	F(CANCEL, "remaining_us", INT_OR_NIL, cancel.remaining_us, false)       \
+	F(CANCEL, "text", TEXT_OR_NIL, cancel.text, false)                      \
+	F(CREDIT, "cid", TEXT, cid, true)                                       \
+	F(CREDIT, "items", UINT, credit.items, true)                            \
 	F(CREDIT, "bytes", UINT, credit.bytes, true)
 
 struct field {
@@ -96,7 +97,7 @@ struct field {
 	bool required;
 };
 
-#define FIELD_ROW(kind, key, form, member, required)                                            \
+#define FIELD_ROW(kind, key, form, member, required) \
 	{ MSG_##kind, form, key, sizeof key - 1, offsetof(struct msg, member), required },
 static const struct field fields[] = { FIELDS(FIELD_ROW) };
 #define N_FIELDS (sizeof fields / sizeof *fields)
@@ -108,8 +109,10 @@ struct kind_row {
 	bool small;
 };
 
-#define KIND_ROW(kind, text, before_data, small) [MSG_##kind] = { text, sizeof text - 1, small },
-static const struct kind_row kinds[N_MSG] = { [MSG_NONE] = { "", 0, false }, MSG_KINDS(KIND_ROW) };
+#define KIND_ROW(kind, text, before_data, small) \
+	[MSG_##kind] = { text, sizeof text - 1, small },
+static const struct kind_row kinds[N_MSG] = { [MSG_NONE] = { "", 0, false },
+					      MSG_KINDS(KIND_ROW) };
 
 #define FEATURE_ROW(name, text) [MSG_BIT_##name] = text,
 static const char *const features[] = { MSG_FEATURES(FEATURE_ROW) };
@@ -201,7 +204,9 @@ static void read_field(struct pack_reader *in, const struct field *f, struct msg
 		*(uint64_t *)to = pack_read_u64(in);
 		return;
 	case INT_OR_NIL:
-		*(int64_t *)to = pack_read_if_nil(in) ? -1 : pack_read_int(in, 0, INT64_MAX / 2000);
+		*(int64_t *)to = pack_read_if_nil(in)
+					 ? -1
+					 : pack_read_int(in, 0, INT64_MAX / 2000);
 		return;
 	case BOOL_OR_NIL: /* there is one: is_registrar */
 		m->aid.registrar_was_nil = pack_read_if_nil(in);
@@ -266,7 +271,8 @@ static struct slice find_tag(struct pack_reader in)
 /* First row of each kind; N_MSG is one behind the last. */
 static size_t first_row(enum msg_kind kind)
 {
-	static uint8_t first[N_MSG + 1]; /* filled with the same values by whoever comes first */
+	static uint8_t
+		first[N_MSG + 1]; /* filled with the same values by whoever comes first */
 
 	if (!first[N_MSG]) {
 		for (size_t i = N_FIELDS; i--;)
@@ -279,23 +285,28 @@ static size_t first_row(enum msg_kind kind)
 static const struct field *field_of(enum msg_kind kind, size_t first, struct slice key)
 {
 	for (size_t i = first; i < N_FIELDS && fields[i].kind == kind; i++)
-		if (fields[i].key_len == key.len && !memcmp(fields[i].key, key.p, key.len))
+		if (fields[i].key_len == key.len &&
+		    !memcmp(fields[i].key, key.p, key.len))
 			return &fields[i];
 	return NULL;
 }
 
-static int say(struct msg_fault *fault, int class, const char *what, const char *name, size_t len)
+static int say(struct msg_fault *fault, int class, const char *what, const char *name,
+	       size_t len)
 {
-	snprintf(fault->text, sizeof fault->text, "%s%.*s", what, (int)size_min(len, 64), name ? name : "");
+	snprintf(fault->text, sizeof fault->text, "%s%.*s", what, (int)size_min(len, 64),
+		 name ? name : "");
 	return -class;
 }
 
-static int check_required(enum msg_kind kind, size_t first, uint64_t seen, struct msg_fault *fault)
+static int check_required(enum msg_kind kind, size_t first, uint64_t seen,
+			  struct msg_fault *fault)
 {
 	for (size_t i = first; i < N_FIELDS && fields[i].kind == kind; i++)
 		if (fields[i].required && !(seen & (1ull << i)))
-			return snprintf(fault->text, sizeof fault->text, "a %s without the key %s",
-					kinds[kind].name, fields[i].key),
+			return snprintf(fault->text, sizeof fault->text,
+					"a %s without the key %s", kinds[kind].name,
+					fields[i].key),
 			       -EPROTO;
 	return 0;
 }
@@ -324,10 +335,12 @@ static void derive(struct msg *m, uint64_t seen)
 	if (m->kind == MSG_CREDIT)
 		m->credit.given = true;
 	if (m->kind == MSG_CANCEL_ACK)
-		m->cancel_ack.has_req = (seen >> (first_row(MSG_CANCEL_ACK) + 2)) & 1; /* its third row */
+		m->cancel_ack.has_req =
+			(seen >> (first_row(MSG_CANCEL_ACK) + 2)) & 1; /* its third row */
 }
 
-static int read_fields(struct pack_reader *in, struct msg *m, struct slice tag, struct msg_fault *fault)
+static int read_fields(struct pack_reader *in, struct msg *m, struct slice tag,
+		       struct msg_fault *fault)
 {
 	size_t first = first_row(m->kind);
 	uint64_t seen = 0;
@@ -342,16 +355,19 @@ static int read_fields(struct pack_reader *in, struct msg *m, struct slice tag, 
 			seen |= 1ull << (f - fields);
 		} else if (slice_is(key, "msg_type")) {
 			if (!slice_equal(read_text(in), tag))
-				return say(fault, EPROTO, "two different kinds in one frame", NULL, 0);
+				return say(fault, EPROTO,
+					   "two different kinds in one frame", NULL, 0);
 		} else if (slice_is(key, "fds")) {
-			return say(fault, EPROTO, "descriptors that did not come", NULL, 0);
+			return say(fault, EPROTO, "descriptors that did not come", NULL,
+				   0);
 		} else {
 			pack_skip(in);
 		}
 	}
 	r = pack_reader_end(in);
 	if (r < 0) {
-		size_t used = (size_t)snprintf(fault->text, sizeof fault->text, "a %s: ", kinds[m->kind].name);
+		size_t used = (size_t)snprintf(fault->text, sizeof fault->text,
+					       "a %s: ", kinds[m->kind].name);
 
 		pack_error_text(in, fault->text + used, sizeof fault->text - used);
 		return r == -EMSGSIZE ? r : -EPROTO;
@@ -360,8 +376,8 @@ static int read_fields(struct pack_reader *in, struct msg *m, struct slice tag, 
 	return check_required(m->kind, first, seen, fault);
 }
 
-int msg_read(struct msg *ret, const uint8_t *body, size_t len, const struct wire_limits *limits,
-	     struct msg_fault *fault)
+int msg_read(struct msg *ret, const uint8_t *body, size_t len,
+	     const struct wire_limits *limits, struct msg_fault *fault)
 {
 	struct pack_reader in;
 	struct slice tag;
@@ -370,17 +386,21 @@ int msg_read(struct msg *ret, const uint8_t *body, size_t len, const struct wire
 		return say(fault, EPROTO, "a frame of length 0", NULL, 0);
 	pack_reader_init(&in, body, len, limits);
 	if (pack_peek(&in) != PACK_MAP)
-		return say(fault, EPROTO, "a frame that is no map but ", pack_type_name(pack_peek(&in)), 64);
+		return say(fault, EPROTO, "a frame that is no map but ",
+			   pack_type_name(pack_peek(&in)), 64);
 	tag = find_tag(in);
 	if (!tag.p)
-		return say(fault, EPROTO, "a frame whose kind cannot be read (no text key msg_type)", NULL, 0);
+		return say(fault, EPROTO,
+			   "a frame whose kind cannot be read (no text key msg_type)",
+			   NULL, 0);
 	memset(ret, 0, sizeof *ret);
 	ret->kind = kind_of(tag);
 	if (ret->kind == MSG_NONE)
 		return say(fault, EPROTO, "a frame of an unknown kind: ", tag.p, tag.len);
 	if (kinds[ret->kind].small && len > limits->ctl) {
-		snprintf(fault->text, sizeof fault->text, "a %s of %zu bytes: the limit is %u",
-			 kinds[ret->kind].name, len, limits->ctl);
+		snprintf(fault->text, sizeof fault->text,
+			 "a %s of %zu bytes: the limit is %u", kinds[ret->kind].name, len,
+			 limits->ctl);
 		return -EMSGSIZE;
 	}
 	set_defaults(ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_pack.c - any bytes at all for the reader of msgpack, and what it reads for the writer.
  *
- * The first byte of the input chooses the limits, the second how many of the rest are a script
- * of calls; what is left is read three times:
+ * The first byte of the input chooses the limits, the second how many of the rest are a
+ * script of calls; what is left is read three times:
  *
  *	by pack_skip();
  *	by the calls that fit, each value being written again: this succeeds just when
@@ -10,6 +10,7 @@
  *	by the calls of the script, which fit or do not: a fault sticks, and moves nothing.
  *
  * The bytes lie in memory of exactly their size, so that AddressSanitizer sees their end.
+ * The corpus are the bodies of tests/vectors behind 00 04 and a script of four calls.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static int skip(const uint8_t *bytes, size_t len, const struct wire_limits *limi
 	return pack_reader_result(&r);
 }
 
-/* Writes the next value, a container without what it holds. Returns how many values that is. */
+/* Writes the next value, a container without what it holds. Returns how many values that
+ * is. */
 static size_t copy_head(struct pack_reader *r, struct pack_writer *w)
 {
 	struct pack_bytes bytes;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* runner.c - one test in a process of its own, watched from outside. */
 /*
- * The runner forks the process of the test and then only listens, in one loop: to what it
- * prints (a pipe, always drained, so a test that floods is not blocked), to what it tells
- * (body.h), to the time limit, and to signals: SIGCHLD for its death, others ask the runner
- * to end. (No pidfd, which valgrind 3.19 does not know: most tests need none.) It is a
- * sub-reaper, so what the test leaves behind is its own child in the end, and sweep.c
- * finds it.
+ * The runner forks the process of the test and then only listens, in one loop: to what
+ * it prints (a pipe, always drained, so a test that floods is not blocked), to what it
+ * tells (body.h), to the time limit, and to signals: SIGCHLD for its death, others ask
+ * the runner to end. (No pidfd, which valgrind 3.19 does not know: most tests need
+ * none.) It is a sub-reaper, so what the test leaves behind is its own child in the end,
+ * and sweep.c finds it.
  *
  * A test fails if there is a story: each line of it is one reason, whoever found it. So a
  * test whose body went well but whose process then ended with a status of a sanitizer has
@@ -76,6 +76,17 @@ static bool is_traced(pid_t pid)
 	return proc_look(&proc, pid) && proc.is_traced;
 }
 
+/* A pipe of ours with one of these numbers would be overwritten by redirect(). */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	close(fd);
+}
+
 void runner_init(void)
 {
 	const char *limit = getenv("ACRE_TEST_LIMIT");
@@ -83,6 +94,7 @@ void runner_init(void)
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		err(1, "cannot become a sub-reaper");
+	open_standard_fds();
 	/* What a shell or make has left open is not for programs that tests execute. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would reap */
@@ -382,7 +394,8 @@ static void finish(struct run *run)
 {
 	siginfo_t end = { 0 };
 
-	if (waitid(P_PID, (id_t)run->pid, &end, WEXITED | WNOHANG) == 0 && end.si_pid != 0)
+	waitid(P_PID, (id_t)run->pid, &end, WEXITED | WNOHANG);
+	if (end.si_pid != 0) /* 0: it cannot be killed, the story says so */
 		judge_end(run, &end);
 	sweep_orphans(0, &run->result->story); /* now nobody else can write to the pipe */
 	drain(run);

@@ -47,8 +47,8 @@ struct leftover {
 static bool is_dead(pid_t pid, siginfo_t *ret_end)
 {
 	*ret_end = (siginfo_t){ 0 };
-	return waitid(P_PID, (id_t)pid, ret_end, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
-	       ret_end->si_pid == pid;
+	waitid(P_PID, (id_t)pid, ret_end, WEXITED | WNOHANG | WNOWAIT | __WALL);
+	return ret_end->si_pid == pid;
 }
 
 /* Not all children send SIGCHLD, so the wait for it is cut into pieces. */
@@ -130,7 +130,7 @@ static size_t find(const struct sweep *sweep, pid_t *pids)
 	return n;
 }
 
-/* Kills all first and waits then, so the times to die do not add up. False: one does not. */
+/* Kills all, then waits: the times to die do not add up. False: one does not die. */
 static bool kill_all(const struct sweep *sweep, const pid_t *pids, size_t n_pids)
 {
 	struct leftover left[ROUND_MAX];

@@ -145,7 +145,7 @@ static bool matches(const struct tests *all, const char *pattern, const char *na
 	return strstr(name, pattern) != NULL;
 }
 
-/* Those that a pattern matches, all if there is none. Each pattern must match something. */
+/* Those that a pattern matches, all if there is none. Each must match something. */
 static struct tests select_tests(const struct tests *all, char **patterns)
 {
 	struct tests chosen = { .cases = calloc(all->n + 1, sizeof *chosen.cases) };

@@ -17,20 +17,21 @@
  *		assert_ptr_equal(list_pop(&head), &node);
  *	}
  *
- * The name is a sentence. The assertions are cmocka's. They work in every thread, task and
- * forked process of a test, because a failing one aborts its process where it stands. For
- * the same reason cmocka's skip() and its mocks do not work here.
+ * The name is a sentence. The assertions are cmocka's. They work in every thread, task
+ * and forked process of a test, because a failing one aborts its process where it
+ * stands. For the same reason cmocka's skip() and its mocks do not work here.
  *
- * Each test runs in a process of its own: its own process group, stdin from /dev/null, no
- * signal blocked or ignored, umask 022, TMPDIR and XDG_RUNTIME_DIR below test_dir(). What
- * it prints is kept and shown only if it fails. There is no set-up that tests share.
+ * Each test runs in a process of its own: its own process group, stdin from /dev/null,
+ * no signal blocked or ignored, umask 022, TMPDIR and XDG_RUNTIME_DIR below test_dir().
+ * What it prints is kept and shown only if it fails. There is no set-up that tests
+ * share.
  *
  * When the body has returned, the house must be clean: open fds, threads, mappings of
- * shared memory, live allocations, signal dispositions, signal mask and umask are those of
- * before (house.c); no child and no orphan is left, neither running nor as a zombie
- * (sweep.c); no socket file is in the test's directory. Anything else fails the test, and
- * is named. A test does not end by exit(), and a process that it forks does not return
- * from the body.
+ * shared memory, live allocations, signal dispositions, signal mask and umask are those
+ * of before (house.c); no child and no orphan is left, neither running nor as a zombie
+ * (sweep.c); no socket file is in the test's directory. Anything else fails the test,
+ * and is named. A test does not end by exit(), and a process that it forks does not
+ * return from the body.
  *
  * No test sleeps to wait for something: there are test_wait_pidfd(), test_wait_file() and
  * the virtual clock.
@@ -38,13 +39,13 @@
  * To debug a test that fails:
  *
  *	./test_x -v NAME                       shows all it printed, also when it passes
- *	ACRE_SEED=4711 ./test_x NAME           runs the schedule that failed, as was printed
+ *	ACRE_SEED=4711 ./test_x NAME           runs the schedule that failed
  *	gdb --args ./test_x --no-fork NAME     stops where the assertion fails
  *	ulimit -c unlimited; ./test_x NAME     leaves a core of that place
  *
- * A test that hangs is ended after 60 s, or after ACRE_TEST_LIMIT seconds (0 = never), and
- * each of its processes is described: its threads, what they wait in, its fds. There is no
- * limit under a debugger or strace. `./test_x -h` tells the rest.
+ * A test that hangs is ended after 60 s, or after ACRE_TEST_LIMIT seconds (0 = never),
+ * and each of its processes is described: its threads, what they wait in, its fds. There
+ * is no limit under a debugger or strace. `./test_x -h` tells the rest.
  */
 
 #include <setjmp.h>
@@ -112,7 +113,7 @@ struct test_case {
 	void (*body)(void);
 };
 
-/* The section holds pointers: compilers may pad structs in a section, but not pointers. */
+/* The section holds pointers: compilers may pad structs in a section, not pointers. */
 #define TEST_CASE_(id, text)                                                         \
 	static void test_##id(void);                                                 \
 	static const struct test_case test_case_##id = {                             \

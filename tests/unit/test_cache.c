@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include <acre/chan.h>
 #include <acre/share.h>
 
 #include "base/mem.h"
@@ -70,13 +69,18 @@ struct user {
 	const char *key;
 	struct thing *thing;
 	acre_span before, work;
-	struct acre_event *until; /* instead of `work`, if not NULL */
-	int entered;		  /* what acre_cache_enter() returned */
-	int left;		  /* what acre_cache_leave() returned */
-	int value;		  /* what it saw */
+	int entered; /* what acre_cache_enter() returned */
+	int left;    /* what acre_cache_leave() returned */
+	int value;   /* what it saw */
 	acre_instant gone_at;
 	struct acre_scope scope;
 };
+
+static struct user user_of(struct acre_cache *cache, const char *key, struct thing *thing,
+			   acre_span work)
+{
+	return (struct user){ .cache = cache, .key = key, .thing = thing, .work = work };
+}
 
 static int use(struct user *u)
 {
@@ -90,7 +94,7 @@ static int use(struct user *u)
 		return r;
 	assert_true(u->thing->is_open);
 	u->value = *(int *)value;
-	r = u->until ? acre_event_wait(u->until) : acre_sleep(u->work);
+	r = acre_sleep(u->work);
 	assert_true(u->thing->is_open);
 	u->left = acre_cache_leave(u->cache, u->key, r);
 	u->gone_at = acre_now();
@@ -133,11 +137,8 @@ TEST_TASK(c106_opened_once)
 
 	ACRE_NURSERY(n, r)
 		for (size_t i = 0; i < ARRAY_N(users) && r >= 0; i++) {
-			users[i] = (struct user){ .cache = cache,
-						  .key = "thing",
-						  .thing = &thing,
-						  .before = acre_ms((int64_t)i * 3),
-						  .work = acre_ms(50) };
+			users[i] = user_of(cache, "thing", &thing, acre_ms(50));
+			users[i].before = acre_ms((int64_t)i * 3);
 			r = acre_go(&n, use_once, &users[i]);
 		}
 	for (size_t i = 0; i < ARRAY_N(users); i++) {
@@ -156,10 +157,7 @@ static int use_by_two(struct acre_cache *cache, struct thing *thing, struct user
 	int r = 0;
 
 	for (int i = 0; i < 2; i++)
-		users[i] = (struct user){ .cache = cache,
-					  .key = "k",
-					  .thing = thing,
-					  .work = acre_ms(10 + 90 * i) };
+		users[i] = user_of(cache, "k", thing, acre_ms(10 + 90 * i));
 	ACRE_NURSERY(n, r) {
 		r = acre_go(&n, use_and_forgive, &users[0]);
 		if (r >= 0)
@@ -199,9 +197,7 @@ static int cancel_last_user(struct acre_cache *cache, struct thing *thing, struc
 {
 	int r = 0;
 
-	*u = (struct user){
-		.cache = cache, .key = "k", .thing = thing, .work = acre_secs(60)
-	};
+	*u = user_of(cache, "k", thing, acre_secs(60));
 	ACRE_NURSERY(n, r) {
 		r = acre_go(&n, use_once, u);
 		if (r >= 0)
@@ -279,11 +275,8 @@ TEST_TASK(c107_cancelling_the_nursery_that_serves_strands_nobody)
 	ACRE_NURSERY(outer, r) {
 		ACRE_NURSERY(serving, r) {
 			for (size_t i = 0; i < ARRAY_N(users) && r >= 0; i++) {
-				users[i] = (struct user){ .cache = cache,
-							  .key = "k",
-							  .thing = &thing,
-							  .before = acre_ms((int64_t)i),
-							  .work = acre_ms(30) };
+				users[i] = user_of(cache, "k", &thing, acre_ms(30));
+				users[i].before = acre_ms((int64_t)i);
 				r = acre_go(i < 3 ? &serving : &outer, use_once,
 					    &users[i]);
 			}
@@ -331,9 +324,7 @@ TEST_TASK(c109_reentry_during_close)
 {
 	struct acre_cache *cache = open_cache();
 	struct thing thing = { .close_time = acre_ms(100) };
-	struct user first = {
-		.cache = cache, .key = "k", .thing = &thing, .work = acre_ms(10)
-	};
+	struct user first = user_of(cache, "k", &thing, acre_ms(10));
 	struct user second = first;
 	acre_instant begin = acre_now();
 	int r = 0;
@@ -355,9 +346,7 @@ TEST_TASK(c109_reentry_during_close_can_be_cancelled)
 {
 	struct acre_cache *cache = open_cache();
 	struct thing thing = { .close_time = acre_ms(100) };
-	struct user first = {
-		.cache = cache, .key = "k", .thing = &thing, .work = acre_ms(10)
-	};
+	struct user first = user_of(cache, "k", &thing, acre_ms(10));
 	struct user second = first;
 	int r = 0;
 
@@ -381,20 +370,14 @@ TEST_TASK(c109_reentry_during_close_can_be_cancelled)
 static void cancel_first_opener(acre_span delay, bool by_deadline)
 {
 	struct acre_cache *cache = open_cache();
-	struct thing thing = { .open_time =
-				       acre_between((acre_instant){ 0 },
-						    acre_after((acre_instant){ delay.ns },
-							       acre_ms(1))) };
+	struct thing thing = { .open_time = acre_ns(delay.ns + acre_ms(1).ns) };
 	struct user users[3];
 	acre_instant begin = acre_now();
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
 		for (int i = 0; i < 3 && r >= 0; i++) {
-			users[i] = (struct user){ .cache = cache,
-						  .key = "k",
-						  .thing = &thing,
-						  .work = acre_ms(1) };
+			users[i] = user_of(cache, "k", &thing, acre_ms(1));
 			r = acre_go(&n, use_once, &users[i]);
 			test_settle();
 		}
@@ -435,9 +418,7 @@ TEST_TASK(a_failed_open_is_its_users_and_the_next_one_tries_again)
 
 	ACRE_NURSERY(n, r)
 		for (int i = 0; i < 3 && r >= 0; i++) {
-			users[i] = (struct user){ .cache = cache,
-						  .key = "k",
-						  .thing = &thing };
+			users[i] = user_of(cache, "k", &thing, acre_ms(0));
 			r = acre_go(&n, use_and_forgive, &users[i]);
 		}
 	for (int i = 0; i < 3; i++)
@@ -512,11 +493,8 @@ TEST_TASK(a_crowd_of_users_leaves_nothing_open)
 		for (size_t i = 0; i < ARRAY_N(users) && r >= 0; i++) {
 			int k = draw(3);
 
-			users[i] = (struct user){ .cache = cache,
-						  .key = keys[k],
-						  .thing = &things[k],
-						  .before = acre_ns(draw(40)),
-						  .work = acre_ns(draw(10)) };
+			users[i] = user_of(cache, keys[k], &things[k], acre_ns(draw(10)));
+			users[i].before = acre_ns(draw(40));
 			r = acre_go(&n, use_once, &users[i]);
 		}
 		test_settle();
@@ -550,97 +528,4 @@ TEST_TASK(without_memory_it_fails_and_leaves_nothing)
 	mem_fail_at(0, false);
 	assert_int_equal(thing.n_opened, 0);
 	return acre_cache_close(&cache, 0);
-}
-
-/* Misuse. */
-
-static int close_in_use(void *arg)
-{
-	struct acre_cache *cache = open_cache();
-	struct thing thing = { 0 };
-	struct acre_resource resource = { "lamp", thing_open, thing_close, &thing };
-	void *value;
-
-	(void)arg;
-	assert_int_equal(acre_cache_enter(cache, &resource, &value), 1);
-	return acre_cache_close(&cache, 0);
-}
-
-TEST_FAILS(closing_a_cache_in_use_is_a_bug, "while resource lamp has 1 users")
-{
-	static const struct acre_task_kind kind = { "root", close_in_use, "", 0 };
-
-	test_run_task(&kind);
-}
-
-static int leave_what_nobody_uses(void *arg)
-{
-	struct acre_cache *cache = open_cache();
-
-	(void)arg;
-	return acre_cache_leave(cache, "lamp", 0);
-}
-
-TEST_FAILS(leaving_what_nobody_uses_is_a_bug,
-	   "task root leaves resource lamp, which nobody uses")
-{
-	static const struct acre_task_kind kind = { "root", leave_what_nobody_uses, "",
-						    0 };
-
-	test_run_task(&kind);
-}
-
-static struct acre_scope left_open;
-
-static int open_and_leave_a_scope(void *arg, void **ret_value)
-{
-	*ret_value = arg;
-	acre_scope_open(&left_open);
-	return 0;
-}
-
-static int enter_what_leaves_a_scope(void *arg)
-{
-	struct acre_cache *cache = open_cache();
-	struct acre_resource resource = { "lamp", open_and_leave_a_scope, thing_close,
-					  NULL };
-	void *value;
-
-	(void)arg;
-	return acre_cache_enter(cache, &resource, &value);
-}
-
-TEST_FAILS(an_open_that_leaves_a_scope_open_is_a_bug,
-	   "left a scope or a nursery open in task root")
-{
-	static const struct acre_task_kind kind = { "root", enter_what_leaves_a_scope, "",
-						    0 };
-
-	test_run_task(&kind);
-}
-
-static struct acre_cache *entered_from_within;
-
-static int open_itself(void *arg, void **ret_value)
-{
-	struct acre_resource resource = { "lamp", open_itself, thing_close, arg };
-
-	return acre_cache_enter(entered_from_within, &resource, ret_value);
-}
-
-static int enter_what_enters_itself(void *arg)
-{
-	void *value;
-
-	entered_from_within = open_cache();
-	return open_itself(arg, &value);
-}
-
-TEST_FAILS(a_resource_that_needs_itself_is_a_bug,
-	   "enters resource lamp while it opens or closes it")
-{
-	static const struct acre_task_kind kind = { "root", enter_what_enters_itself, "",
-						    0 };
-
-	test_run_task(&kind);
 }

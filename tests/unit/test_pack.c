@@ -291,6 +291,8 @@ TEST(a_text_at_the_limit_is_written_and_one_above_it_is_not)
 	assert_wrote(&b, "a3616263");
 	pack_cstr(&b.w, "abcd");
 	assert_failed(&b, EMSGSIZE);
+	pack_cstr(&b.w, "abc\xff"); /* nobody looks into what is too long */
+	assert_failed(&b, EMSGSIZE);
 	tear_down(&b);
 }
 

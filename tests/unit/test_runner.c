@@ -135,6 +135,8 @@ TEST(material)
 		assert_string_equal("this", "that");
 	if (strcmp(role, "skip") == 0)
 		test_skip("it is to be skipped");
+	if (strcmp(role, "stdin") == 0)
+		assert_int_equal(read(0, &(char){ 0 }, 1), 0);
 	if (strcmp(role, "leave") == 0 && fork() == 0)
 		wait_for_ever();
 	if (strcmp(role, "wait") == 0) {
@@ -295,6 +297,17 @@ TEST(the_house_is_checked_without_a_process_too)
 
 	assert_status(output, 1);
 	assert_text_has(output->text, "left: child running");
+}
+
+TEST(closed_standard_fds_do_not_confuse_the_runner)
+{
+	const struct output *output;
+
+	close(0);
+	output = run_self("stdin", "material", NULL);
+	assert_int_equal(open("/dev/null", O_RDONLY), 0); /* for the house */
+
+	assert_status(output, 0);
 }
 
 TEST(an_actor_is_booted_before_anything_else)

@@ -433,6 +433,11 @@ TEST(a_call_that_asks_for_a_type_names_it_where_the_bytes_end)
 	assert_int_equal(pack_read_str(&b.r).len, 0);
 	assert_fault(&b, EPROTO, "at byte 0: str needs 2 bytes, there are 1");
 
+	read_hex(&b, "cc05 d9");
+	assert_int_equal(pack_read_u64(&b.r), 5);
+	pack_skip(&b.r); /* asks for none */
+	assert_fault(&b, EPROTO, "at byte 2: str needs 2 bytes, there are 1");
+
 	read_hex(&b, "c1");
 	assert_int_equal(pack_read_str(&b.r).len, 0);
 	assert_fault(&b, EPROTO, "at byte 0: 0xc1, which is not msgpack");

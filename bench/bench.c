@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* bench.c - running rows in turns, and refusing a loaded machine. */
+#include "bench.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <acre.h>
+
+#define REPETITIONS 5
+#define DELAY_MAX   0.3 /* share of the time that our threads waited for a CPU */
+
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double bench_cpu(void)
+{
+	return seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double bench_wall(void)
+{
+	return seconds(CLOCK_MONOTONIC);
+}
+
+struct in_task {
+	double (*fn)(void);
+	double result;
+};
+
+static int call(void *arg)
+{
+	struct in_task *t = arg;
+
+	t->result = t->fn();
+	return 0;
+}
+
+double bench_in_task(double (*fn)(void))
+{
+	struct in_task t = { .fn = fn };
+	int r = acre_run(call, &t, NULL);
+
+	if (r < 0) {
+		acre_print(stderr, r);
+		exit(1);
+	}
+	return t.result;
+}
+
+/* Nanoseconds that the threads of this process have waited in a run queue. */
+static double run_queue_delay(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *e;
+	double sum = 0;
+	char path[300];
+
+	while (tasks && (e = readdir(tasks))) {
+		double run, delay;
+		FILE *f;
+
+		snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", e->d_name);
+		f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (f && fscanf(f, "%lf %lf", &run, &delay) == 2)
+			sum += delay;
+		if (f)
+			fclose(f);
+	}
+	if (tasks)
+		closedir(tasks);
+	return sum;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double v[REPETITIONS])
+{
+	qsort(v, REPETITIONS, sizeof *v, by_value);
+	return v[REPETITIONS / 2];
+}
+
+static const char *verdict(const struct bench_row *row, double ratio)
+{
+	if (!row->bar)
+		return "";
+	if (row->sense == BENCH_COST ? ratio <= row->bar : ratio >= row->bar)
+		return "met";
+	return "SHORT";
+}
+
+static void run_row(const struct bench_row *row)
+{
+	double floor[REPETITIONS], ours[REPETITIONS], ratio[REPETITIONS];
+	double f = 0, o;
+
+	for (int i = 0; i < REPETITIONS; i++) {
+		floor[i] = row->floor ? row->floor() : 0;
+		ours[i] = row->ours();
+		ratio[i] = row->floor ? ours[i] / floor[i] : 0;
+	}
+	o = median(ours);
+	if (row->floor) {
+		f = median(floor);
+		median(ratio);
+		printf("%-24s %10.2f %-4s %10.2f %-4s  x%6.2f (%.2f-%.2f)", row->name, f,
+		       row->unit, o, row->unit, ratio[REPETITIONS / 2], ratio[0],
+		       ratio[REPETITIONS - 1]);
+		if (row->bar)
+			printf("  bar x%.2f %s", row->bar,
+			       verdict(row, ratio[REPETITIONS / 2]));
+		printf("  [%s]\n", row->floor_name);
+	} else {
+		printf("%-24s %10s %-4s %10.2f %-4s  (%.2f-%.2f)\n", row->name, "-",
+		       row->unit, o, row->unit, ours[0], ours[REPETITIONS - 1]);
+	}
+	fflush(stdout);
+}
+
+static void print_machine(void)
+{
+	struct utsname u;
+	double load = 0;
+	FILE *f = fopen("/proc/loadavg", "r");
+
+	uname(&u);
+	if (f && fscanf(f, "%lf", &load) != 1)
+		load = -1;
+	if (f)
+		fclose(f);
+	printf("acre %s, %s, Linux %s, %ld cores, load %.1f\n", acre_version(),
+	       __VERSION__, u.release, sysconf(_SC_NPROCESSORS_ONLN), load);
+	printf("%-24s %15s %15s  ratio (smallest-largest of %d)\n", "", "floor", "ours",
+	       REPETITIONS);
+}
+
+static int is_wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strstr(name, argv[i]))
+			return 1;
+	return argc < 2;
+}
+
+int bench_main(int argc, char **argv, const struct bench_row *rows, size_t n)
+{
+	int status = 0;
+
+	print_machine();
+	for (size_t i = 0; i < n; i++) {
+		double delay = run_queue_delay(), begun = bench_wall(), share;
+
+		if (!is_wanted(rows[i].name, argc, argv))
+			continue;
+		run_row(&rows[i]);
+		share = (run_queue_delay() - delay) / 1e9 / (bench_wall() - begun);
+		if (share > DELAY_MAX) {
+			printf("%-24s machine too loaded: we waited %.0f %% of the time, "
+			       "this row says nothing\n",
+			       rows[i].name, share * 100);
+			status = BENCH_SKIPPED;
+		}
+	}
+	return status;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_tree.c - across processes: call and stream round trip, stream throughput, spawn. */
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <acre.h>
+
+#include "bench.h"
+
+#define WARM_UP	    500
+#define TRIPS	    10000
+#define SPAWNS	    50
+#define BYTES_SMALL 64
+#define BYTES_TOTAL (256u << 20) /* moved per repetition with the larger items */
+
+extern char **environ;
+
+/*
+ * The floor of a round trip: 64 bytes there and back over a socketpair, an epoll_wait
+ * before each read, as any loop must.
+ */
+
+static void must(int ok)
+{
+	if (!ok) {
+		perror("bench_tree");
+		exit(1);
+	}
+}
+
+static int watch_with_epoll(int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	must(set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) == 0);
+	return set;
+}
+
+static void echo_for_ever(int fd)
+{
+	struct epoll_event ev;
+	int set = watch_with_epoll(fd);
+	char text[BYTES_SMALL];
+	ssize_t n;
+
+	while (epoll_wait(set, &ev, 1, -1) == 1 && (n = read(fd, text, sizeof text)) > 0)
+		if (write(fd, text, (size_t)n) != n)
+			break;
+	_exit(0);
+}
+
+/* A forked partner at the other end of a socketpair. */
+static int partner(void (*run)(int fd), pid_t *ret_pid)
+{
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	*ret_pid = fork();
+	must(*ret_pid >= 0);
+	if (*ret_pid == 0) {
+		close(pair[0]);
+		run(pair[1]);
+	}
+	close(pair[1]);
+	return pair[0];
+}
+
+static void dismiss(int fd, pid_t pid)
+{
+	close(fd);
+	must(waitpid(pid, NULL, 0) == pid);
+}
+
+static double raw_trip(void)
+{
+	char text[BYTES_SMALL] = "";
+	struct epoll_event ev;
+	double begun = 0;
+	pid_t pid;
+	int fd = partner(echo_for_ever, &pid);
+	int set = watch_with_epoll(fd);
+
+	for (int i = -WARM_UP; i < TRIPS; i++) {
+		if (i == 0)
+			begun = bench_wall();
+		must(write(fd, text, sizeof text) == sizeof text);
+		must(epoll_wait(set, &ev, 1, -1) == 1);
+		must(read(fd, text, sizeof text) == sizeof text);
+	}
+	begun = (bench_wall() - begun) / TRIPS * 1e6;
+	close(set);
+	dismiss(fd, pid);
+	return begun;
+}
+
+/*
+ * Ours: the same 64 bytes of payload, packed, checked, within a context.
+ */
+
+#define LOAD(F) F(uint64_t, number) F(struct acre_bytes, rest)
+ACRE_MSG(load, LOAD)
+
+static const char rest[BYTES_SMALL - 16];
+
+ACRE_CONTEXT(answer, load, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, load, .number = in->number, .rest = in->rest);
+}
+
+ACRE_CONTEXT(echo, acre_nil)
+{
+	struct load l;
+	int r;
+
+	while ((r = acre_recv(ctx, load, &l)) > 0) {
+		r = acre_send(ctx, load, .number = l.number, .rest = l.rest);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static void check(int r)
+{
+	if (r < 0) {
+		acre_print(stderr, r);
+		exit(1);
+	}
+}
+
+static double calls(void)
+{
+	struct acre_actor *a;
+	struct load out = { .rest = { rest, sizeof rest } }, back;
+	double begun = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "answerer");
+		for (int i = -WARM_UP; i < TRIPS && r >= 0; i++) {
+			if (i == 0)
+				begun = bench_wall();
+			out.number = (uint64_t)i;
+			r = acre_call(a, answer, &out, load, &back);
+			if (back.number != (uint64_t)i)
+				abort();
+		}
+		begun = bench_wall() - begun;
+	}
+	check(r);
+	return begun / TRIPS * 1e6;
+}
+
+static double our_call(void)
+{
+	return bench_in_task(calls);
+}
+
+static double items(void)
+{
+	struct acre_nil none = { 0 };
+	struct acre_actor *a;
+	struct load back;
+	double begun = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "echo");
+		ACRE_OPEN(ctx, r, a, echo, &none) {
+			for (int i = -WARM_UP; i < TRIPS && r >= 0; i++) {
+				if (i == 0)
+					begun = bench_wall();
+				r = acre_send(ctx, load, .number = (uint64_t)i,
+					      .rest = { rest, sizeof rest });
+				if (r >= 0)
+					r = acre_recv(ctx, load, &back);
+			}
+			begun = bench_wall() - begun;
+		}
+	}
+	check(r);
+	return begun / TRIPS * 1e6;
+}
+
+static double our_item(void)
+{
+	return bench_in_task(items);
+}
+
+/*
+ * Throughput in one direction.
+ */
+
+static size_t item_size;
+
+static size_t n_items(void)
+{
+	return item_size == BYTES_SMALL ? 1000000 : BYTES_TOTAL / item_size;
+}
+
+/* Writes as a loop does that batches: 64 KiB, or one larger item, at a time. */
+static void write_for_ever(int fd)
+{
+	size_t chunk = item_size > 65536 ? item_size : 65536,
+	       left = n_items() * item_size;
+	char *bytes = calloc(1, chunk);
+
+	must(bytes != NULL);
+	while (left) {
+		ssize_t n = write(fd, bytes, left < chunk ? left : chunk);
+
+		if (n <= 0)
+			break;
+		left -= (size_t)n;
+	}
+	_exit(0);
+}
+
+static double raw_flood(void)
+{
+	static char bytes[1 << 20];
+	size_t left = n_items() * item_size;
+	struct epoll_event ev;
+	double begun = bench_wall();
+	pid_t pid;
+	int fd = partner(write_for_ever, &pid);
+	int set = watch_with_epoll(fd);
+
+	while (left) {
+		ssize_t n;
+
+		must(epoll_wait(set, &ev, 1, -1) == 1);
+		n = read(fd, bytes, sizeof bytes);
+		must(n > 0);
+		left -= (size_t)n;
+	}
+	begun = bench_wall() - begun;
+	close(set);
+	dismiss(fd, pid);
+	return (double)n_items() / begun / 1e6;
+}
+
+#define FLOOD(F) F(uint64_t, items) F(uint64_t, bytes)
+ACRE_MSG(flood_job, FLOOD)
+
+ACRE_CONTEXT(flood, flood_job)
+{
+	char *bytes = calloc(1, in->bytes);
+	int r = bytes ? 0 : -ENOMEM;
+
+	for (uint64_t i = 0; i < in->items && r >= 0; i++)
+		r = acre_send(ctx, load, .number = i, .rest = { bytes, in->bytes - 16 });
+	free(bytes);
+	return r;
+}
+
+static double floods(void)
+{
+	struct flood_job job = { .items = n_items(), .bytes = item_size };
+	struct acre_actor *a;
+	struct load l;
+	uint64_t next = 0;
+	double begun = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "source");
+		begun = bench_wall();
+		ACRE_OPEN(ctx, r, a, flood, &job) {
+			while ((r = acre_recv(ctx, load, &l)) > 0)
+				if (l.number != next++)
+					abort();
+		}
+		begun = bench_wall() - begun;
+	}
+	check(r);
+	return (double)next / begun / 1e6;
+}
+
+static double raw_small(void)
+{
+	item_size = BYTES_SMALL;
+	return raw_flood();
+}
+
+static double our_small(void)
+{
+	item_size = BYTES_SMALL;
+	return bench_in_task(floods);
+}
+
+static double raw_64k(void)
+{
+	item_size = 65536;
+	return raw_flood();
+}
+
+static double our_64k(void)
+{
+	item_size = 65536;
+	return bench_in_task(floods);
+}
+
+static double raw_1m(void)
+{
+	item_size = 1000000; /* with its head within the limit of a bin */
+	return raw_flood();
+}
+
+static double our_1m(void)
+{
+	item_size = 1000000;
+	return bench_in_task(floods);
+}
+
+/*
+ * Spawn: the floor is this program, started and ended at once.
+ */
+
+static double raw_spawn(void)
+{
+	char *argv[] = { (char *)(uintptr_t) "bench_tree",
+			 (char *)(uintptr_t) "--nothing", NULL };
+	double begun = bench_wall();
+	pid_t pid;
+
+	for (int i = 0; i < SPAWNS; i++) {
+		must(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0);
+		must(waitpid(pid, NULL, 0) == pid);
+	}
+	return (bench_wall() - begun) / SPAWNS * 1e6;
+}
+
+static double spawns(void)
+{
+	double cost = 0;
+	int r = 0;
+
+	for (int i = 0; i < SPAWNS && r >= 0; i++)
+		ACRE_NURSERY(n, r) {
+			struct acre_actor *a;
+			double begun = bench_wall();
+
+			r = acre_spawn(&n, &a, .name = "newborn");
+			cost += bench_wall() - begun;
+		}
+	check(r);
+	return cost / SPAWNS * 1e6;
+}
+
+static double our_spawn(void)
+{
+	return bench_in_task(spawns);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct bench_row rows[] = {
+		{ "call", "us", "socketpair+epoll", raw_trip, our_call, BENCH_COST, 1.6 },
+		{ "stream item and back", "us", "socketpair+epoll", raw_trip, our_item,
+		  BENCH_COST, 1.3 },
+		{ "stream of 64 B", "M/s", "64 KiB writes", raw_small, our_small,
+		  BENCH_RATE, 0 },
+		{ "stream of 64 KiB", "M/s", "64 KiB writes", raw_64k, our_64k,
+		  BENCH_RATE, 0 },
+		{ "stream of 1 MB", "M/s", "1 MB writes", raw_1m, our_1m, BENCH_RATE, 0 },
+		{ "spawn to ready", "us", "posix_spawn+wait", raw_spawn, our_spawn,
+		  BENCH_COST, 2.5 },
+	};
+
+	if (argc == 2 && !strcmp(argv[1], "--nothing"))
+		return 0;
+	acre_boot(argc, argv);
+	return bench_main(argc, argv, rows, sizeof rows / sizeof *rows);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* call.h - the one-shot forms of a context: a call, and a call that makes its own actor. */
+#ifndef ACRE_CALL_H
+#define ACRE_CALL_H
+
+/*
+ * A call is a context of which only the result matters (context.h):
+ *
+ *	r = acre_call(actor, add, &(struct pair){ 1, 2 }, acre_int, &sum);
+ *
+ * THREADS: the loop's thread only. FORK: the parent's.
+ */
+
+#include <acre/context.h>
+
+ACRE_BEGIN_
+
+/*
+ * The one-shot form: acre_call(actor, add, &pair, acre_int, &sum). 1 with a value, 0 if
+ * it was nil, < 0 a failure. A call has the time of the scopes around it, which travels;
+ * one whose time is over is never started. A checkpoint: cancelled, the callee is
+ * cancelled and has ended, or its ladder runs.
+ */
+#define acre_call(actor, endpoint, arg, message, ret)                    \
+	acre_call_((actor), &endpoint##_endpoint_, endpoint##_arg_(arg), \
+		   message##_msg_(), message##_ret_(ret))
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_call_(struct acre_actor *actor,
+					   const struct acre_endpoint *endpoint,
+					   const void *arg,
+					   const struct acre_msg_kind *kind, void *ret);
+
+/*
+ * A call that makes its own actor: spawn, call, result, end. In a nursery of its own, or
+ * with .nursery in that one (the actor is reaped on return all the same), or with .actor
+ * in that actor, which survives. Both: EINVAL. An endpoint of kind STREAM: ACRE_ETYPE
+ * before anything is spawned. A text or bytes in `ret` is copied and is the caller's to
+ * free().
+ */
+struct acre_oneshot_options {
+	struct acre_nursery *nursery;
+	struct acre_actor *actor;
+	struct acre_spawn_options spawn;
+	uint64_t reserved[2];
+};
+#define acre_oneshot(endpoint, arg, message, ret, ...)                               \
+	acre_oneshot_(&endpoint##_endpoint_, endpoint##_arg_(arg), message##_msg_(), \
+		      message##_ret_(ret),                                           \
+		      &(const struct acre_oneshot_options){ __VA_ARGS__ })
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_oneshot_(const struct acre_endpoint *endpoint,
+					      const void *arg,
+					      const struct acre_msg_kind *kind, void *ret,
+					      const struct acre_oneshot_options *options);
+
+ACRE_END_
+#endif
