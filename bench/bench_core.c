@@ -203,24 +203,23 @@ ACRE_TASK(wait_for_ever, struct acre_event *event)
 
 static double cancels(void)
 {
+	struct acre_nursery n;
 	struct acre_event event;
 	double cost = 0;
 	int r = 0;
 
 	acre_event_init(&event);
 	for (int i = 0; i < FEWER && r >= 0; i++) {
-		ACRE_NURSERY(n, r) {
-			double begun;
+		double begun;
 
-			r = acre_go(&n, wait_for_ever, &event);
-			if (r >= 0)
-				r = acre_yield(); /* it waits now */
-			begun = bench_cpu();
-			acre_nursery_cancel(&n);
-			r = acre_nursery_close(&n, r);
-			cost += bench_cpu() - begun;
-			break;
-		}
+		acre_nursery_open(&n);
+		r = acre_go(&n, wait_for_ever, &event);
+		if (r >= 0)
+			r = acre_yield(); /* it waits now */
+		begun = bench_cpu();
+		acre_nursery_cancel(&n);
+		r = acre_nursery_close(&n, r);
+		cost += bench_cpu() - begun;
 	}
 	if (r < 0)
 		abort();

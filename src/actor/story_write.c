@@ -29,38 +29,39 @@ _Static_assert(STORY_TREE_MIN + KEYS_MAX + UIDS_MAX + MESSAGE_MAX + TRACE_MAX <=
 		       ERROR_MAX,
 	       "the largest tree has its classes told");
 
-struct teller {
+struct draft {
 	struct buf room; /* reserved as a whole, so that nothing in it moves */
 	struct buf tree; /* packed: the map */
-	size_t left;	 /* bytes for what is still to be told */
 	struct msg_error error;
 };
 
 /* What was appended to the room since then. */
-static struct slice take(struct teller *t, size_t mark)
+static struct slice since(const struct draft *d, size_t mark)
 {
-	size_t len = buf_len(&t->room) - mark;
-
-	t->left -= len;
-	return (struct slice){ (const char *)buf_bytes(&t->room) + mark, len };
+	return (struct slice){ (const char *)buf_bytes(&d->room) + mark,
+			       buf_len(&d->room) - mark };
 }
 
-static struct slice tell_text(struct teller *t, const char *text, size_t max)
-{
-	size_t mark = buf_len(&t->room);
-
-	story_append_text(&t->room, text ? text : "", max);
-	return take(t, mark);
-}
-
-static struct uid tell_uid(struct teller *t, const char *name, const char *uuid)
+static struct uid tell_uid(struct draft *d, const char *name, const char *uuid)
 {
 	struct uid uid = {
-		.name = tell_text(t, name, ACTOR_NAME_MAX),
-		.uuid = tell_text(t, uuid, UUID_SIZE),
+		.name = story_append_text(&d->room, name, ACTOR_NAME_MAX),
+		.uuid = story_append_text(&d->room, uuid ? uuid : "", UUID_SIZE),
 	};
 
 	return uid;
+}
+
+static size_t uid_len(struct uid uid)
+{
+	return uid.name.len + uid.uuid.len;
+}
+
+/* Bytes that are left for what has not been told yet. */
+static size_t left(const struct msg_error *e)
+{
+	return ERROR_MAX - KEYS_MAX - uid_len(e->src_uid) - e->relay_path.len -
+	       e->message.len - uid_len(e->canceller) - uid_len(e->sender) - e->tb.len;
 }
 
 /*
@@ -69,30 +70,30 @@ static struct uid tell_uid(struct teller *t, const char *name, const char *uuid)
 
 /* Those who have packed it, the origin first, and us. Of those between the report has the
  * names only. */
-static struct slice tell_path(struct teller *t, const struct acre_report *why)
+static struct slice tell_path(struct draft *d, const struct acre_report *why)
 {
 	struct uid uids[REPORT_HOPS_MAX + 1];
 	size_t n = story_count_hops(why), mark;
 	struct pack_writer w;
 
 	for (size_t i = 0; i < n; i++)
-		uids[i] = tell_uid(t, why->hops[i],
+		uids[i] = tell_uid(d, why->hops[i],
 				   strcmp(why->hops[i], why->actor) == 0 ? why->actor_uuid
 									 : "");
-	uids[n++] = tell_uid(t, runtime_this->name, runtime_this->uuid);
-	t->error.src_uid = uids[0];
-	mark = buf_len(&t->room);
-	pack_writer_init(&w, &t->room, &wire_limits_default);
+	uids[n++] = tell_uid(d, runtime_this->name, runtime_this->uuid);
+	d->error.src_uid = uids[0];
+	mark = buf_len(&d->room);
+	pack_writer_init(&w, &d->room, &wire_limits_default);
 	pack_array(&w, n);
 	for (size_t i = 0; i < n; i++) {
 		pack_array(&w, 2);
 		pack_str(&w, uids[i].name.p, uids[i].name.len);
 		pack_str(&w, uids[i].uuid.p, uids[i].uuid.len);
 	}
-	return pack_writer_result(&w) < 0 ? (struct slice){ "\x90", 1 } : take(t, mark);
+	return pack_writer_result(&w) < 0 ? (struct slice){ "\x90", 1 } : since(d, mark);
 }
 
-static struct slice tell_type(struct teller *t, const struct acre_report *why)
+static struct slice tell_type(struct draft *d, const struct acre_report *why)
 {
 	const char *name = story_name_of(why->code);
 
@@ -100,46 +101,49 @@ static struct slice tell_type(struct teller *t, const struct acre_report *why)
 		return slice_of(name);
 	if (why->code < ACRE_EREMOTE)
 		return slice_of(STORY_OS_ERROR);
-	return tell_text(t, why->name, STORY_NAME_MAX - 1);
+	return story_append_text(&d->room, why->name, STORY_NAME_MAX - 1);
 }
 
-static struct slice tell_message(struct teller *t, const struct acre_report *why)
+static struct slice tell_message(struct draft *d, const struct acre_report *why)
 {
-	size_t mark = buf_len(&t->room);
+	size_t mark = buf_len(&d->room);
 	char head[sizeof STORY_OS_ERROR_HEAD + 16];
 
-	if (slice_is(t->error.src_type, STORY_OS_ERROR)) {
+	if (slice_is(d->error.src_type, STORY_OS_ERROR)) {
 		snprintf(head, sizeof head, STORY_OS_ERROR_HEAD "%d] ", why->code);
-		story_append_text(&t->room, head, sizeof head);
+		story_append_text(&d->room, head, sizeof head);
 	}
-	story_append_text(&t->room, why->message, MESSAGE_MAX);
-	return take(t, mark);
+	story_append_text(&d->room, why->message, MESSAGE_MAX);
+	return since(d, mark);
 }
 
-/* A line of the trace, or several, below its report. */
-struct line {
-	struct teller *teller;
+/* The trace, line by line. */
+struct lines {
+	struct draft *draft;
 	size_t indent;
 	size_t left; /* bytes that the trace may still have */
+	bool is_first;
 };
 
-static void add_text(struct line *l, const char *text)
+static void add_text(struct lines *l, const char *text)
 {
 	if (l->left > 2 * TEXT_MIN)
-		l->left -= story_append_text(&l->teller->room, text, l->left / 2).len;
+		l->left -= story_append_text(&l->draft->room, text, l->left / 2).len;
 }
 
-static void add_line(struct line *l, const char *what, const char *text)
+static void add_line(struct lines *l, const char *what, const char *text)
 {
 	char indent[REPORT_DEPTH_MAX * 4 + 4];
 
-	snprintf(indent, sizeof indent, "\n%*s", (int)l->indent, "");
+	snprintf(indent, sizeof indent, "%s%*s", l->is_first ? "" : "\n", (int)l->indent,
+		 "");
+	l->is_first = false;
 	add_text(l, indent);
 	add_text(l, what);
 	add_text(l, text);
 }
 
-static void add_place(struct line *l, const char *file, int line)
+static void add_place(struct lines *l, const char *file, int line)
 {
 	char number[16];
 
@@ -150,7 +154,7 @@ static void add_place(struct line *l, const char *file, int line)
 	add_text(l, number);
 }
 
-static void add_report(struct line *l, const struct acre_report *why)
+static void add_report(struct lines *l, const struct acre_report *why)
 {
 	add_line(l, why->name, ": ");
 	add_text(l, why->message);
@@ -171,11 +175,11 @@ static void add_report(struct line *l, const struct acre_report *why)
 }
 
 /* The story as a text: a reference peer shows it as it is. */
-static struct slice tell_trace(struct teller *t, const struct acre_report *first,
+static struct slice tell_trace(struct draft *d, const struct acre_report *first,
 			       size_t max)
 {
-	size_t mark = buf_len(&t->room);
-	struct line l = { .teller = t, .left = max };
+	size_t mark = buf_len(&d->room);
+	struct lines l = { .draft = d, .left = max, .is_first = true };
 	const struct acre_report *why;
 	struct report_walk walk;
 
@@ -184,68 +188,68 @@ static struct slice tell_trace(struct teller *t, const struct acre_report *first
 		l.indent = (size_t)walk.depth * 4;
 		add_report(&l, why);
 	}
-	return take(t, mark);
+	return since(d, mark);
 }
 
-/* A relay of another one is a RemoteActorError; these a reference peer knows by their own type. */
+/* What is relayed is a RemoteActorError, but for these: a reference peer asks for their type. */
 static bool keeps_its_type(int class)
 {
 	return class == ACRE_ECTXC || class == ACRE_ETYPE;
 }
 
-static void tell_plainly(struct teller *t, const struct acre_report *why, bool has_tree)
+static void tell_plainly(struct draft *d, const struct acre_report *why, bool has_tree)
 {
-	struct msg_error *e = &t->error;
+	struct msg_error *e = &d->error;
 
-	e->relay_path = tell_path(t, why);
-	e->src_type = tell_type(t, why);
+	e->relay_path = tell_path(d, why);
+	e->src_type = tell_type(d, why);
 	e->boxed_type = why->remote && !keeps_its_type(why->code)
 				? slice_of("RemoteActorError")
 				: e->src_type;
-	e->message = tell_message(t, why);
+	e->message = tell_message(d, why);
 	if (why->canceller && why->code == ACRE_EOVERRUN)
-		e->sender = tell_uid(t, why->canceller, why->canceller_uuid);
+		e->sender = tell_uid(d, why->canceller, why->canceller_uuid);
 	else if (why->canceller)
-		e->canceller = tell_uid(t, why->canceller, why->canceller_uuid);
-	e->tb = tell_trace(t, why, has_tree ? TRACE_MAX : t->left);
+		e->canceller = tell_uid(d, why->canceller, why->canceller_uuid);
+	e->tb = tell_trace(d, why, has_tree ? TRACE_MAX : left(e));
 }
 
 /*
  * Sending.
  */
 
-static int tell(struct teller *t, struct report *rep, bool has_tree)
+static int tell(struct draft *d, struct report *rep, bool has_tree)
 {
-	int r = buf_reserve(&t->room, 2 * ERROR_MAX);
+	int r = buf_reserve(&d->room, 2 * ERROR_MAX);
 
 	if (r < 0)
 		return r;
-	tell_plainly(t, report_public(rep), has_tree);
+	tell_plainly(d, report_public(rep), has_tree);
 	if (!has_tree)
 		return 0;
-	r = story_tree_write(&t->tree, rep, t->left);
+	r = story_tree_write(&d->tree, rep, left(&d->error));
 	if (r < 0)
 		return r;
-	t->error.acre =
-		(struct slice){ (const char *)buf_bytes(&t->tree), buf_len(&t->tree) };
+	d->error.acre =
+		(struct slice){ (const char *)buf_bytes(&d->tree), buf_len(&d->tree) };
 	return 0;
 }
 
 static int send_whole(struct acre_actor *to, struct slice cid, struct report *rep)
 {
-	struct teller t = { .left = ERROR_MAX - KEYS_MAX };
+	struct draft d = { 0 };
 	struct msg m = { .kind = MSG_ERROR, .cid = cid };
 	int r;
 
-	buf_init(&t.room, 2 * ERROR_MAX);
-	buf_init(&t.tree, ERROR_MAX);
-	r = tell(&t, rep, to->features & MSG_FEATURE(TREE));
+	buf_init(&d.room, 2 * ERROR_MAX);
+	buf_init(&d.tree, ERROR_MAX);
+	r = tell(&d, rep, to->features & MSG_FEATURE(TREE));
 	if (r >= 0) {
-		m.error = t.error;
+		m.error = d.error;
 		r = peer_send(to, &m);
 	}
-	buf_fini(&t.room);
-	buf_fini(&t.tree);
+	buf_fini(&d.room);
+	buf_fini(&d.tree);
 	return r;
 }
 
@@ -275,13 +279,19 @@ static int send_least(struct acre_actor *to, struct slice cid, int class)
 	return peer_send(to, &m);
 }
 
+/* A link that has ended has told everyone already; one that is being finished still writes. */
+static bool is_for_want_of_room(int r)
+{
+	return r < 0 && report_class(r) != ACRE_ECLOSED;
+}
+
 int story_write(struct acre_actor *to, struct slice cid, struct report *rep)
 {
 	int r = rep ? send_whole(to, cid, rep) : -ENOMEM;
 
-	if (r < 0 && !to->link.closed)
+	if (is_for_want_of_room(r))
 		r = send_least(to, cid, rep ? report_public(rep)->code : ENOMEM);
-	if (r < 0)
+	if (is_for_want_of_room(r))
 		link_close(&to->link, r);
 	return r;
 }

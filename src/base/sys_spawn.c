@@ -20,6 +20,17 @@
 
 #include "base/panic.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SPAWN_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SPAWN_ASAN 1
+#endif
+#endif
+#ifdef SPAWN_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 #if defined __x86_64__
 
 static long clone_and_call(struct clone_args *args, int (*child)(void *), void *arg)
@@ -77,6 +88,17 @@ static long clone_and_call(struct clone_args *args, int (*child)(void *), void *
 #error "a machine whose system call is not known here"
 #endif
 
+/* The child's frames end without returning, so what AddressSanitizer has noted about them
+ * would stay, and be held against the next child on this stack: it is one memory. */
+static void forget_frames(const struct sys_spawn_args *args)
+{
+#ifdef SPAWN_ASAN
+	__asan_unpoison_memory_region(args->stack, args->stack_len);
+#else
+	(void)args;
+#endif
+}
+
 pid_t sys_spawn_real(const struct sys_spawn_args *args, int (*child)(void *), void *arg)
 {
 	int pidfd = -1;
@@ -92,6 +114,7 @@ pid_t sys_spawn_real(const struct sys_spawn_args *args, int (*child)(void *), vo
 
 	CHECK(((uintptr_t)args->stack | args->stack_len) % 16 == 0);
 	pid = clone_and_call(&clone, child, arg);
+	forget_frames(args);
 	if (pid > 0)
 		*args->ret_pidfd = pidfd;
 	return (pid_t)pid;

@@ -82,7 +82,8 @@ void fiber_fini(struct fiber *f);
 #ifdef FIBER_ANNOTATED
 void fiber_switch(struct fiber *from, struct fiber *to);
 #else
-static inline void fiber_switch(struct fiber *from, struct fiber *to)
+/* Never a function of its own: it would be one without a frame, and missing in backtraces. */
+__attribute__((always_inline)) static inline void fiber_switch(struct fiber *from, struct fiber *to)
 {
 	fiber_running = to;
 	fiber_swap(&from->regs, &to->regs);

@@ -24,7 +24,8 @@ struct fiber_regs {
 #define FIBER_CLOBBERS_SVE
 #endif
 
-static inline void fiber_swap(struct fiber_regs *from_regs, const struct fiber_regs *to_regs)
+__attribute__((always_inline)) static inline void
+fiber_swap(struct fiber_regs *from_regs, const struct fiber_regs *to_regs)
 {
 	register struct fiber_regs *from __asm__("x0") = from_regs;
 	register const struct fiber_regs *to __asm__("x1") = to_regs;

@@ -50,7 +50,8 @@ struct fiber_regs {
 #define FIBER_CLOBBERS_APX
 #endif
 
-static inline void fiber_swap(struct fiber_regs *from, const struct fiber_regs *to)
+__attribute__((always_inline)) static inline void
+fiber_swap(struct fiber_regs *from, const struct fiber_regs *to)
 {
 	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
 			 "movq %%rsp, %c[sp](%[from])\n\t"

@@ -50,18 +50,23 @@ static struct stack_pool *pool_for(struct loop *loop, size_t size)
 	return &loop->pools[loop->n_pools++];
 }
 
-static void answer_starter(struct task *t, int r)
+/* The task has ended while somebody waits for it to be ready. Before it was, its failure is the
+ * starter's, and only the starter's; after that it is the nursery's as that of any task. */
+static int answer_starter(struct task *t, int r)
 {
 	struct ready_wait *w = t->starter;
 
 	t->starter = NULL;
 	w->ended = true;
-	if (!w->answered && r >= 0)
+	unpark_all(&w->waits, 0);
+	if (w->answered)
+		return r;
+	if (r >= 0)
 		r = acre_fail_at_(t->kind->file, t->kind->line, EPROTO,
 				  "task %s returned without acre_ready()", t->name);
-	w->report = r < 0 && report_class(r) != ECANCELED ? report_take(r) : NULL;
-	w->r = r < 0 ? -report_class(r) : 0;
-	unpark_all(&w->waits, 0);
+	w->report = report_class(r) != ECANCELED ? report_take(r) : NULL;
+	w->r = -report_class(r);
+	return 0;
 }
 
 /* What the task's function returned, checked: a scope left open would leave a scope of
@@ -86,10 +91,8 @@ static void task_main(void *arg)
 	sched_begin();
 	r = checked_result(t, t->kind->run(t->arg));
 	trace(ACRE_EVENT_TASK_END, t->id, (uint64_t)(int64_t)r);
-	if (t->starter) {
-		answer_starter(t, r);
-		r = 0;
-	}
+	if (t->starter)
+		r = answer_starter(t, r);
 	timer_stop(&t->base.timer);
 	nursery_member_ended(&t->member, r);
 	report_home_fini(&t->reports);
@@ -278,10 +281,7 @@ int acre_ready(void *value)
 		return 0;
 	w->value = value;
 	w->answered = true;
-	if (!t->base.reason) { /* else the waiter is cancelled and stays for our end */
-		t->starter = NULL;
-		unpark_all(&w->waits, 0);
-	}
+	unpark_all(&w->waits, 0); /* it lets go of us when it runs */
 	return 0;
 }
 
