@@ -113,10 +113,22 @@ void context_end(struct acre_context *ctx, int class, struct report *take_failur
 	unpark_all(&ctx->end_waits, 0);
 }
 
+/* The callee says that its time was over: it was ours, which it was given. It is never over there
+ * before it is over here, so our own scope is cancelled by now, and decides what its block
+ * returns. */
+static bool is_our_deadline(const struct acre_context *ctx)
+{
+	struct task *t = task_this();
+
+	return ctx->r == -ACRE_ECTXC && ctx->reason == ACRE_REASON_DEADLINE && t && t->scope->covered;
+}
+
 int context_failure(struct acre_context *ctx)
 {
 	if (ctx->r >= 0)
 		return 0;
+	if (is_our_deadline(ctx))
+		return -ECANCELED;
 	return report_file(ctx->failure ? report_ref(ctx->failure) : NULL, -ctx->r);
 }
 

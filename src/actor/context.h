@@ -128,6 +128,6 @@ void stream_credit(struct acre_context *ctx, const struct msg *m);
 void stream_stop(struct acre_context *ctx, const struct msg *m);
 struct msg_credit stream_window(struct acre_context *ctx);
 
-/* story.c: reports on the wire */
+/* story_write.c, story_read.c: reports on the wire */
 int story_write(struct acre_actor *to, struct slice cid, struct report *rep);
 struct report *story_read(const struct msg_error *e, const char *from);

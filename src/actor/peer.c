@@ -174,6 +174,8 @@ static void on_frame(struct link *l, const struct msg *m)
 		actor_acked(a);
 	else if (!m->cid.p)
 		without_cid(a, m);
+	else if (m->kind == MSG_START && runtime_this->boot_failed)
+		return; /* the parent has been told why, and will see us end */
 	else if (m->kind == MSG_START)
 		rpc_start(a, m);
 	else if (m->kind == MSG_CANCEL)

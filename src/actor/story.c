@@ -9,12 +9,13 @@
 #include "core/class.h"
 
 /*
- * Two names travel for a class: its own in the map `acre`, where it is one that not everybody
- * knows by number, and in the plain fields the name of the type that the reference would
- * have raised.
+ * Two names travel for a class: its own in the map `acre`, where it is one that not
+ * everybody knows by number, and in the plain fields the name of the type that the
+ * reference would have raised.
  */
 
-/* class, name. Of several rows of a class the first one is written, of a name the first one read. */
+/* class, name. Of several rows of a class the first one is written, of a name the first
+ * one read. */
 #define NAMES(N)                                  \
 	N(ACRE_ECTXC, "ContextCancelled")         \
 	N(ACRE_EOVERRUN, "StreamOverrun")         \

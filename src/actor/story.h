@@ -6,9 +6,10 @@
 #include "wire/msg.h"
 
 /*
- * The map `acre` of an Error (doc/PROTOCOL.md, B6). One for the failure itself, and below it, in
- * `nodes`, one for each of its members and causes: flat, parents first, each with the
- * index of its parent. What is zero or empty is not sent; unknown keys are skipped.
+ * The map `acre` of an Error (doc/PROTOCOL.md, B6). One for the failure itself, and
+ * below it, in `nodes`, one for each of its members and causes: flat, parents first,
+ * each with the index of its parent. What is zero or empty is not sent; unknown keys
+ * are skipped.
  *
  * key, form, field. WHOLE: a number up to 2^32 - 1; PACKED: one value of several parts.
  */
@@ -91,8 +92,8 @@ int story_class_of(struct slice name);
 
 #define STORY_NAME_MAX	    128 /* bytes of a class's name that travels, with the end */
 
-/* Appends a text that may be any bytes as UTF-8: what is none becomes `?`. At most max bytes (16 or
- * more), of a longer text the beginning and the end. */
+/* Appends a text that may be any bytes as UTF-8: what is none becomes `?`. At most max
+ * bytes (16 or more), of a longer text the beginning and the end. */
 struct slice story_append_text(struct buf *to, const char *text, size_t max);
 
 size_t story_count_hops(const struct acre_report *why);

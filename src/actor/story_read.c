@@ -14,13 +14,13 @@
 #include "core/report.h"
 
 /*
- * The map `acre` is taken if it is there and sound from end to end, else the plain fields. It is read
- * twice: first each of its reports by itself, then, since parents come before their
- * children and trees are built from the leaves, all of them become one tree.
+ * The map `acre` is taken if it is there and sound from end to end, else the plain
+ * fields. Each of its reports is made by itself, in the order of the frame; that order
+ * has parents first, and trees are built from the leaves, so the tree is made last.
  *
- * Whoever sent it decides nothing here but what is said: a class is one that this program knows,
- * by its name if it is an application's own; a cancellation is never taken from a peer;
- * texts are cut where they are stored (report_fill.c), trees where they are built
+ * What a peer sends decides nothing but what is said. A class is one that this program
+ * has, an application's own is found by name, and a cancellation is never taken from a
+ * peer. Texts are cut where they are stored (report_fill.c), trees where they are built
  * (report_tree.c).
  */
 
@@ -387,8 +387,8 @@ static struct report *read_tree(const struct msg_error *e, const char *from)
  * The plain fields.
  */
 
-/* The reference puts a number that it has no type for into the text: "[Errno 28] no room". Takes it
- * off the text; 0 if there is none. */
+/* The reference puts a number that it has no type for into the text: "[Errno 28] no
+ * room". Takes it off the text; 0 if there is none. */
 static int take_errno(struct slice *message)
 {
 	static const size_t head_len = sizeof STORY_OS_ERROR_HEAD - 1;

@@ -9,13 +9,13 @@
 #include "core/report.h"
 
 /*
- * The map has a limit in bytes. Each report gets an equal share of what those before it have
- * left, and within it what matters most is kept first: so "what failed" is never lost to
- * a long backtrace, and the last of 256 reports still has its class.
+ * The map has a limit in bytes. Each report gets an equal share of what those before it
+ * have left, and within it what matters most is kept first: so "what failed" is never
+ * lost to a long backtrace, and the last of 256 reports still has its class.
  *
- * A report is told in two steps. Its texts and parts are laid out in a room, as far as its share
- * goes; then the map of what is there is packed. The room never moves, so what lies in
- * it can be pointed to; that of a node is used again for the next one.
+ * A report is told in two steps. Its texts and parts are laid out in a room, as far as
+ * its share goes; then the map of what is there is packed. The room never moves, so
+ * what lies in it can be pointed to; that of a node is used again for the next one.
  */
 #define KEY_COST     10	 /* a key and the head of its value, at most */
 #define NODE_COST    28	 /* class, up, more, and the head of the map */
@@ -25,8 +25,7 @@
 #define STEP_MAX_LEN 64
 
 struct teller {
-	struct buf
-		room; /* reserved as a whole: twice the limit, as parts are made of texts */
+	struct buf room;    /* reserved: twice the limit, since parts are made of texts */
 	struct buf scratch; /* one text at a time */
 	size_t left;	    /* bytes for the reports that are still to be told */
 	size_t share;	    /* bytes left for the one that is being told */

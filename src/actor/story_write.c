@@ -10,19 +10,23 @@
 #include "core/report.h"
 
 /*
- * The plain fields are those of the reference (doc/PROTOCOL.md, A3 and A8), and filled for every
- * peer: one that does not know the map `acre` may be further down the line. An Error says
- * at most `error_text` bytes in all; the map has what the plain fields leave.
+ * The plain fields are those of the reference (doc/PROTOCOL.md, A3 and A8), and filled
+ * for every peer: one that does not know the map `acre` may be further down the line.
+ * An Error says at most `error_text` bytes in all; the map has what the plain fields
+ * leave.
  *
- * Nothing may keep an answer from its reader. Without memory an Error goes out that says the class
- * and little else, made on the stack; if even that finds no room in the queue, the link
- * is closed, which is an answer, too.
+ * Nothing may keep an answer from its reader. Without memory an Error goes out that
+ * says the class and little else, made on the stack; if even that finds no room in the
+ * queue, the link is closed, which is an answer, too.
  */
-#define ERROR_MAX   ((size_t)16 * 1024)	   /* the limit `error_text` */
+#define AS_DEFAULT(number, name, value, unit, reason) DEFAULT_##number = (value),
+enum { WIRE_LIMITS(AS_DEFAULT) };
+
+#define ERROR_MAX   ((size_t)DEFAULT_ERROR_TEXT)
 #define KEYS_MAX    (512 + STORY_NAME_MAX) /* keys, type names and the cid */
 #define UIDS_MAX    ((REPORT_HOPS_MAX + 3) * (ACTOR_NAME_MAX + UUID_SIZE + 5))
 #define MESSAGE_MAX 2048
-#define TRACE_MAX   2048 /* with a map; without one it is all there is, and has its bytes */
+#define TRACE_MAX   2048 /* where there is a map; else it has the bytes of the map */
 #define TEXT_MIN    16
 
 _Static_assert(STORY_TREE_MIN + KEYS_MAX + UIDS_MAX + MESSAGE_MAX + TRACE_MAX <=
@@ -191,7 +195,8 @@ static struct slice tell_trace(struct draft *d, const struct acre_report *first,
 	return since(d, mark);
 }
 
-/* What is relayed is a RemoteActorError, but for these: a reference peer asks for their type. */
+/* What is relayed is a RemoteActorError, but for these: a reference peer asks for their
+ * type. */
 static bool keeps_its_type(int class)
 {
 	return class == ACRE_ECTXC || class == ACRE_ETYPE;
@@ -279,7 +284,8 @@ static int send_least(struct acre_actor *to, struct slice cid, int class)
 	return peer_send(to, &m);
 }
 
-/* A link that has ended has told everyone already; one that is being finished still writes. */
+/* A link that has ended has told everyone already; one that is being finished still
+ * writes. */
 static bool is_for_want_of_room(int r)
 {
 	return r < 0 && report_class(r) != ACRE_ECLOSED;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* carrier.h - carries reports from actor to actor, for tests of story_write() and story_read(). */
+/* carrier.h - carries reports from actor to actor, for tests of stories. */
 #pragma once
 
 /*
- * There is one link, of which only the queue is used: be() says which actor writes a frame, and
- * what is read from it is what the next one knows.
+ * There is one link, of which only the queue is used: be() says which actor writes a
+ * frame, and what is read from it is what the next one knows.
  */
 #include <stdio.h>
 #include <string.h>

@@ -371,6 +371,29 @@ TEST(a_broken_map_gives_way_to_the_plain_fields)
 	report_thread_fini();
 }
 
+TEST(a_failure_that_names_nobody_is_of_the_peer_that_sent_it)
+{
+	static const char *const paths[] = { "\x90", "\xa1x", "\x91\x91\xa1x" };
+	struct msg_error e = {
+		.src_uid = { slice_of(""), slice_of("") },
+		.src_type = slice_of("TransportClosed"),
+		.boxed_type = slice_of("TransportClosed"),
+		.message = slice_of("a second Aid"),
+	};
+	struct report *rep;
+
+	for (size_t i = 0; i < ARRAY_N(paths); i++) {
+		e.relay_path = slice_of(paths[i]);
+		rep = story_read(&e, "child");
+
+		assert_int_equal(report_public(rep)->code, ACRE_ECLOSED);
+		assert_string_equal(report_public(rep)->actor, "child");
+		assert_string_equal(report_public(rep)->hops[0], "child");
+		assert_null(report_public(rep)->hops[1]);
+		report_unref(rep);
+	}
+}
+
 static void begin_map(struct pack_writer *w, struct buf *map, size_t n)
 {
 	buf_init(map, ERROR_MAX);

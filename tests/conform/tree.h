@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* tree.h - tests whose body is the root of a tree of process actors. */
+#pragma once
+
+/*
+ *	TEST_TREE(c001_value_back)
+ *	{
+ *		...spawn, call...
+ *		return r;
+ *	}
+ *
+ * The body is the root task. The test's program is executed again for each actor, so its
+ * ACRE_CONTEXTs are there in every one of them. Failures of the tests' own are classes T_...
+ */
+
+#define ACRE_ERRORS(E)                               \
+	E(T_ASSERT, 0, "the test's own assertion failed")  \
+	E(T_VALUE, 0, "the test's own bad value")          \
+	E(T_RUNTIME, 0, "the test's own run-time failure") \
+	E(T_NAME, 0, "the test's own unknown name")
+#include <acre.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/test.h"
+
+int acre_boot_if_actor(int argc, char **argv);
+
+int acre_boot_if_actor(int argc, char **argv)
+{
+	return acre_boot(argc, argv);
+}
+
+struct tree_body {
+	int (*run)(void);
+};
+
+static inline int tree_run_body(void *body)
+{
+	return ((struct tree_body *)body)->run();
+}
+
+/* The result of a body as the root task, filed with this thread's own home. */
+static inline int tree_result(int (*run)(void), bool signals)
+{
+	static const char *const exposed[] = { "main", NULL };
+	struct tree_body body = { run };
+
+	return acre_run(tree_run_body, &body,
+			&(struct acre_run_options){ .expose = exposed,
+						    .seed = test_seed(),
+						    .signals = signals });
+}
+
+void report_thread_fini(void); /* core/report.h: the stories of this thread */
+
+#define TEST_TREE(name)                               \
+	static int name##_body_(void);                \
+	TEST(name)                                    \
+	{                                             \
+		assert_ok(tree_result(name##_body_, false)); \
+		report_thread_fini();                 \
+	}                                             \
+	static int name##_body_(void)
+
+/* That a failure is of this class and came from another actor. */
+#define assert_remote(r, class)                      \
+	do {                                         \
+		assert_class((r), (class));          \
+		assert_true(acre_is((r), ACRE_EREMOTE)); \
+	} while (0)
+
+static struct acre_nil nil;
+
+/* A result that a case does not care about. */
+static inline void acre_ignore_result(int r)
+{
+	(void)r;
+}
+
+/* Endpoints that many cases use. */
+
+ACRE_CONTEXT(ten, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_int, .value = 10);
+}
+
+ACRE_CONTEXT(fails_with_assert, acre_int)
+{
+	int r = in->value ? acre_sleep(acre_ms(in->value)) : 0;
+
+	return r < 0 ? r : acre_fail(T_ASSERT, "assert 0");
+}
+
+ACRE_CONTEXT(sleeps_for_ever, acre_nil)
+{
+	int r = acre_started(ctx, acre_nil);
+
+	return r < 0 ? r : acre_sleep(acre_secs(3600));
+}
+
+static inline double seconds_since(acre_instant begun)
+{
+	return (double)acre_between(begun, acre_now()).ns / 1e9;
+}
