@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/crash.h"
 #include "core/sched.h"
 
 /*
@@ -94,6 +95,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
 	if (r >= 0 && *path)
 		r = endpoint_load(path);
+	crash_learn_modules();
 	return r < 0 ? r : expose_all(spec->enable_modules);
 }
 
@@ -207,12 +209,15 @@ static int run(const char *name, const char *uuid)
 	if (r >= 0)
 		r = set_up(rt, parent);
 	if (r >= 0)
+		r = crash_catch();
+	if (r >= 0)
 		r = loop_run(loop, &main_kind, rt);
 	status = (r < 0 && report_class(r) != ECANCELED) || (rt && rt->boot_failed);
 	if (status)
 		acre_print(stderr, r);
 	if (parent)
 		peer_fini(parent);
+	crash_release();
 	runtime_free(rt);
 	loop_free(loop);
 	mem_free(parent);

@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/crash.h"
 #include "core/sched.h"
 
 #define EXIT_FAILED	 1
@@ -202,8 +203,10 @@ struct main_call {
 static int call_main(void *arg)
 {
 	struct main_call *call = arg;
-	int r = call->body(call->argc, call->argv);
+	int r;
 
+	acre_ignore(crash_catch()); /* without memory for it the program still runs */
+	r = call->body(call->argc, call->argv);
 	call->reason = (enum acre_reason)root.loop->root.scope.reason;
 	return r;
 }
@@ -215,6 +218,7 @@ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv))
 
 	acre_boot(argc, argv);
 	r = acre_run(call_main, &call, &(struct acre_run_options){ .signals = true });
+	crash_release();
 	if (r >= 0)
 		return r & 0xff;
 	if (acre_is(r, EINTR) && call.reason)

@@ -13,8 +13,10 @@
 
 /*
  * A request lies on the stack of the task that waits for it. The thread takes requests in
- * order, and answers by a letter to the loop of that task. All signals are blocked in it,
- * as in every thread of ours.
+ * order, and answers by a letter to the loop of that task.
+ *
+ * All signals are blocked in it, those of its own mistakes too, unlike in other threads:
+ * until a child execs it shares our memory, and no handler may run there.
  */
 
 struct job {
@@ -30,7 +32,7 @@ static struct {
 	pthread_cond_t came;
 	struct list jobs; /* under the lock */
 	bool stops;	  /* under the lock */
-	bool runs;	  /* written by the thread of the root's loop only */
+	pid_t runs_in;	  /* the process that has the thread; 0: none. The root's loop only */
 	pthread_t thread;
 } spawner = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
 
@@ -64,7 +66,7 @@ static int start(void)
 	sigset_t all, before;
 	int r;
 
-	if (spawner.runs)
+	if (spawner.runs_in)
 		return 0;
 	list_init(&spawner.jobs);
 	spawner.stops = false;
@@ -75,7 +77,7 @@ static int start(void)
 	if (r)
 		return acre_fail(r,
 				 "the thread that makes processes could not be started");
-	spawner.runs = true;
+	spawner.runs_in = sys_getpid();
 	return 0;
 }
 
@@ -100,8 +102,12 @@ int spawner_make(struct spawn_request *request)
 		.task = task_this(),
 		.box = &loop_this->mailbox,
 	};
-	int r = start();
+	int r;
 
+	if (loop_this->pid != sys_getpid())
+		return acre_fail(ECHILD, "a process made by fork has no thread that makes "
+					 "processes: its parent has");
+	r = start();
 	if (r < 0)
 		return r;
 	loop_this->n_foreign++;
@@ -110,18 +116,20 @@ int spawner_make(struct spawn_request *request)
 	loop_this->n_foreign--;
 	if (request->step)
 		return acre_fail(request->error, "%s failed for %s", request->step,
-				 request->program ? request->program : "this program");
+				 request->path);
 	return 0;
 }
 
 void spawner_stop(void)
 {
-	if (!spawner.runs)
-		return;
+	pid_t runs_in = spawner.runs_in;
+
+	spawner.runs_in = 0;
+	if (runs_in != sys_getpid())
+		return; /* it was never started, or stayed with our parent in a fork */
 	pthread_mutex_lock(&spawner.lock);
 	spawner.stops = true;
 	pthread_cond_signal(&spawner.came);
 	pthread_mutex_unlock(&spawner.lock);
 	CHECK(pthread_join(spawner.thread, NULL) == 0);
-	spawner.runs = false;
 }

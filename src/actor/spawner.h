@@ -13,7 +13,7 @@
 #define SPAWN_FDS_MAX 8
 
 struct spawn_request {
-	const char *program; /* path; NULL: the running one */
+	const char *path; /* of the image */
 	char *const *argv;
 	char *const *env;
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
@@ -26,8 +26,9 @@ struct spawn_request {
 };
 
 /* Makes a process; parks the running task until it has execed, or could not. Not
- * cancellable, so that no child is lost; bound: a vfork and an exec. 0, or a failure
- * with a report. */
+ * cancellable, so that no child is lost; bound: a vfork and an exec. All that the request
+ * points to must stay as it is until then, also if other tasks run. 0, or a failure with
+ * a report; ECHILD in a child of fork. */
 int spawner_make(struct spawn_request *request);
 
 /* Ends the thread and joins it. Its processes must have been reaped: they would die

@@ -83,7 +83,7 @@ struct loop {
 	struct trace trace;
 };
 
-extern _Thread_local struct loop *loop_this;
+extern _Thread_local struct loop *loop_this __attribute__((tls_model("initial-exec")));
 
 static inline struct task *task_this(void)
 {

@@ -26,6 +26,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "core/last_words.h"
 
 #define INDENT      4
 #define PREFIX_MAX  (REPORT_DEPTH_MAX * INDENT + 1)
@@ -117,6 +118,14 @@ static void put_block(struct printer *p, const char *title, const char *text)
 	fprintf(p->f, "%s%s:\n%s    ", p->prefix, title, p->prefix);
 	put_text(p, text, "    ");
 	end_line(p);
+}
+
+static void put_last_words(struct printer *p, const char *text)
+{
+	char *looked_up = last_words_looked_up(text);
+
+	put_block(p, "last words", looked_up ? looked_up : text);
+	free(looked_up);
 }
 
 static void put_actor(struct printer *p, const struct acre_report *why)
@@ -348,7 +357,7 @@ static void put_report(struct printer *p, const struct acre_report *why)
 	put_hops(p, why->hops);
 	put_canceller(p, why);
 	if (why->death)
-		put_block(p, "last words", why->death->last_words);
+		put_last_words(p, why->death->last_words);
 	put_block(p, "trace", why->trace);
 	put_backtrace(p, report_of(why)->bt);
 }

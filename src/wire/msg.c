@@ -10,11 +10,17 @@
 
 struct kind_row {
 	const char *name;
+	size_t name_len;
+	size_t limit; /* offset in struct wire_limits */
 	bool before_data;
 };
 
-#define KIND_ROW(kind, text, before_data, small) [MSG_##kind] = { text, before_data },
-static const struct kind_row rows[N_MSG] = { [MSG_NONE] = { "?", false },
+#define KIND_ROW(kind, text, before, which)                                            \
+	[MSG_##kind] = { .name = text,                                                 \
+			 .name_len = sizeof text - 1,                                  \
+			 .limit = offsetof(struct wire_limits, which),                 \
+			 .before_data = before },
+static const struct kind_row rows[N_MSG] = { [MSG_NONE] = { .name = "?" },
 					     MSG_KINDS(KIND_ROW) };
 
 const char *msg_name(enum msg_kind kind)
@@ -25,6 +31,23 @@ const char *msg_name(enum msg_kind kind)
 bool msg_is_before_data(enum msg_kind kind)
 {
 	return (unsigned int)kind < N_MSG && rows[kind].before_data;
+}
+
+enum msg_kind msg_kind_of(struct slice name)
+{
+	for (enum msg_kind k = MSG_NONE + 1; k < N_MSG; k++)
+		if (rows[k].name_len == name.len &&
+		    !memcmp(rows[k].name, name.p, name.len))
+			return k;
+	return MSG_NONE;
+}
+
+uint32_t msg_limit(enum msg_kind kind, const struct wire_limits *limits)
+{
+	uint32_t limit;
+
+	memcpy(&limit, (const char *)limits + rows[kind].limit, sizeof limit);
+	return limit;
 }
 
 static void put_length(uint8_t *at, size_t len)
@@ -39,6 +62,7 @@ static void begin(struct msg_frame *f, struct buf *out, enum msg_kind kind, size
 	int r;
 
 	f->out = out;
+	f->kind = kind;
 	f->mark = buf_len(out);
 	r = buf_append(out, no_length, LENGTH_SIZE);
 	pack_writer_init(&f->pack, out, &wire_limits_default);
@@ -46,7 +70,7 @@ static void begin(struct msg_frame *f, struct buf *out, enum msg_kind kind, size
 		pack_writer_fail(&f->pack, r);
 	pack_map(&f->pack, n_keys);
 	pack_cstr(&f->pack, "msg_type");
-	pack_str(&f->pack, rows[kind].name, strlen(rows[kind].name));
+	pack_str(&f->pack, rows[kind].name, rows[kind].name_len);
 }
 
 /* The frame is whole, or the buffer is as it was. */
@@ -55,10 +79,10 @@ static int end(struct msg_frame *f)
 	size_t len = buf_len(f->out) - f->mark;
 	int r = pack_writer_result(&f->pack);
 
-	if (r >= 0 && len - LENGTH_SIZE > wire_limits_default.frame)
+	if (r >= 0 && len - LENGTH_SIZE > msg_limit(f->kind, &wire_limits_default))
 		r = -EMSGSIZE;
 	if (r < 0) {
-		f->out->end -= buf_len(f->out) - f->mark;
+		buf_cut(f->out, f->mark);
 		return r;
 	}
 	put_length(buf_bytes(f->out) + f->mark, len - LENGTH_SIZE);

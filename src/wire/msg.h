@@ -22,25 +22,24 @@
  * type.
  */
 
-/* name, text, whether it goes before data, whether it is held to the limit of a
- * control frame. What belongs to a stream keeps its order (an Error or Return may
- * overtake no Yield); a Start goes before data, or a Cancel, which does, could
- * overtake it and would be lost. */
-#define MSG_KINDS(K)                            \
-	K(AID, "Aid", true, true)               \
-	K(SPAWN_SPEC, "SpawnSpec", true, false) \
-	K(START, "Start", true, false)          \
-	K(START_ACK, "StartAck", true, true)    \
-	K(STARTED, "Started", false, false)     \
-	K(YIELD, "Yield", false, false)         \
-	K(STOP, "Stop", false, true)            \
-	K(RETURN, "Return", false, false)       \
-	K(CANCEL_ACK, "CancelAck", true, true)  \
-	K(ERROR, "Error", false, true)          \
-	K(CANCEL, "Cancel", true, true)         \
-	K(CREDIT, "Credit", true, true)
+/* name, text, whether it goes before data, the limit of its frame. What belongs to a
+ * stream keeps its order (an Error or Return may overtake no Yield); a Start goes before
+ * data, or a Cancel, which does, could overtake it and would be lost. */
+#define MSG_KINDS(K)                             \
+	K(AID, "Aid", true, hello)               \
+	K(SPAWN_SPEC, "SpawnSpec", true, frame)  \
+	K(START, "Start", true, frame)           \
+	K(START_ACK, "StartAck", true, ctl)      \
+	K(STARTED, "Started", false, frame)      \
+	K(YIELD, "Yield", false, frame)          \
+	K(STOP, "Stop", false, ctl)              \
+	K(RETURN, "Return", false, frame)        \
+	K(CANCEL_ACK, "CancelAck", true, ctl)    \
+	K(ERROR, "Error", false, ctl)            \
+	K(CANCEL, "Cancel", true, ctl)           \
+	K(CREDIT, "Credit", true, ctl)
 
-#define MSG_ENUM(name, text, before_data, small) MSG_##name,
+#define MSG_ENUM(name, text, before_data, limit) MSG_##name,
 enum msg_kind { MSG_NONE, MSG_KINDS(MSG_ENUM) N_MSG };
 #undef MSG_ENUM
 
@@ -85,10 +84,9 @@ struct msg_spawn_spec {
 	struct slice parent_main_data; /* packed map; p NULL: an empty one */
 	struct slice runtime_vars;     /* packed map */
 	struct slice enable_modules;   /* packed map namespace -> path */
-	struct slice reg_addrs;	       /* packed */
-	struct slice bind_addrs;       /* packed, p NULL: nil */
-	struct slice
-		acre; /* packed map of ours (boot parameters), p NULL: a reference parent */
+	struct slice reg_addrs;	       /* packed array */
+	struct slice bind_addrs;       /* packed array, p NULL: nil */
+	struct slice acre;	       /* packed map of ours, p NULL: a reference parent */
 };
 
 struct msg_start {
@@ -156,12 +154,13 @@ struct msg_fault {
 };
 
 /* Takes the body of one frame apart. -EPROTO (not this protocol), -EMSGSIZE (a limit);
- * `fault` says which. */
+ * `fault` says which, in UTF-8. */
 int msg_read(struct msg *ret, const uint8_t *body, size_t len,
 	     const struct wire_limits *limits, struct msg_fault *fault);
 
-/* Appends one frame of that message. -ENOMEM, -EMSGSIZE (then nothing was appended).
- * Slices that hold packed values must hold exactly one value each. */
+/* Appends one frame of that message. -ENOMEM; -EMSGSIZE: beyond a limit, or the
+ * buffer's; -EILSEQ, -EINVAL: a text or a packed value is none. Then nothing was
+ * appended. Slices that hold packed values must hold exactly one value each. */
 int msg_write(struct buf *out, const struct msg *m);
 
 /*
@@ -174,6 +173,7 @@ int msg_write(struct buf *out, const struct msg *m);
  */
 struct msg_frame {
 	struct pack_writer pack;
+	enum msg_kind kind;
 	struct buf *out; /* borrowed */
 	size_t mark;	 /* bytes in it before this frame */
 	size_t head;	 /* bytes of the frame before the payload */
@@ -185,6 +185,10 @@ int msg_end(struct msg_frame *f);
 
 const char *msg_name(enum msg_kind kind);
 bool msg_is_before_data(enum msg_kind kind);
+/* The kind of that name, MSG_NONE if there is none. */
+enum msg_kind msg_kind_of(struct slice name);
+/* Most bytes of the body of its frames. */
+uint32_t msg_limit(enum msg_kind kind, const struct wire_limits *limits);
 
 static inline struct slice slice_of(const char *text)
 {

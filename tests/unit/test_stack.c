@@ -13,7 +13,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/fiber.h"
@@ -566,114 +565,5 @@ TEST(an_address_elsewhere_is_not_found)
 
 	assert_true(found == 1 && in_guard);
 	stack_put(&pool, low);
-	stack_pool_fini(&pool);
-}
-
-/* When there is none to be had */
-
-static void fail_calls(const char *name, int err, bool for_ever)
-{
-	sys_use(&sys_fault);
-	sys_fault_only(name);
-	sys_fault_at(1, err, for_ever);
-}
-
-static void fail_none(void)
-{
-	sys_fault_at(0, ENOMEM, false);
-	sys_fault_only(NULL);
-	sys_use(&sys_real);
-}
-
-static void check_none_then_some(const char *why)
-{
-	void *low = stack_get(&pool);
-
-	fail_none();
-	assert_null(low);
-	assert_text_has(stack_why_not(), why);
-	low = get();
-	check_guard(low);
-	stack_put(&pool, low);
-	stack_pool_fini(&pool);
-}
-
-TEST(without_addresses_there_is_no_stack)
-{
-	init_pool(0);
-	fail_calls("mmap", ENOMEM, true);
-	check_none_then_some("no address space");
-}
-
-TEST(a_slab_is_smaller_where_addresses_are_short)
-{
-	void *low;
-
-	init_pool(0);
-	fail_calls("mmap", ENOMEM, false);
-	low = stack_get(&pool);
-	fail_none();
-
-	assert_non_null(low);
-	assert_true(pool.n_all == ((size_t)1 << 20) / (USABLE + STACK_GUARD_SIZE) / 2);
-	stack_put(&pool, low);
-	stack_pool_fini(&pool);
-}
-
-TEST(at_the_limit_of_mappings_there_is_no_stack)
-{
-	sys_hide(SYS_HAS_GUARD_INSTALL, true);
-	init_pool(0);
-	fail_calls("mprotect", ENOMEM, true);
-	check_none_then_some("vm.max_map_count");
-	sys_hide(SYS_HAS_GUARD_INSTALL, false);
-}
-
-TEST(without_page_tables_for_its_guard_there_is_no_stack)
-{
-	init_pool(0);
-	if (pool.by_mprotect)
-		test_skip("this kernel has no MADV_GUARD_INSTALL");
-	fail_calls("madvise", ENOMEM, true);
-	check_none_then_some("page tables");
-}
-
-TEST(without_memory_there_is_no_stack)
-{
-	void *low = NULL;
-	uint64_t nth = 0;
-
-	init_pool(0);
-	while (!low) {
-		mem_fail_at(++nth, false);
-		low = stack_get(&pool);
-		mem_fail_at(0, false);
-		if (!low)
-			assert_string_equal(stack_why_not(), "no memory");
-	}
-
-	assert_true(nth > 2);
-	check_guard(low);
-	stack_put(&pool, low);
-	stack_pool_fini(&pool);
-}
-
-TEST(a_pool_that_cannot_grow_keeps_what_it_has)
-{
-	uint8_t *low[SOME];
-	int n = 0;
-
-	init_pool(0);
-	do
-		low[n++] = get();
-	while (pool.fresh < pool.fresh_end);
-	mem_fail_at(1, true);
-	assert_null(stack_get(&pool));
-	stack_put(&pool, low[--n]);
-	assert_ptr_equal(stack_get(&pool), low[n++]);
-	mem_fail_at(0, false);
-
-	while (n > 0)
-		stack_put(&pool, low[--n]);
 	stack_pool_fini(&pool);
 }

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* crash.c - the last words of a process that its own fault kills. */
+/*
+ * The handler runs on a stack of its own, with all signals blocked: a fault in it is the end, at
+ * once, and the parent still sees a signal. It reads, and it writes to stderr; it takes no lock
+ * and no memory. So what modules there are is noted down before.
+ *
+ * The backtrace follows frame pointers. Our own code has them, libc has not, and it may keep
+ * anything in that register. So in a task, where a whole chain of frames is known by its end, the
+ * first frame above the stack pointer is taken from which the chain is whole; what has no frames
+ * is skipped.
+ */
+#define _GNU_SOURCE
+#include "core/crash.h"
+
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/line.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/death.h"
+#include "core/loop.h"
+#include "core/symbol.h"
+
+#define FRAMES_MAX	32
+#define EVENTS_TOLD	16
+#define MODULES_MAX	64 /* of which code is found in backtraces; more are unusual */
+#define BUILD_ID_MAX	32
+#define STACK_ROOM	((size_t)16 << 10) /* beyond what the kernel lays on it */
+#define STACK_MIN_GUESS 2048		   /* where the kernel does not say what that is */
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+#ifdef FIBER_ANNOTATED
+static const bool sanitizer_tells = true;
+#else
+static const bool sanitizer_tells = false;
+#endif
+
+static const int caught_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+
+struct module {
+	uintptr_t base, code, code_end;
+	char *path; /* owned */
+	const char *name;
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_len;
+};
+
+struct crash {
+	struct module modules[MODULES_MAX];
+	_Atomic size_t n_modules; /* goes up last: the handler may look at any moment */
+	struct sigaction before[ARRAY_N(caught_signals)];
+	stack_t stack_before;
+	void *stack; /* owned */
+	size_t stack_len;
+};
+
+static struct crash *caught;	    /* owned; NULL: crashes are not caught */
+static atomic_flag speaking;	    /* one thread speaks, once */
+static _Atomic bool events_are_told; /* by a panic, just before it aborts */
+
+/* Modules. */
+
+static const struct module *module_at(uintptr_t pc)
+{
+	size_t n = atomic_load_explicit(&caught->n_modules, memory_order_acquire);
+
+	for (size_t i = 0; i < n; i++)
+		if (pc >= caught->modules[i].code && pc < caught->modules[i].code_end)
+			return &caught->modules[i];
+	return NULL;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void find_code(const struct dl_phdr_info *info, struct module *ret)
+{
+	const ElfW(Phdr) * p;
+	uintptr_t low;
+
+	ret->code = UINTPTR_MAX;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		p = &info->dlpi_phdr[i];
+		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
+			continue;
+		low = info->dlpi_addr + p->p_vaddr;
+		ret->code = low < ret->code ? low : ret->code;
+		ret->code_end = size_max(ret->code_end, low + p->p_memsz);
+	}
+}
+
+static bool describe(struct module *m)
+{
+	struct symbol_module is;
+	uint64_t offset;
+
+	if (symbol_module(m->code + 1, &is, &offset) < 0)
+		return false;
+	m->base = m->code + 1 - (uintptr_t)offset;
+	m->path = mem_strdup(is.path);
+	if (!m->path)
+		return false;
+	m->name = base_name(m->path);
+	if (is.build_id && is.build_id_len <= BUILD_ID_MAX) {
+		memcpy(m->build_id, is.build_id, is.build_id_len);
+		m->build_id_len = is.build_id_len;
+	}
+	return true;
+}
+
+static int note_module(struct dl_phdr_info *info, size_t len, void *arg)
+{
+	struct crash *c = arg;
+	size_t n = atomic_load(&c->n_modules);
+	struct module m = { .code_end = 0 };
+
+	(void)len;
+	if (n == MODULES_MAX)
+		return 1;
+	find_code(info, &m);
+	if (m.code >= m.code_end || module_at(m.code) || !describe(&m))
+		return 0;
+	c->modules[n] = m;
+	atomic_store_explicit(&c->n_modules, n + 1, memory_order_release);
+	return 0;
+}
+
+void crash_learn_modules(void)
+{
+	if (caught)
+		dl_iterate_phdr(note_module, caught);
+}
+
+/* The backtrace. */
+
+struct place {
+	uintptr_t pc, sp, fp;
+	uintptr_t returns_to; /* if the function at pc has pushed nothing yet */
+	uintptr_t low, high;  /* of the stack that may be read; equal: none */
+};
+
+/* Of the stack that the fiber ran on, its part in use. */
+static void find_stack(struct place *at)
+{
+	const struct fiber *f = fiber_running;
+	uintptr_t low = f ? (uintptr_t)f->low : 0;
+
+	if (!f || at->sp + STACK_GUARD_SIZE < low || at->sp >= low + f->size)
+		return;
+	at->low = size_max(at->sp, low) & ~(sizeof at->sp - 1);
+	at->high = low + f->size;
+}
+
+static struct place place_of(const ucontext_t *uc)
+{
+	const mcontext_t *m = &uc->uc_mcontext;
+	struct place at;
+
+#if defined(__x86_64__)
+	at = (struct place){
+		.pc = (uintptr_t)m->gregs[REG_RIP],
+		.sp = (uintptr_t)m->gregs[REG_RSP],
+		.fp = (uintptr_t)m->gregs[REG_RBP],
+	};
+	find_stack(&at);
+	if (at.low == at.sp && at.high - at.low >= sizeof at.sp)
+		at.returns_to = *(const uintptr_t *)at.sp;
+#elif defined(__aarch64__)
+	at = (struct place){
+		.pc = m->pc,
+		.sp = m->sp,
+		.fp = m->regs[29],
+		.returns_to = fiber_return_address(m->regs[30]),
+	};
+	find_stack(&at);
+#endif
+	return at;
+}
+
+/* The outermost frame of a task has no caller's frame pointer (fiber_init). */
+static bool chain_is_whole(const struct place *at, uintptr_t fp)
+{
+	uintptr_t low = at->low, pc;
+
+	while (fiber_walk(fp, low, at->high, &pc, 1) == 1 && module_at(pc)) {
+		low = fp + 1;
+		fp = *(const uintptr_t *)fp;
+		if (fp == 0)
+			return true;
+	}
+	return false;
+}
+
+static uintptr_t first_frame(const struct place *at)
+{
+	if (!loop_this || !loop_this->current || chain_is_whole(at, at->fp))
+		return at->fp;
+	for (uintptr_t fp = at->low; fp < at->high; fp += sizeof fp)
+		if (chain_is_whole(at, fp))
+			return fp;
+	return at->fp;
+}
+
+/* The place itself first, then return addresses. */
+static size_t backtrace(const struct place *at, uintptr_t pcs[FRAMES_MAX])
+{
+	uintptr_t fp = first_frame(at), caller = 0;
+	size_t n = 0;
+
+	pcs[n++] = at->pc;
+	fiber_walk(fp, at->low, at->high, &caller, 1);
+	/* a function of libc, or a jump to nowhere: it has no frame, and the caller whose
+	 * frame is the first one would be missing */
+	if (module_at(at->returns_to) && module_at(at->pc) != module_at(caller))
+		pcs[n++] = at->returns_to;
+	return n + fiber_walk(fp, at->low, at->high, pcs + n, FRAMES_MAX - n);
+}
+
+/* What is told. */
+
+static void tell_frame(struct line *l, size_t number, uintptr_t pc)
+{
+	const struct module *m = module_at(pc);
+
+	line_text(l, "    #");
+	line_decimal(l, number);
+	line_text(l, " ");
+	if (m) {
+		line_text(l, m->name);
+		line_text(l, "+");
+	}
+	line_hex(l, m ? pc - m->base : pc);
+	line_write(l, STDERR_FILENO);
+}
+
+static void tell_module(struct line *l, const struct module *m)
+{
+	line_text(l, "    module ");
+	line_text(l, m->name);
+	line_text(l, " is ");
+	line_text(l, m->path);
+	if (m->build_id_len > 0) {
+		line_text(l, ", build ");
+		line_bytes(l, m->build_id, m->build_id_len);
+	}
+	line_write(l, STDERR_FILENO);
+}
+
+static void tell_backtrace(struct line *l, const struct place *at)
+{
+	bool is_told[MODULES_MAX] = { false };
+	uintptr_t pcs[FRAMES_MAX];
+	size_t n = backtrace(at, pcs);
+	const struct module *m;
+
+	for (size_t i = 0; i < n; i++)
+		tell_frame(l, i, pcs[i]);
+	for (size_t i = 0; i < n; i++) {
+		m = module_at(pcs[i]);
+		if (!m || is_told[m - caught->modules])
+			continue;
+		is_told[m - caught->modules] = true;
+		tell_module(l, m);
+	}
+}
+
+/* The guard below its own stack was hit. */
+static bool has_overflowed(const struct task *t, int sig, const siginfo_t *info)
+{
+	bool in_guard;
+	uintptr_t low;
+
+	return t && sig == SIGSEGV && info->si_code > 0 &&
+	       stack_find(t->pool, (uintptr_t)info->si_addr, &low, &in_guard) &&
+	       in_guard && low == (uintptr_t)t->stack;
+}
+
+static void add_task(struct line *l, const struct task *t)
+{
+	char path[REPORT_PATH_MAX];
+
+	if (!t) {
+		line_text(l, " outside of a task");
+		return;
+	}
+	task_path(t, path, sizeof path);
+	line_text(l, " in task ");
+	line_text(l, path);
+}
+
+static void add_origin(struct line *l, int sig, const siginfo_t *info)
+{
+	if (info->si_code > 0 && sig != SIGABRT) {
+		line_text(l, " at address ");
+		line_hex(l, (uintptr_t)info->si_addr);
+	} else if (info->si_code <= 0 && info->si_pid != sys_real.getpid()) {
+		line_text(l, " from process ");
+		line_decimal(l, (uint64_t)info->si_pid);
+	}
+}
+
+static void tell_what(struct line *l, int sig, const siginfo_t *info)
+{
+	const struct task *t = task_this();
+	char name[SIGNAL_NAME_MAX];
+
+	line_text(l, "acre: ");
+	if (has_overflowed(t, sig, info)) {
+		line_text(l, "stack overflow");
+		add_task(l, t);
+		line_text(l, ": ");
+		line_decimal(l, t->pool->usable >> 10);
+		line_text(l, " KiB used up; give it a bigger stack (.stack_size)");
+	} else {
+		line_text(l, signal_name(sig, name));
+		add_origin(l, sig, info);
+		add_task(l, t);
+	}
+	line_write(l, STDERR_FILENO);
+}
+
+/* A handler. Whoever comes second waits for the end that the first one brings. */
+static void tell_and_die(int sig, siginfo_t *info, void *context)
+{
+	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
+	struct line l = { .len = 0 };
+	struct place at;
+
+	while (atomic_flag_test_and_set(&speaking))
+		pause();
+	at = place_of(context);
+	tell_what(&l, sig, info);
+	tell_backtrace(&l, &at);
+	if (!atomic_load(&events_are_told))
+		acre_trace_print(STDERR_FILENO, EVENTS_TOLD);
+	sys_real.sigaction(sig, &dfl, NULL);
+	raise(sig); /* blocked until we return: then it strikes where it did at first */
+}
+
+static void tell_events(int fd)
+{
+	acre_trace_print(fd, EVENTS_TOLD);
+	atomic_store(&events_are_told, true);
+}
+
+/* To begin and to end. */
+
+static int take_stack(struct crash *c)
+{
+	size_t kernel = getauxval(AT_MINSIGSTKSZ);
+	stack_t stack;
+	int r;
+
+	c->stack_len = (kernel ? kernel : STACK_MIN_GUESS) + STACK_ROOM;
+	r = sys_mmap(&c->stack, c->stack_len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (r < 0)
+		return r;
+	stack = (stack_t){ .ss_sp = c->stack, .ss_size = c->stack_len };
+	return sigaltstack(&stack, &c->stack_before) < 0 ? -ENOMEM : 0;
+}
+
+static void take_signals(struct crash *c)
+{
+	struct sigaction act = {
+		.sa_sigaction = tell_and_die,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK,
+	};
+	int sig;
+
+	sigfillset(&act.sa_mask);
+	for (size_t i = 0; i < ARRAY_N(caught_signals); i++) {
+		sig = caught_signals[i];
+		acre_ignore(sys_sigaction(sig, NULL, &c->before[i]));
+		if (c->before[i].sa_handler == SIG_DFL)
+			acre_ignore(sys_sigaction(sig, &act, NULL));
+	}
+}
+
+static struct crash *crash_free(struct crash *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_modules; i++)
+		mem_free(c->modules[i].path);
+	if (c->stack)
+		acre_ignore(sys_munmap(c->stack, c->stack_len));
+	return mem_free(c);
+}
+
+int crash_catch(void)
+{
+	struct crash *c;
+	int r;
+
+	if (caught || sanitizer_tells)
+		return 0;
+	c = mem_zalloc(sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	r = take_stack(c);
+	if (r < 0) {
+		crash_free(c);
+		return r;
+	}
+	caught = c;
+	crash_learn_modules();
+	panic_hook_set(tell_events);
+	take_signals(c);
+	return 0;
+}
+
+void crash_release(void)
+{
+	struct crash *c = caught;
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < ARRAY_N(caught_signals); i++)
+		if (c->before[i].sa_handler == SIG_DFL)
+			acre_ignore(
+				sys_sigaction(caught_signals[i], &c->before[i], NULL));
+	panic_hook_set(NULL);
+	sigaltstack(&c->stack_before, NULL);
+	caught = NULL;
+	crash_free(c);
+}
