@@ -233,6 +233,17 @@ static struct acre_actor *actor_new(const struct acre_spawn_options *o)
 	return a;
 }
 
+/* A process that did not get to its program failed to boot, and why is the cause. */
+static int not_made(struct acre_actor *a, int r)
+{
+	if (!a->life.death.step)
+		return acre_note(r, "spawning actor %s", a->name);
+	a->boot_error = report_take(r);
+	r = report_file(boot_report(a), ACRE_EBOOT);
+	report_unref(a->boot_error);
+	return r;
+}
+
 /* The process exists afterwards, or nothing does. */
 static int make_process(struct acre_actor *a, const struct backend *b,
 			const struct acre_spawn_options *o, int *ret_link)
@@ -251,7 +262,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 					       .program = o->program,
 					       .link_fd = theirs });
 	if (r < 0)
-		return acre_note(r, "spawning actor %s", a->name);
+		return not_made(a, r);
 	a->pid = a->life.pid.pid;
 	*ret_link = TAKE_FD(ours);
 	return 0;
@@ -368,7 +379,6 @@ static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_op
 
 	if (r < 0) {
 		sys_close(TAKE_FD(take_link));
-		a->life.state = LIFE_GONE;
 		gone_before_birth(a);
 		return r;
 	}

@@ -9,6 +9,7 @@
 #include "actor/context.h"
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -108,6 +109,14 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 		send_boot_error(parent, r);
 }
 
+/* Deadlines nest: our children's ladders are over before our own is. */
+static void end_before_parent(int64_t remaining_us)
+{
+	int64_t remaining_ns = int64_min(remaining_us, INT64_MAX / 1000) * 1000;
+
+	life_end_before(int64_add(clock_now(), remaining_ns - LIFE_MARGIN_NS));
+}
+
 void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 {
 	struct msg answer = { .kind = MSG_CANCEL_ACK, .cid = slice_of("") };
@@ -119,7 +128,7 @@ void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 	answer.cancel_ack.req = m->cancel.req;
 	acre_ignore(peer_send(parent, &answer));
 	if (m->cancel.remaining_us >= 0)
-		life_set_total(m->cancel.remaining_us * 1000 - LIFE_MARGIN_NS);
+		end_before_parent(m->cancel.remaining_us);
 	context_parent_cancels(parent, reason, m->cancel.canceller);
 	scope_cancel(&runtime_this->loop->root.scope,
 		     reason ? reason : ACRE_REASON_ASKED);

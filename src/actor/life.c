@@ -16,17 +16,14 @@
 #include "core/trace.h"
 
 #define BOOT_LINGER_NS \
-	(100 * 1000000LL) /* a child that does not serve yet has nothing to clean up */
-#define STDERR_READ 4096  /* bytes per read: what a pipe takes and gives in one piece */
+	(100 * LIFE_MS) /* a child that does not serve yet has nothing to clean up */
 
-/* A whole ladder's time in this actor: less than usual while we ourselves must end
- * soon. */
-static _Thread_local int64_t total_ns = LIFE_TOTAL_NS;
+/* When the last rung of every ladder in this actor is due at the latest. */
+static _Thread_local int64_t end_before = INT64_MAX;
 
-void life_set_total(int64_t ns)
+void life_end_before(int64_t at)
 {
-	if (ns < total_ns)
-		total_ns = ns > 0 ? ns : 0;
+	end_before = int64_min(end_before, at);
 }
 
 static void rung_is_over(struct timer *timer)
@@ -61,43 +58,39 @@ static void impossible(struct life *l)
 
 static void serves(struct life *l)
 {
-	l->was_serving = true;
 	timer_stop(&l->rung);
 }
 
+/* More patience after SIGTERM than is usual makes the whole longer by as much. */
 static void begin_ladder(struct life *l)
 {
+	int64_t total = LIFE_TOTAL_NS + int64_max(l->linger_ns - LIFE_LINGER_NS, 0);
+
 	if (l->asked_at)
 		return;
 	l->asked_at = clock_now();
-	l->total_ns = total_ns;
+	l->total_ns = int64_max(int64_min(total, end_before - l->asked_at), 0);
 }
 
 static void ask(struct life *l)
 {
 	begin_ladder(l);
 	l->ops->ask(l, l->reason, l->total_ns);
-	set_rung(l,
-		 clock_now() + (l->total_ns < LIFE_ACK_NS ? l->total_ns : LIFE_ACK_NS));
+	set_rung(l, l->asked_at + int64_min(l->total_ns, LIFE_ACK_NS));
 }
 
 static void acknowledged(struct life *l)
 {
-	int64_t term_at = hard_kill_at(l) - l->linger_ns;
-
-	set_rung(l, term_at > clock_now() ? term_at : clock_now());
+	set_rung(l, int64_max(hard_kill_at(l) - l->linger_ns, clock_now()));
 }
 
 static void soft(struct life *l, int64_t linger_ns)
 {
-	int64_t kill_at;
-
 	begin_ladder(l);
 	acre_ignore(pidref_signal(&l->pid, SIGTERM));
 	acre_ignore(pidref_signal(
 		&l->pid, SIGCONT)); /* a stopped one could not obey (kernel-facts K8) */
-	kill_at = clock_now() + linger_ns;
-	set_rung(l, kill_at < hard_kill_at(l) ? kill_at : hard_kill_at(l));
+	set_rung(l, int64_min(clock_now() + linger_ns, hard_kill_at(l)));
 }
 
 static void term(struct life *l)
@@ -123,8 +116,8 @@ static void hard_kill(struct life *l)
 
 static void boot_is_over(struct life *l)
 {
-	l->death.step = "serving in time";
-	l->death.error = ETIMEDOUT;
+	l->death.step = l->link_lost ? "keeping its link" : "serving in time";
+	l->death.error = l->link_lost ? ECONNRESET : ETIMEDOUT;
 	hard_kill(l);
 }
 
@@ -132,6 +125,12 @@ static void boot_is_over(struct life *l)
 static void wait_for_death(struct life *l)
 {
 	set_rung(l, clock_now() + LIFE_ACK_NS);
+}
+
+static void wait_for_early_death(struct life *l)
+{
+	l->link_lost = true;
+	wait_for_death(l);
 }
 
 static void collect(struct life *l);
@@ -167,7 +166,7 @@ static const struct step life[N_LIFE_STATE][N_LIFE_EVENT] = {
 	/* SERVING, ASK, ACK, RUNG, LINK_LOST, KILL, DIED */
 	[LIFE_NONE]   = { NEVER(NONE), NEVER(NONE), NEVER(NONE), NEVER(NONE), STAY(NONE), STAY(NONE), NEVER(NONE) },
 	[LIFE_BOOTS]  = { { serves, LIFE_SERVES }, { term_newborn, LIFE_TERMED }, STAY(BOOTS),
-			  { boot_is_over, LIFE_KILLED }, { wait_for_death, LIFE_BOOTS }, KILL_NOW, GONE_NOW },
+			  { boot_is_over, LIFE_KILLED }, { wait_for_early_death, LIFE_BOOTS }, KILL_NOW, GONE_NOW },
 	[LIFE_SERVES] = { STAY(SERVES), { ask, LIFE_ASKED }, STAY(SERVES),
 			  { term, LIFE_TERMED }, { wait_for_death, LIFE_SERVES }, KILL_NOW, GONE_NOW },
 	[LIFE_ASKED]  = { STAY(ASKED), STAY(ASKED), { acknowledged, LIFE_ENDING },
@@ -217,78 +216,16 @@ void life_ask(struct life *l, enum acre_reason reason)
 }
 
 /*
- * Its stderr: passed on, and the last words kept.
- */
-
-static void keep_tail(struct life *l, const uint8_t *bytes, size_t n)
-{
-	size_t have = buf_len(&l->stderr_tail);
-
-	if (have + n > LIFE_LAST_WORDS_MAX)
-		buf_consume(&l->stderr_tail,
-			    size_min(have, have + n - LIFE_LAST_WORDS_MAX));
-	acre_ignore(
-		buf_append(&l->stderr_tail, bytes, n)); /* room was reserved at birth */
-}
-
-/* To our own stderr if it takes that much without waiting; else it is dropped here and
- * kept only as last words. */
-static void pass_on(const uint8_t *bytes, size_t n)
-{
-	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	if (sys_poll(&p, 1, 0) > 0 && (p.revents & POLLOUT))
-		acre_ignore(sys_write(STDERR_FILENO, bytes, n));
-}
-
-static void close_stderr(struct life *l)
-{
-	loop_unwatch(&l->stderr_watch);
-	if (!PLANTED(LEAK_FD))
-		sys_close(TAKE_FD(l->stderr_fd));
-}
-
-static void read_stderr(struct watch *w, uint32_t events)
-{
-	struct life *l = container_of(w, struct life, stderr_watch);
-	uint8_t bytes[STDERR_READ];
-	ssize_t n = sys_read(l->stderr_fd, bytes, sizeof bytes);
-
-	(void)events;
-	if (n > 0) {
-		keep_tail(l, bytes, (size_t)n);
-		pass_on(bytes, (size_t)n);
-	} else if (n != -EAGAIN) {
-		close_stderr(l);
-	}
-}
-
-/* What it said before it died lies in the pipe; a grandchild may hold the other end,
- * so EOF is not waited for. */
-static void drain_stderr(struct life *l)
-{
-	for (int i = 0; l->stderr_watch.fn && i < LIFE_LAST_WORDS_MAX; i++) {
-		struct pollfd p = { .fd = l->stderr_fd, .events = POLLIN };
-
-		if (sys_poll(&p, 1, 0) <= 0)
-			break;
-		read_stderr(&l->stderr_watch, EPOLLIN);
-	}
-	close_stderr(l);
-	memcpy(l->last_words, buf_bytes(&l->stderr_tail), buf_len(&l->stderr_tail));
-	l->last_words[buf_len(&l->stderr_tail)] = '\0';
-	l->death.last_words = l->last_words;
-}
-
-/*
  * Birth and death.
  */
 
+/* It may have ended by itself just before our SIGKILL came. */
 static void collect(struct life *l)
 {
 	timer_stop(&l->rung);
 	loop_unwatch(&l->pid_watch);
-	drain_stderr(l);
+	last_words_collect(&l->words);
+	l->death.hard_kill &= l->death.signal == SIGKILL;
 	trace(ACRE_EVENT_CHILD_GONE, (uint64_t)l->pid.pid,
 	      (uint64_t)(l->death.signal ? -l->death.signal : l->death.status));
 	pidref_fini(&l->pid);
@@ -310,35 +247,38 @@ void life_init(struct life *l, const struct life_ops *ops, acre_span linger)
 		.ops = ops,
 		.pid = PIDREF_NULL,
 		.linger_ns = linger.ns ? linger.ns : LIFE_LINGER_NS,
-		.stderr_fd = -1,
-		.death = { .last_words = "" },
 	};
-	buf_init(&l->stderr_tail, LIFE_LAST_WORDS_MAX + STDERR_READ);
+	last_words_init(&l->words);
+	l->death.last_words = l->words.text;
+}
+
+/* What cannot be watched is ended here and now. */
+static int end_at_once(struct life *l, int r)
+{
+	loop_unwatch(&l->pid_watch);
+	acre_ignore(pidref_signal(&l->pid, SIGKILL));
+	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
+	set_state(l, LIFE_GONE);
+	return acre_fail(report_class(r), "watching the process %d", l->pid.pid);
 }
 
 int life_begin(struct life *l)
 {
-	int r = buf_reserve(&l->stderr_tail, LIFE_LAST_WORDS_MAX);
+	int r;
 
 	set_state(l, LIFE_BOOTS);
 	trace(ACRE_EVENT_SPAWN, (uint64_t)l->pid.pid, (uint64_t)l->pid.pid);
+	r = loop_watch(&l->pid_watch, l->pid.fd, EPOLLIN, pidfd_is_readable);
 	if (r >= 0)
-		r = loop_watch(&l->pid_watch, l->pid.fd, EPOLLIN, pidfd_is_readable);
-	if (r < 0) { /* it could not be watched: it is ended here and now */
-		acre_ignore(pidref_signal(&l->pid, SIGKILL));
-		acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
-		return acre_fail(report_class(r), "watching the process %d", l->pid.pid);
-	}
-	if (l->stderr_fd >= 0)
-		acre_ignore(
-			loop_watch(&l->stderr_watch, l->stderr_fd, EPOLLIN, read_stderr));
+		r = last_words_watch(&l->words);
+	if (r < 0)
+		return end_at_once(l, r);
 	set_rung(l, clock_now() + LIFE_BOOT_NS);
 	return 0;
 }
 
 void life_fini(struct life *l)
 {
-	close_stderr(l);
-	buf_fini(&l->stderr_tail);
+	last_words_fini(&l->words);
 	pidref_fini(&l->pid);
 }

@@ -5,7 +5,7 @@
 #include <acre/error.h>
 #include <acre/time.h>
 
-#include "base/buf.h"
+#include "actor/last_words.h"
 #include "base/pidref.h"
 #include "core/loop.h"
 #include "core/timer.h"
@@ -47,17 +47,12 @@ enum life_state { LIFE_STATES(LIFE_STATE_ENUM) N_LIFE_STATE };
 enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 #undef LIFE_EVENT_ENUM
 
-#define LIFE_ACK_NS \
-	(500 * 1000000LL) /* a responsive actor acks within this on a busy machine */
-#define LIFE_LINGER_NS \
-	(1600 * 1000000LL) /* from SIGTERM to SIGKILL: the reference's patience */
-#define LIFE_TOTAL_NS (3000 * 1000000LL) /* from the ask to SIGKILL, however it answers */
-#define LIFE_MARGIN_NS \
-	(200 * 1000000LL) /* a child's total is smaller than its parent's by this */
-#define LIFE_BOOT_NS \
-	(10000 *     \
-	 1000000LL) /* from exec to serving: loading a big program from a cold disk */
-#define LIFE_LAST_WORDS_MAX 4096 /* bytes of stderr kept */
+#define LIFE_MS 1000000LL
+#define LIFE_ACK_NS (500 * LIFE_MS) /* a responsive actor acks within this on a busy machine */
+#define LIFE_LINGER_NS (1600 * LIFE_MS) /* from SIGTERM to SIGKILL: the reference's patience */
+#define LIFE_TOTAL_NS (3000 * LIFE_MS) /* from the ask to SIGKILL, however it answers */
+#define LIFE_MARGIN_NS (200 * LIFE_MS) /* a child's end comes before its parent's by this */
+#define LIFE_BOOT_NS (10000 * LIFE_MS) /* to serving: loading a big program from a cold disk */
 
 struct life;
 
@@ -77,18 +72,13 @@ struct life {
 	struct watch pid_watch;
 	struct timer rung;
 	int64_t linger_ns;
-	int64_t asked_at;
-	int64_t total_ns;	 /* from the ask to the hard kill */
+	int64_t asked_at;	 /* 0 until the ladder begins */
+	int64_t total_ns;	 /* from asked_at to the hard kill */
 	enum acre_reason reason; /* of the ask */
 	bool was_asked;
-	bool was_serving;
-	struct acre_death
-		death; /* filled at the end; last_words points into stderr_tail */
-	int stderr_fd; /* our end of its stderr; -1: it writes to ours */
-	struct watch stderr_watch;
-	struct buf
-		stderr_tail; /* the last LIFE_LAST_WORDS_MAX bytes; also passed on to our stderr as it comes */
-	char last_words[LIFE_LAST_WORDS_MAX + 1];
+	bool link_lost;		 /* while it booted */
+	struct acre_death death; /* filled at the end; last_words points into words */
+	struct last_words words; /* its stderr; without one it writes to ours */
 };
 
 /* Zeroes it and sets what has a default. Before backend->make(). */
@@ -107,6 +97,5 @@ static inline bool life_is_over(const struct life *l)
 {
 	return l->state == LIFE_NONE || l->state == LIFE_GONE;
 }
-/* How long a whole ladder may take in this actor: LIFE_TOTAL_NS, or less while we
- * ourselves were asked to end. */
-void life_set_total(int64_t ns);
+/* No ladder of this actor goes on beyond that instant: we ourselves are to end. */
+void life_end_before(int64_t at);

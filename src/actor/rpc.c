@@ -7,6 +7,7 @@
 #include "actor/runtime.h"
 #include "actor/schema.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/util.h"
 
@@ -157,7 +158,7 @@ static int run_endpoint(struct acre_context *ctx, const void *in)
 	if (ctx->deadline != ACRE_NEVER_NS_)
 		acre_scope_deadline((struct acre_scope *)(void *)&s,
 				    (acre_instant){ .ns = ctx->deadline });
-	if (ctx->reason) /* cancelled before it began */
+	if (ctx->reason && !PLANTED(CANCEL_BEFORE_START_LOST)) /* before it began */
 		scope_cancel(&s, ctx->reason);
 	r = ctx->endpoint->run(ctx, in);
 	if (s.reason == ACRE_REASON_DEADLINE && !ctx->reason)

@@ -32,9 +32,9 @@ static struct {
 	pthread_cond_t came;
 	struct list jobs; /* under the lock */
 	bool stops;	  /* under the lock */
-	pid_t runs_in;	  /* the process that has the thread; 0: none. The root's loop only */
+	pid_t runs_in; /* the process that has the thread; 0: none. The root's loop only */
 	pthread_t thread;
-} spawner = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
+} spawner;
 
 static struct job *next_job(void)
 {
@@ -66,8 +66,11 @@ static int start(void)
 	sigset_t all, before;
 	int r;
 
-	if (spawner.runs_in)
+	if (spawner.runs_in == sys_getpid())
 		return 0;
+	pthread_mutex_init(&spawner.lock,
+			   NULL); /* it may come from a parent's, by fork */
+	pthread_cond_init(&spawner.came, NULL);
 	list_init(&spawner.jobs);
 	spawner.stops = false;
 	sigfillset(&all);
@@ -105,8 +108,9 @@ int spawner_make(struct spawn_request *request)
 	int r;
 
 	if (loop_this->pid != sys_getpid())
-		return acre_fail(ECHILD, "a process made by fork has no thread that makes "
-					 "processes: its parent has");
+		return acre_fail(ECHILD,
+				 "a process made by fork has no thread that makes "
+				 "processes: its parent has");
 	r = start();
 	if (r < 0)
 		return r;

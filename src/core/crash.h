@@ -14,7 +14,7 @@
  *	    module scanner is /usr/bin/scanner, build 6b1e...
  *	    4711.000123 task 3 PARK task=3 reason=sleeps
  *
- * Nothing is looked up here, where anything may be broken: last_words.h does that, in the process
+ * Nothing is looked up here, where anything may be broken: crash_text.h does that, in the process
  * that prints what this one has said.
  */
 

@@ -26,7 +26,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "core/last_words.h"
+#include "core/crash_text.h"
 
 #define INDENT      4
 #define PREFIX_MAX  (REPORT_DEPTH_MAX * INDENT + 1)
@@ -122,7 +122,7 @@ static void put_block(struct printer *p, const char *title, const char *text)
 
 static void put_last_words(struct printer *p, const char *text)
 {
-	char *looked_up = last_words_looked_up(text);
+	char *looked_up = crash_text_looked_up(text);
 
 	put_block(p, "last words", looked_up ? looked_up : text);
 	free(looked_up);

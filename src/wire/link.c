@@ -25,26 +25,23 @@
  */
 
 #define LENGTH_SIZE 4 /* bytes of the prefix, little-endian */
-#define FLUSH_NOW \
-	(64 *     \
-	 1024) /* queued bytes that are not kept for the end of the round: one socket buffer's worth */
-#define CONTROL_MAX \
-	(4 * 1024 * \
-	 1024) /* bytes of control frames that a peer may leave unread before it is given up */
+/* Queued bytes that are not kept for the end of the round: a socket buffer's worth. */
+#define FLUSH_NOW (64 * 1024)
 
 static void on_event(struct watch *w, uint32_t events);
 
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits)
 {
+	const size_t frame = LENGTH_SIZE + (size_t)limits->frame;
 	int r;
 
 	*l = (struct link){ .fd = take_fd, .ops = ops, .limits = limits };
 	snprintf(l->name, sizeof l->name, "%s", name);
 	list_init(&l->room);
-	buf_init(&l->in, LENGTH_SIZE + (size_t)limits->frame + LINK_READ_SIZE);
-	buf_init(&l->control, CONTROL_MAX);
-	buf_init(&l->data, LINK_QUEUE_HIGH + LENGTH_SIZE + (size_t)limits->frame);
+	buf_init(&l->in, frame + LINK_READ_SIZE);
+	buf_init(&l->control, frame + LINK_CONTROL_HIGH);
+	buf_init(&l->data, frame + LINK_QUEUE_HIGH);
 	r = sys_fcntl(take_fd, F_SETFL, O_NONBLOCK);
 	if (r >= 0)
 		r = loop_watch(&l->watch, take_fd, EPOLLIN, on_event);
@@ -95,59 +92,42 @@ static size_t frame_len(const uint8_t *p)
 			      (size_t)p[3] << 24);
 }
 
-/* `n` bytes of the data queue have gone: finds how much of the frame at the cut is
- * left. */
-static void data_gone(struct link *l, size_t n)
+/* `n` bytes at the front have gone; `left` is what is left of the frame at the cut. */
+static void gone(struct buf *queue, size_t *left, size_t n)
 {
-	while (n >= l->data_frame_left && n) {
-		buf_consume(&l->data, l->data_frame_left);
-		n -= l->data_frame_left;
-		l->data_frame_left =
-			n && buf_len(&l->data) ? frame_len(buf_bytes(&l->data)) : 0;
-	}
-	buf_consume(&l->data, n);
-	l->data_frame_left -= n;
+	const uint8_t *p = buf_bytes(queue);
+	size_t next =
+		*left; /* where the first frame begins that has not been looked at */
+
+	while (next < n)
+		next += frame_len(p + next);
+	*left = next - n;
+	buf_consume(queue, n);
 }
 
-static void written(struct link *l, size_t n, size_t first, size_t control)
-{
-	size_t part = size_min(n, first);
-
-	data_gone(l, part);
-	n -= part;
-	part = size_min(n, control);
-	buf_consume(&l->control, part);
-	n -= part;
-	if (n) {
-		l->data_frame_left = frame_len(buf_bytes(&l->data));
-		data_gone(l, n);
-	}
-}
-
-/* One writev of everything, in the order that the wire must see. */
+/* One writev of everything, in the order that the wire must see: a frame under way is at
+ * the front of its queue. */
 static ssize_t write_once(struct link *l)
 {
-	size_t first = l->data_frame_left;
+	size_t first = l->data_left;
 	size_t control = buf_len(&l->control);
-	size_t rest = buf_len(&l->data) - first;
-	struct iovec iov[3] = {
+	struct iovec iov[] = {
 		{ buf_bytes(&l->data), first },
 		{ buf_bytes(&l->control), control },
-		{ buf_bytes(&l->data) + first, rest },
+		{ buf_bytes(&l->data), buf_len(&l->data) - first },
 	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 3 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_N(iov) };
 	ssize_t n;
+	size_t part;
 
-	if (l->control_cut) { /* a control frame is under way: nothing may come before its rest */
-		msg.msg_iov = iov + 1;
-		msg.msg_iovlen = 1;
-		first = rest = 0;
-	}
+	if (first)
+		iov[2].iov_base = buf_bytes(&l->data) + first;
 	n = sys_sendmsg(l->fd, &msg, MSG_NOSIGNAL);
-	if (n > 0) {
-		written(l, (size_t)n, first, control);
-		l->control_cut = (size_t)n > first && (size_t)n < first + control;
-	}
+	if (n <= 0)
+		return n;
+	part = (size_t)n <= first ? 0 : size_min((size_t)n - first, control);
+	gone(&l->control, &l->control_left, part);
+	gone(&l->data, &l->data_left, (size_t)n - part);
 	return n;
 }
 
@@ -164,23 +144,41 @@ static void ask_for_out(struct link *l, bool out)
 		end_of_socket(l, r);
 }
 
+static void cut(struct buf *queue, size_t len)
+{
+	queue->end = queue->start + len;
+	buf_consume(queue, 0);
+}
+
+/* All but the rest of a frame under way. */
+static void drop_queued(struct link *l)
+{
+	cut(&l->control, l->control_left);
+	cut(&l->data, l->data_left);
+}
+
+static void flush_deferred(struct deferred *d);
+
+/* Nothing can be written any more, so the link is over: but not before what the peer had
+ * sent is read, and not here, where a task may be running. */
+static void lose(struct link *l, int r)
+{
+	l->broken = r;
+	l->control_left = l->data_left = 0;
+	drop_queued(l);
+	unpark_all(&l->room, 0);
+	loop_defer(&l->flush, flush_deferred);
+}
+
 static void flush(struct link *l)
 {
 	ssize_t n = 0;
 
-	while (!l->closed && has_queued(l)) {
+	while (has_queued(l) && n >= 0)
 		n = write_once(l);
-		if (n < 0)
-			break;
-	}
-	if (l->closed)
-		return;
 	if (n < 0 && n != -EAGAIN) {
-		l->broken =
-			(int)n; /* what the peer had sent before is still to be read */
-		buf_consume(&l->control, buf_len(&l->control));
-		buf_consume(&l->data, buf_len(&l->data));
-		l->data_frame_left = 0;
+		lose(l, (int)n);
+		return;
 	}
 	if (!link_is_full(l))
 		unpark_all(&l->room, 0);
@@ -192,14 +190,25 @@ static void flush(struct link *l)
 
 static void flush_deferred(struct deferred *d)
 {
-	flush(container_of(d, struct link, flush));
+	struct link *l = container_of(d, struct link, flush);
+
+	if (l->broken)
+		link_drain(l);
+	else
+		flush(l);
 }
 
 struct buf *link_queue(struct link *l, enum msg_kind kind)
 {
 	if (l->closed || l->finishing || l->broken)
 		return NULL;
-	return msg_is_before_data(kind) ? &l->control : &l->data;
+	if (!msg_is_before_data(kind))
+		return &l->data;
+	if (buf_len(&l->control) < LINK_CONTROL_HIGH)
+		return &l->control;
+	link_close(l, acre_fail(ACRE_ECLOSED, "%s reads nothing: %zu bytes wait for it",
+				l->name, buf_len(&l->control)));
+	return NULL;
 }
 
 void link_written(struct link *l)
@@ -246,9 +255,11 @@ int link_wait_room(struct link *l)
 
 void link_close(struct link *l, int r)
 {
-	if (!l->closed && (l->data_frame_left || l->control_cut))
-		acre_ignore(write_once(
-			l)); /* a frame under way is not left half written if the socket takes it */
+	if (l->closed)
+		return;
+	drop_queued(l);
+	if (has_queued(l))
+		acre_ignore(write_once(l));
 	end(l, r);
 }
 
@@ -262,23 +273,22 @@ void link_finish(struct link *l)
 
 void link_refuse(struct link *l, const char *why)
 {
-	char text[256];
 	struct msg m = { .kind = MSG_ERROR };
 
 	if (l->closed)
 		return;
-	snprintf(text, sizeof text, "%s", why);
 	m.error = (struct msg_error){
 		.src_uid = { slice_of(""), slice_of("") },
 		.src_type = slice_of("TransportClosed"),
 		.boxed_type = slice_of("TransportClosed"),
-		.relay_path = { "\x90", 1 },
-		.message = slice_of(text),
+		.relay_path = { "\x90", 1 }, /* an empty array */
+		.message = slice_of(why),
 	};
-	acre_ignore(link_send(l, &m));
-	if (has_queued(l) && !l->closed)
+	drop_queued(l);
+	acre_ignore(msg_write(&l->control, &m));
+	if (has_queued(l) && !l->broken)
 		acre_ignore(write_once(l));
-	end(l, acre_fail(EPROTO, "%s on the link from %s", text, l->name));
+	end(l, acre_fail(EPROTO, "%s on the link from %s", why, l->name));
 }
 
 void link_fini(struct link *l)
@@ -294,16 +304,12 @@ void link_fini(struct link *l)
  * Reading.
  */
 
-static void refuse_frame(struct link *l, const struct msg_fault *fault)
-{
-	link_refuse(l, fault->text);
-}
-
 /* Serves the whole frames that lie in the buffer. */
 static void serve(struct link *l)
 {
 	struct msg m;
 	struct msg_fault fault;
+	int r;
 
 	while (!l->closed && buf_len(&l->in) >= LENGTH_SIZE) {
 		const uint8_t *p = buf_bytes(&l->in);
@@ -313,14 +319,14 @@ static void serve(struct link *l)
 			snprintf(fault.text, sizeof fault.text,
 				 "a frame of %zu bytes: the limit is %u",
 				 len - LENGTH_SIZE, l->limits->frame);
-			refuse_frame(l, &fault);
+			link_refuse(l, fault.text);
 			return;
 		}
 		if (buf_len(&l->in) < len)
 			return;
-		if (msg_read(&m, p + LENGTH_SIZE, len - LENGTH_SIZE, l->limits, &fault) <
-		    0) {
-			refuse_frame(l, &fault);
+		r = msg_read(&m, p + LENGTH_SIZE, len - LENGTH_SIZE, l->limits, &fault);
+		if (r < 0) {
+			link_refuse(l, fault.text);
 			return;
 		}
 		trace(ACRE_EVENT_FRAME_IN, (uintptr_t)l, m.kind);
@@ -342,43 +348,51 @@ static size_t to_read(const struct link *l)
 	return want;
 }
 
-/* One read: true if there may be more. */
-static bool read_once(struct link *l)
+/* One read, and what came of it is served; how many bytes, 0 if none. */
+static size_t read_once(struct link *l, size_t want)
 {
-	size_t want = to_read(l);
-	ssize_t n = buf_reserve(&l->in, want);
+	ssize_t n;
 
+	if (l->closed)
+		return 0;
+	n = buf_reserve(&l->in, want);
 	if (n >= 0)
 		n = sys_read(l->fd, buf_tail(&l->in), want);
 	if (n == -EAGAIN)
-		return false;
+		return 0;
 	if (n == 0)
 		end_of_peer(l);
 	else if (n < 0)
 		end_of_socket(l, (int)n);
 	if (n <= 0)
-		return false;
+		return 0;
 	buf_grow(&l->in, (size_t)n);
 	serve(l);
-	return !l->closed && (size_t)n == want;
+	return (size_t)n;
 }
 
 static void on_event(struct watch *w, uint32_t events)
 {
 	struct link *l = container_of(w, struct link, watch);
-	int reads = LINK_READS_PER_EVENT;
+	size_t n = 0, want = 0;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		while (reads-- && read_once(l))
-			;
-	if (!l->closed && (events & EPOLLOUT))
+		for (int i = 0; i < LINK_READS_PER_EVENT && n == want; i++) {
+			want = to_read(l);
+			n = read_once(l, want);
+		}
+	if (!l->closed && !l->broken && (events & EPOLLOUT))
 		flush(l);
 }
 
 void link_drain(struct link *l)
 {
-	while (!l->closed && read_once(l))
+	while (read_once(l, to_read(l)) > 0)
 		;
-	if (!l->closed)
+	if (l->closed)
+		return;
+	if (l->broken)
+		end_of_socket(l, l->broken);
+	else
 		end_of_peer(l);
 }

@@ -17,25 +17,27 @@
  *
  * A link ends once, for one reason: ops->closed is called exactly once, on whichever
  * comes first: EOF, an error of the socket, a link error (a frame that must not be), or
- * link_close(). After it nothing is read or written.
+ * link_close(). After it nothing is read or written. A frame under way is not left half
+ * written if the socket takes its rest: a reference peer dies of half a frame.
  *
  * Not here: who may connect, what frames mean, reconnecting.
  */
 
-#define LINK_QUEUE_HIGH \
-	(256 *          \
-	 1024) /* bytes of data queued beyond which senders wait: a few socket buffers */
-#define LINK_READ_SIZE	     (64 * 1024) /* bytes asked for per read */
-#define LINK_READS_PER_EVENT 4		 /* then the other descriptors have their turn */
+/* Bytes of data queued beyond which senders wait: a few socket buffers. */
+#define LINK_QUEUE_HIGH (256 * 1024)
+/* Bytes of control frames that a peer may leave unread before it is given up. */
+#define LINK_CONTROL_HIGH (4 * 1024 * 1024)
+/* Bytes asked for per read, and reads before the other descriptors have their turn. */
+#define LINK_READ_SIZE	     (64 * 1024)
+#define LINK_READS_PER_EVENT 4
 
 struct link;
 
 struct link_ops {
-	void (*frame)(struct link *l,
-		      const struct msg
-			      *m); /* `m` is borrowed for the call; may close the link */
-	void (*closed)(struct link *l,
-		       int r); /* r: why, < 0; a report is filed with the loop's home */
+	/* `m` is borrowed for the call, which may close the link. */
+	void (*frame)(struct link *l, const struct msg *m);
+	/* r: why, < 0; a report is filed with the running home. */
+	void (*closed)(struct link *l, int r);
 };
 
 struct link {
@@ -47,10 +49,11 @@ struct link {
 	struct buf in;
 	struct buf control;
 	struct buf data;
-	size_t data_frame_left; /* bytes of the data frame that is being written */
-	struct list room;	/* waits of tasks for LINK_QUEUE_HIGH */
-	bool control_cut;	/* a control frame is being written */
-	int broken; /* writing failed with it: only what came before is still read */
+	/* Bytes of the frame that is being written; of one queue at most. */
+	size_t control_left;
+	size_t data_left;
+	struct list room; /* waits of tasks for LINK_QUEUE_HIGH */
+	int broken;	  /* writing failed with it: what came before is still read */
 	bool closed;
 	bool finishing; /* closes once everything queued has been written */
 	char name[48];	/* of the peer, for reports */
@@ -61,12 +64,13 @@ struct link {
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
 /* Ends it now with this reason; idempotent. What was queued is dropped, but for a
- * frame under way (written if the socket takes it). */
+ * frame under way. */
 void link_close(struct link *l, int r);
-/* Ends it once all that is queued has been written; further writes are refused. */
+/* Ends it once all that is queued has been written; further writes are refused. A peer
+ * that does not read makes this wait: whoever asks for it bounds it by link_close(). */
 void link_finish(struct link *l);
-/* Ends it for a fault of the peer: sends an Error without cid that says so, then
- * closes with EPROTO. */
+/* Ends it for a fault of the peer: sends an Error without cid that says so, before
+ * anything that was queued, then closes with EPROTO. `why` is UTF-8. */
 void link_refuse(struct link *l, const char *why);
 /* Reads and serves all that the socket holds, then closes the link if that did not:
  * the peer is known to be gone. */

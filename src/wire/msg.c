@@ -82,7 +82,7 @@ static int end(struct msg_frame *f)
 	if (r >= 0 && len - LENGTH_SIZE > msg_limit(f->kind, &wire_limits_default))
 		r = -EMSGSIZE;
 	if (r < 0) {
-		buf_cut(f->out, f->mark);
+		f->out->end = f->out->start + f->mark;
 		return r;
 	}
 	put_length(buf_bytes(f->out) + f->mark, len - LENGTH_SIZE);

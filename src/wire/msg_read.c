@@ -3,14 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/util.h"
 #include "wire/msg.h"
 
 /*
  * Which keys a kind has, of what form, where they go and whether they must be there is
- * the list below and nothing else. Keys may come in any order and unknown ones are
+ * the lists below and nothing else. Keys may come in any order and unknown ones are
  * ignored; of a doubled key the last one wins; the tag may stand anywhere, but must not
  * be doubled with another value. What does not fit is refused with its key.
+ *
+ * An item of a stream is nearly always written the way that we and the reference write
+ * it; that way is read without looking up keys. Whatever else comes for a Yield, good or
+ * bad, goes through the lists like all others.
  */
 
 enum form {
@@ -22,100 +27,114 @@ enum form {
 	BOOL_OR_NIL,
 	PACKED,	       /* any value, kept packed */
 	PACKED_OR_NIL, /* nil: p NULL */
+	MAP,	       /* the same, but a map whose keys are str */
+	ARRAY,
+	ARRAY_OR_NIL,
 	UID,
 	UID_OR_NIL,
 	CREDIT, /* [items, bytes] */
+	REQ,	/* of a CancelAck */
 	AID_ACRE,
 	ANY /* read over */
 };
 
-/* kind, key, form, field, must it be there */
-#define FIELDS(F)                                                               \
-	F(AID, "name", TEXT, aid.uid.name, true)                                \
-	F(AID, "uuid", TEXT, aid.uid.uuid, true)                                \
-	F(AID, "pid", INT_OR_NIL, aid.pid, false)                               \
-	F(AID, "is_registrar", BOOL_OR_NIL, aid.is_registrar, false)            \
-	F(AID, "is_probe", BOOL, aid.is_probe, false)                           \
-	F(AID, "acre", AID_ACRE, aid, false)                                    \
-	F(SPAWN_SPEC, "_parent_main_data", PACKED, spec.parent_main_data, true) \
-	F(SPAWN_SPEC, "_runtime_vars", PACKED, spec.runtime_vars, true)         \
-	F(SPAWN_SPEC, "enable_modules", PACKED, spec.enable_modules, true)      \
-	F(SPAWN_SPEC, "reg_addrs", PACKED, spec.reg_addrs, true)                \
-	F(SPAWN_SPEC, "bind_addrs", PACKED_OR_NIL, spec.bind_addrs, true)       \
-	F(SPAWN_SPEC, "acre", PACKED, spec.acre, false)                         \
-	F(START, "cid", TEXT, cid, true)                                        \
-	F(START, "ns", TEXT, start.ns, true)                                    \
-	F(START, "func", TEXT, start.func, true)                                \
-	F(START, "kwargs", PACKED, start.kwargs, true)                          \
-	F(START, "uid", UID, start.uid, true)                                   \
-	F(START, "pld_spec", ANY, cid, false)                                   \
-	F(START, "remaining_us", INT_OR_NIL, start.remaining_us, false)         \
-	F(START, "credit", CREDIT, start.credit, false)                         \
-	F(START, "hops", UINT, start.hops, false)                               \
-	F(START_ACK, "cid", TEXT, cid, true)                                    \
-	F(START_ACK, "functype", TEXT, start_ack.functype, true)                \
-	F(START_ACK, "credit", CREDIT, start_ack.credit, false)                 \
-	F(STARTED, "cid", TEXT, cid, true)                                      \
-	F(STARTED, "pld", PACKED, pld, true)                                    \
-	F(YIELD, "cid", TEXT, cid, true)                                        \
-	F(YIELD, "pld", PACKED, pld, true)                                      \
-	F(STOP, "cid", TEXT, cid, true)                                         \
-	F(STOP, "left", BOOL, stop_left, false)                                 \
-	F(RETURN, "cid", TEXT, cid, true)                                       \
-	F(RETURN, "pld", PACKED, pld, true)                                     \
-	F(CANCEL_ACK, "cid", TEXT, cid, true)                                   \
-	F(CANCEL_ACK, "pld", BOOL, cancel_ack.pld, true)                        \
-	F(CANCEL_ACK, "req", UINT, cancel_ack.req, false)                       \
-	F(ERROR, "src_uid", UID, error.src_uid, true)                           \
-	F(ERROR, "src_type_str", TEXT, error.src_type, true)                    \
-	F(ERROR, "boxed_type_str", TEXT, error.boxed_type, true)                \
-	F(ERROR, "relay_path", PACKED, error.relay_path, true)                  \
-	F(ERROR, "message", TEXT_OR_NIL, error.message, false)                  \
-	F(ERROR, "tb_str", TEXT, error.tb, false)                               \
-	F(ERROR, "canceller", UID_OR_NIL, error.canceller, false)               \
-	F(ERROR, "sender", UID_OR_NIL, error.sender, false)                     \
-	F(ERROR, "cid", TEXT_OR_NIL, cid, false)                                \
-	F(ERROR, "_bad_msg", PACKED_OR_NIL, error.bad_msg, false)               \
-	F(ERROR, "_bad_msg_as_dict", PACKED_OR_NIL, error.bad_msg_dict, false)  \
-	F(ERROR, "acre", PACKED, error.acre, false)                             \
-	F(CANCEL, "cid", TEXT_OR_NIL, cid, true)                                \
-	F(CANCEL, "req", UINT, cancel.req, true)                                \
-	F(CANCEL, "reason", TEXT, cancel.reason, true)                          \
-	F(CANCEL, "canceller", UID, cancel.canceller, true)                     \
-	F(CANCEL, "remaining_us", INT_OR_NIL, cancel.remaining_us, false)       \
-	F(CANCEL, "text", TEXT_OR_NIL, cancel.text, false)                      \
-	F(CREDIT, "cid", TEXT, cid, true)                                       \
-	F(CREDIT, "items", UINT, credit.items, true)                            \
-	F(CREDIT, "bytes", UINT, credit.bytes, true)
+/* key, form, field, must it be there */
+#define FIELDS_AID(F)                              \
+	F("name", TEXT, aid.uid.name, true)        \
+	F("uuid", TEXT, aid.uid.uuid, true)        \
+	F("pid", INT_OR_NIL, aid.pid, false)       \
+	F("is_registrar", BOOL_OR_NIL, aid, false) \
+	F("is_probe", BOOL, aid.is_probe, false)   \
+	F("acre", AID_ACRE, aid, false)
+#define FIELDS_SPAWN_SPEC(F)                                     \
+	F("_parent_main_data", MAP, spec.parent_main_data, true) \
+	F("_runtime_vars", MAP, spec.runtime_vars, true)         \
+	F("enable_modules", MAP, spec.enable_modules, true)      \
+	F("reg_addrs", ARRAY, spec.reg_addrs, true)              \
+	F("bind_addrs", ARRAY_OR_NIL, spec.bind_addrs, true)     \
+	F("acre", MAP, spec.acre, false)
+#define FIELDS_START(F)                                          \
+	F("cid", TEXT, cid, true)                                \
+	F("ns", TEXT, start.ns, true)                            \
+	F("func", TEXT, start.func, true)                        \
+	F("kwargs", MAP, start.kwargs, true)                     \
+	F("uid", UID, start.uid, true)                           \
+	F("pld_spec", ANY, kind, false)                          \
+	F("remaining_us", INT_OR_NIL, start.remaining_us, false) \
+	F("credit", CREDIT, start.credit, false)                 \
+	F("hops", UINT, start.hops, false)
+#define FIELDS_START_ACK(F)                           \
+	F("cid", TEXT, cid, true)                     \
+	F("functype", TEXT, start_ack.functype, true) \
+	F("credit", CREDIT, start_ack.credit, false)
+#define FIELDS_STARTED(F)         \
+	F("cid", TEXT, cid, true) \
+	F("pld", PACKED, pld, true)
+#define FIELDS_YIELD(F) FIELDS_STARTED(F)
+#define FIELDS_STOP(F)            \
+	F("cid", TEXT, cid, true) \
+	F("left", BOOL, stop_left, false)
+#define FIELDS_RETURN(F) FIELDS_STARTED(F)
+#define FIELDS_CANCEL_ACK(F)                 \
+	F("cid", TEXT, cid, true)            \
+	F("pld", BOOL, cancel_ack.pld, true) \
+	F("req", REQ, cancel_ack, false)
+#define FIELDS_ERROR(F)                                                 \
+	F("src_uid", UID, error.src_uid, true)                          \
+	F("src_type_str", TEXT, error.src_type, true)                   \
+	F("boxed_type_str", TEXT, error.boxed_type, true)               \
+	F("relay_path", ARRAY, error.relay_path, true)                  \
+	F("message", TEXT_OR_NIL, error.message, false)                 \
+	F("tb_str", TEXT, error.tb, false)                              \
+	F("canceller", UID_OR_NIL, error.canceller, false)              \
+	F("sender", UID_OR_NIL, error.sender, false)                    \
+	F("cid", TEXT_OR_NIL, cid, false)                               \
+	F("_bad_msg", PACKED_OR_NIL, error.bad_msg, false)              \
+	F("_bad_msg_as_dict", PACKED_OR_NIL, error.bad_msg_dict, false) \
+	F("acre", MAP, error.acre, false)
+#define FIELDS_CANCEL(F)                                          \
+	F("cid", TEXT_OR_NIL, cid, true)                          \
+	F("req", UINT, cancel.req, true)                          \
+	F("reason", TEXT, cancel.reason, true)                    \
+	F("canceller", UID, cancel.canceller, true)               \
+	F("remaining_us", INT_OR_NIL, cancel.remaining_us, false) \
+	F("text", TEXT_OR_NIL, cancel.text, false)
+#define FIELDS_CREDIT(F)                     \
+	F("cid", TEXT, cid, true)            \
+	F("items", UINT, credit.items, true) \
+	F("bytes", UINT, credit.bytes, true)
 
 struct field {
-	enum msg_kind kind;
-	enum form form;
 	const char *key;
 	size_t key_len;
+	enum form form;
 	size_t offset;
 	bool required;
 };
 
-#define FIELD_ROW(kind, key, form, member, required) \
-	{ MSG_##kind, form, key, sizeof key - 1, offsetof(struct msg, member), required },
-static const struct field fields[] = { FIELDS(FIELD_ROW) };
-#define N_FIELDS (sizeof fields / sizeof *fields)
-_Static_assert(N_FIELDS <= 64, "a bit of the set of fields that were seen for each");
+#define FIELD_ROW(key, form, member, required) \
+	{ key, sizeof key - 1, form, offsetof(struct msg, member), required },
+#define FIELD_TABLE(kind, text, before_data, limit) \
+	static const struct field fields_##kind[] = { FIELDS_##kind(FIELD_ROW) };
+MSG_KINDS(FIELD_TABLE)
 
-struct kind_row {
-	const char *name;
-	size_t len;
-	bool small;
+struct field_list {
+	const struct field *field;
+	size_t n;
 };
 
-#define KIND_ROW(kind, text, before_data, small) \
-	[MSG_##kind] = { text, sizeof text - 1, small },
-static const struct kind_row kinds[N_MSG] = { [MSG_NONE] = { "", 0, false },
-					      MSG_KINDS(KIND_ROW) };
+#define FIELD_LIST(kind, text, before_data, limit) \
+	[MSG_##kind] = { fields_##kind, ARRAY_N(fields_##kind) },
+static const struct field_list fields_of[N_MSG] = { MSG_KINDS(FIELD_LIST) };
 
 #define FEATURE_ROW(name, text) [MSG_BIT_##name] = text,
 static const char *const features[] = { MSG_FEATURES(FEATURE_ROW) };
+
+static const struct slice nil;
+
+/*
+ * Forms
+ */
 
 static struct slice read_text(struct pack_reader *in)
 {
@@ -131,10 +150,31 @@ static struct slice read_packed(struct pack_reader *in)
 	return (struct slice){ (const char *)b.p, b.len };
 }
 
+static struct slice read_map(struct pack_reader *in)
+{
+	const uint8_t *at = in->p;
+	size_t n = pack_read_map(in);
+
+	in->depth++;
+	while (n-- && !in->fault) {
+		pack_read_str(in);
+		pack_skip(in);
+	}
+	in->depth--;
+	return (struct slice){ (const char *)at, (size_t)(in->p - at) };
+}
+
+static struct slice read_array(struct pack_reader *in)
+{
+	if (pack_peek(in) != PACK_ARRAY)
+		pack_reader_refuse(in, in->p, "array", NULL);
+	return read_packed(in);
+}
+
 static struct uid read_uid(struct pack_reader *in)
 {
 	const uint8_t *at = in->p;
-	struct uid uid = { { NULL, 0 }, { NULL, 0 } };
+	struct uid uid = { nil, nil };
 
 	if (pack_read_array(in) != 2) {
 		pack_reader_refuse(in, at, "a pair of texts", NULL);
@@ -165,38 +205,66 @@ static uint32_t feature_bit(struct slice name)
 	return 0;
 }
 
-static void read_aid_acre(struct pack_reader *in, struct msg_aid *aid)
+static uint32_t read_features(struct pack_reader *in)
 {
-	for (size_t n = pack_read_map(in); n--;) {
-		struct slice key = read_text(in);
+	uint32_t bits = 0;
 
-		if (slice_is(key, "v")) {
-			aid->acre_version = pack_read_u64(in);
-		} else if (slice_is(key, "feat")) {
-			for (size_t k = pack_read_array(in); k--;)
-				aid->features |= feature_bit(read_text(in));
-		} else if (slice_is(key, "credit")) {
-			aid->credit = read_credit(in);
-		} else if (slice_is(key, "host")) {
-			aid->host = read_text(in);
-		} else {
-			pack_skip(in);
-		}
-	}
+	for (size_t n = pack_read_array(in); n-- && !in->fault;)
+		bits |= feature_bit(read_text(in));
+	return bits;
 }
 
-static void read_field(struct pack_reader *in, const struct field *f, struct msg *m)
+static void read_aid_acre(struct pack_reader *in, struct msg_aid *aid)
 {
-	void *to = (uint8_t *)m + f->offset;
+	size_t n = pack_read_map(in);
 
-	switch (f->form) {
-	case TEXT_OR_NIL:
-		if (pack_read_if_nil(in)) {
-			*(struct slice *)to = (struct slice){ NULL, 0 };
-			return;
-		}
-		*(struct slice *)to = read_text(in);
+	in->depth++;
+	while (n-- && !in->fault) {
+		struct slice key = read_text(in);
+
+		if (slice_is(key, "v"))
+			aid->acre_version = pack_read_u64(in);
+		else if (slice_is(key, "feat"))
+			aid->features = read_features(in);
+		else if (slice_is(key, "credit"))
+			aid->credit = read_credit(in);
+		else if (slice_is(key, "host"))
+			aid->host = read_text(in);
+		else
+			pack_skip(in);
+	}
+	in->depth--;
+}
+
+/* A value of a form that may be nil, and is: what stands for it. */
+static bool read_nil(struct pack_reader *in, enum form form, void *to)
+{
+	bool may_be = form == TEXT_OR_NIL || form == PACKED_OR_NIL ||
+		      form == ARRAY_OR_NIL || form == UID_OR_NIL || form == INT_OR_NIL;
+
+	if (!may_be || !pack_read_if_nil(in))
+		return false;
+	if (form == INT_OR_NIL)
+		*(int64_t *)to = -1;
+	else if (form == UID_OR_NIL)
+		*(struct uid *)to = (struct uid){ nil, nil };
+	else
+		*(struct slice *)to = nil;
+	return true;
+}
+
+static void read_registrar(struct pack_reader *in, struct msg_aid *aid)
+{
+	aid->registrar_was_nil = pack_read_if_nil(in);
+	aid->is_registrar = aid->registrar_was_nil || pack_read_bool(in);
+}
+
+static void read_form(struct pack_reader *in, enum form form, struct msg *m, void *to)
+{
+	if (read_nil(in, form, to))
 		return;
+	switch (form) {
+	case TEXT_OR_NIL:
 	case TEXT:
 		*(struct slice *)to = read_text(in);
 		return;
@@ -204,36 +272,35 @@ static void read_field(struct pack_reader *in, const struct field *f, struct msg
 		*(uint64_t *)to = pack_read_u64(in);
 		return;
 	case INT_OR_NIL:
-		*(int64_t *)to = pack_read_if_nil(in)
-					 ? -1
-					 : pack_read_int(in, 0, INT64_MAX / 2000);
+		*(int64_t *)to = pack_read_int(in, 0, INT64_MAX / 2000);
 		return;
 	case BOOL_OR_NIL: /* there is one: is_registrar */
-		m->aid.registrar_was_nil = pack_read_if_nil(in);
-		*(bool *)to = m->aid.registrar_was_nil || pack_read_bool(in);
+		read_registrar(in, to);
 		return;
 	case BOOL:
 		*(bool *)to = pack_read_bool(in);
 		return;
 	case PACKED_OR_NIL:
-		if (pack_read_if_nil(in)) {
-			*(struct slice *)to = (struct slice){ NULL, 0 };
-			return;
-		}
-		*(struct slice *)to = read_packed(in);
-		return;
 	case PACKED:
 		*(struct slice *)to = read_packed(in);
 		return;
-	case UID_OR_NIL:
-		if (!pack_read_if_nil(in))
-			*(struct uid *)to = read_uid(in);
+	case MAP:
+		*(struct slice *)to = read_map(in);
 		return;
+	case ARRAY_OR_NIL:
+	case ARRAY:
+		*(struct slice *)to = read_array(in);
+		return;
+	case UID_OR_NIL:
 	case UID:
 		*(struct uid *)to = read_uid(in);
 		return;
 	case CREDIT:
 		*(struct msg_credit *)to = read_credit(in);
+		return;
+	case REQ:
+		m->cancel_ack.has_req = true;
+		m->cancel_ack.req = pack_read_u64(in);
 		return;
 	case AID_ACRE:
 		read_aid_acre(in, to);
@@ -244,70 +311,74 @@ static void read_field(struct pack_reader *in, const struct field *f, struct msg
 	}
 }
 
-static enum msg_kind kind_of(struct slice name)
+/*
+ * Refusals
+ */
+
+/* Text of the peer is shown cut, at a character. */
+static int say(struct msg_fault *fault, int class, const char *what, struct slice name)
 {
-	for (enum msg_kind k = MSG_NONE + 1; k < N_MSG; k++)
-		if (kinds[k].len == name.len && !memcmp(kinds[k].name, name.p, name.len))
-			return k;
-	return MSG_NONE;
-}
+	size_t len = size_min(name.len, 64);
 
-/* The tag: nearly always the first key, but it may stand anywhere. */
-static struct slice find_tag(struct pack_reader in)
-{
-	struct slice tag = { NULL, 0 };
-
-	for (size_t n = pack_read_map(&in); n-- && !tag.p;) {
-		if (pack_peek(&in) != PACK_STR)
-			break;
-		if (slice_is(read_text(&in), "msg_type"))
-			tag = pack_peek(&in) == PACK_STR ? read_text(&in) : tag;
-		else
-			pack_skip(&in);
-	}
-	return tag;
-}
-
-/* First row of each kind; N_MSG is one behind the last. */
-static size_t first_row(enum msg_kind kind)
-{
-	static uint8_t
-		first[N_MSG + 1]; /* filled with the same values by whoever comes first */
-
-	if (!first[N_MSG]) {
-		for (size_t i = N_FIELDS; i--;)
-			first[fields[i].kind] = (uint8_t)i;
-		__atomic_store_n(&first[N_MSG], (uint8_t)N_FIELDS, __ATOMIC_RELEASE);
-	}
-	return first[kind];
-}
-
-static const struct field *field_of(enum msg_kind kind, size_t first, struct slice key)
-{
-	for (size_t i = first; i < N_FIELDS && fields[i].kind == kind; i++)
-		if (fields[i].key_len == key.len &&
-		    !memcmp(fields[i].key, key.p, key.len))
-			return &fields[i];
-	return NULL;
-}
-
-static int say(struct msg_fault *fault, int class, const char *what, const char *name,
-	       size_t len)
-{
-	snprintf(fault->text, sizeof fault->text, "%s%.*s", what, (int)size_min(len, 64),
-		 name ? name : "");
+	if (len < name.len)
+		len = utf8_valid_len(name.p, len);
+	snprintf(fault->text, sizeof fault->text, "%s%.*s", what, (int)len,
+		 name.p ? name.p : "");
 	return -class;
 }
 
-static int check_required(enum msg_kind kind, size_t first, uint64_t seen,
-			  struct msg_fault *fault)
+static int say_fault(struct msg_fault *fault, const char *noun,
+		     const struct pack_reader *in)
 {
-	for (size_t i = first; i < N_FIELDS && fields[i].kind == kind; i++)
-		if (fields[i].required && !(seen & (1ull << i)))
-			return snprintf(fault->text, sizeof fault->text,
-					"a %s without the key %s", kinds[kind].name,
-					fields[i].key),
-			       -EPROTO;
+	int used = snprintf(fault->text, sizeof fault->text, "a %s: ", noun);
+
+	pack_error_text(in, fault->text + used, sizeof fault->text - (size_t)used);
+	return pack_reader_result(in) == -EMSGSIZE ? -EMSGSIZE : -EPROTO;
+}
+
+/* The tag: nearly always the first key, but it may stand anywhere. */
+static int find_tag(struct slice *ret, struct pack_reader in, struct msg_fault *fault)
+{
+	struct slice tag = nil;
+	size_t n = pack_read_map(&in);
+
+	in.depth++;
+	while (n-- && !tag.p && !in.fault) {
+		if (slice_is(read_text(&in), "msg_type"))
+			tag = read_text(&in);
+		else
+			pack_skip(&in);
+	}
+	if (in.fault)
+		return say_fault(fault, "frame", &in);
+	if (!tag.p)
+		return say(fault, EPROTO, "a frame without the key msg_type", nil);
+	*ret = tag;
+	return 0;
+}
+
+static const struct field *field_of(enum msg_kind kind, struct slice key)
+{
+	const struct field_list *list = &fields_of[kind];
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->field[i].key_len == key.len &&
+		    !memcmp(list->field[i].key, key.p, key.len))
+			return &list->field[i];
+	return NULL;
+}
+
+static int check_required(enum msg_kind kind, uint32_t seen, struct msg_fault *fault)
+{
+	const struct field_list *list = &fields_of[kind];
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->field[i].required && !(seen & (1u << i))) {
+			snprintf(fault->text, sizeof fault->text,
+				 "a %s without the key %s", msg_name(kind),
+				 list->field[i].key);
+			return -EPROTO;
+		}
 	return 0;
 }
 
@@ -317,6 +388,7 @@ static void set_defaults(struct msg *m)
 	case MSG_AID:
 		m->aid.pid = -1;
 		m->aid.registrar_was_nil = true;
+		m->aid.is_registrar = true;
 		return;
 	case MSG_START:
 		m->start.remaining_us = -1;
@@ -324,85 +396,108 @@ static void set_defaults(struct msg *m)
 	case MSG_CANCEL:
 		m->cancel.remaining_us = -1;
 		return;
+	case MSG_CREDIT:
+		m->credit.given = true;
+		return;
 	default:
 		return;
 	}
 }
 
-/* What follows from a key having come at all. */
-static void derive(struct msg *m, uint64_t seen)
-{
-	if (m->kind == MSG_CREDIT)
-		m->credit.given = true;
-	if (m->kind == MSG_CANCEL_ACK)
-		m->cancel_ack.has_req =
-			(seen >> (first_row(MSG_CANCEL_ACK) + 2)) & 1; /* its third row */
-}
-
 static int read_fields(struct pack_reader *in, struct msg *m, struct slice tag,
 		       struct msg_fault *fault)
 {
-	size_t first = first_row(m->kind);
-	uint64_t seen = 0;
-	int r;
+	size_t n = pack_read_map(in);
+	uint32_t seen = 0;
 
-	for (size_t n = pack_read_map(in); n--;) {
+	in->depth++;
+	while (n-- && !in->fault) {
 		struct slice key = read_text(in);
-		const struct field *f = field_of(m->kind, first, key);
+		const struct field *f = field_of(m->kind, key);
 
 		if (f) {
-			read_field(in, f, m);
-			seen |= 1ull << (f - fields);
+			read_form(in, f->form, m, (uint8_t *)m + f->offset);
+			seen |= 1u << (f - fields_of[m->kind].field);
 		} else if (slice_is(key, "msg_type")) {
 			if (!slice_equal(read_text(in), tag))
 				return say(fault, EPROTO,
-					   "two different kinds in one frame", NULL, 0);
+					   "two different kinds in one frame", nil);
 		} else if (slice_is(key, "fds")) {
-			return say(fault, EPROTO, "descriptors that did not come", NULL,
-				   0);
+			return say(fault, EPROTO, "descriptors that did not come", nil);
 		} else {
 			pack_skip(in);
 		}
 	}
-	r = pack_reader_end(in);
-	if (r < 0) {
-		size_t used = (size_t)snprintf(fault->text, sizeof fault->text,
-					       "a %s: ", kinds[m->kind].name);
+	if (pack_reader_end(in) < 0)
+		return say_fault(fault, msg_name(m->kind), in);
+	return check_required(m->kind, seen, fault);
+}
 
-		pack_error_text(in, fault->text + used, sizeof fault->text - used);
-		return r == -EMSGSIZE ? r : -EPROTO;
+static int read_any(struct msg *ret, struct pack_reader *in, size_t len,
+		    struct msg_fault *fault)
+{
+	struct slice tag;
+	enum msg_kind kind;
+	int r;
+
+	if (pack_peek(in) != PACK_MAP)
+		return say(fault, EPROTO, "a frame that is no map but ",
+			   slice_of(pack_type_name(pack_peek(in))));
+	r = find_tag(&tag, *in, fault);
+	if (r < 0)
+		return r;
+	kind = msg_kind_of(tag);
+	if (kind == MSG_NONE)
+		return say(fault, EPROTO, "a frame of an unknown kind: ", tag);
+	if (len > msg_limit(kind, in->limits)) {
+		snprintf(fault->text, sizeof fault->text,
+			 "a %s of %zu bytes: the limit is %u", msg_name(kind), len,
+			 msg_limit(kind, in->limits));
+		return -EMSGSIZE;
 	}
-	derive(m, seen);
-	return check_required(m->kind, first, seen, fault);
+	memset(ret, 0, sizeof *ret);
+	ret->kind = kind;
+	set_defaults(ret);
+	return read_fields(in, ret, tag, fault);
+}
+
+/* Goes over these bytes if they come. */
+static bool comes(struct pack_reader *in, const char *bytes, size_t len)
+{
+	if ((size_t)(in->end - in->p) < len || memcmp(in->p, bytes, len))
+		return false;
+	in->p += len;
+	return true;
+}
+
+/* A Yield of three keys in the usual order; anything else is left to the lists. */
+static bool read_plain_yield(struct msg *ret, struct pack_reader in)
+{
+	static const char head[] = "\x83\xa8msg_type\xa5Yield\xa3"
+				   "cid";
+	static const char pld[] = "\xa3pld";
+
+	if (!comes(&in, head, sizeof head - 1))
+		return false;
+	ret->cid = read_text(&in);
+	if (!comes(&in, pld, sizeof pld - 1))
+		return false;
+	in.depth = 1;
+	ret->kind = MSG_YIELD;
+	ret->fds = 0;
+	ret->pld = read_packed(&in);
+	return pack_reader_end(&in) >= 0;
 }
 
 int msg_read(struct msg *ret, const uint8_t *body, size_t len,
 	     const struct wire_limits *limits, struct msg_fault *fault)
 {
 	struct pack_reader in;
-	struct slice tag;
 
 	if (!len)
-		return say(fault, EPROTO, "a frame of length 0", NULL, 0);
+		return say(fault, EPROTO, "a frame of length 0", nil);
 	pack_reader_init(&in, body, len, limits);
-	if (pack_peek(&in) != PACK_MAP)
-		return say(fault, EPROTO, "a frame that is no map but ",
-			   pack_type_name(pack_peek(&in)), 64);
-	tag = find_tag(in);
-	if (!tag.p)
-		return say(fault, EPROTO,
-			   "a frame whose kind cannot be read (no text key msg_type)",
-			   NULL, 0);
-	memset(ret, 0, sizeof *ret);
-	ret->kind = kind_of(tag);
-	if (ret->kind == MSG_NONE)
-		return say(fault, EPROTO, "a frame of an unknown kind: ", tag.p, tag.len);
-	if (kinds[ret->kind].small && len > limits->ctl) {
-		snprintf(fault->text, sizeof fault->text,
-			 "a %s of %zu bytes: the limit is %u", kinds[ret->kind].name, len,
-			 limits->ctl);
-		return -EMSGSIZE;
-	}
-	set_defaults(ret);
-	return read_fields(&in, ret, tag, fault);
+	if (read_plain_yield(ret, in))
+		return 0;
+	return read_any(ret, &in, len, fault);
 }

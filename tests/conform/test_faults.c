@@ -326,3 +326,64 @@ TEST_TREE(g8_no_work_starts_after_its_time_three_hops_away)
 	assert_int_equal(access(witness, F_OK), -1);
 	return 0;
 }
+
+/*
+ * G8: a cancel that comes with its Start, before the task has had its first turn.
+ */
+
+ACRE_TASK(call_sleeper, struct acre_actor *a)
+{
+	return acre_call(a, sleeps_for_ever, &nil, acre_nil, &nil);
+}
+
+TEST_TREE(g8_a_cancel_before_the_first_turn_is_not_lost)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	test_limit(10);
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "sleeper");
+		ACRE_NURSERY(m, r) {
+			r = acre_go(&m, call_sleeper, a);
+			if (r >= 0)
+				r = acre_yield(); /* the Start is queued */
+			acre_nursery_cancel(&m); /* and the Cancel goes out with it */
+		}
+		assert_ok(r);
+		assert_true(acre_actor_is_connected(a));
+	}
+	return r;
+}
+
+TEST_TREE(g8_an_outcome_is_set_once)
+{
+	struct acre_outcome before, after;
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "ten");
+		assert_ok(r);
+		ACRE_NURSERY(m, r) {
+			struct acre_context *ctx = NULL;
+			const struct acre_endpoint e = { .name = "ten", .in = acre_nil_msg_ };
+
+			r = acre_open_(&ctx, a, &e, &nil);
+			assert_ok(r);
+			assert_int_equal(acre_result(ctx, acre_int, &v), 1);
+			before = acre_outcome(ctx);
+			link_close(&a->link, acre_fail(ACRE_ECLOSED, "closed here"));
+			after = acre_outcome(ctx);
+			assert_int_equal(acre_result(ctx, acre_int, &v), 1); /* still there */
+			assert_int_equal(v.value, 10);
+			r = acre_context_close(&ctx, 0);
+		}
+		assert_int_equal(before.r, 0);
+		assert_int_equal(after.r, 0);
+	}
+	/* a child without its link is lost, unless it was asked to end before it had */
+	assert_true(r >= 0 || acre_is(r, ACRE_EDIED));
+	return 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* last_words.c - what a crashed process has said, with its addresses looked up. */
+/* crash_text.c - what a crashed process has said, with its addresses looked up. */
 /*
  *	    #0 scanner+0x1a2b                              a frame
  *	    module scanner is /usr/bin/scanner, build 6b1e a module of the frames before it
@@ -8,7 +8,7 @@
  * and the end of one whose beginning was cut off. A frame's module is the next one of that name.
  */
 #define _GNU_SOURCE
-#include "core/last_words.h"
+#include "core/crash_text.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -238,7 +238,7 @@ static char *put_in_memory(const char *text, const struct frame *frames,
 	return NULL;
 }
 
-char *last_words_looked_up(const char *text)
+char *crash_text_looked_up(const char *text)
 {
 	struct frame *frames;
 	struct symbol *symbols;

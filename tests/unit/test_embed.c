@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* test_embed.c - the loop inside another one: a pollable fd and acre_step(). */
+#include <poll.h>
+#include <string.h>
+
+#include <acre/actor.h>
+#include <acre/error.h>
+#include <acre/task.h>
+
+#include "core/report.h"
+#include "lib/test.h"
+
+static int sleeps_thrice(void *arg)
+{
+	int *count = arg;
+	int r = 0;
+
+	while (r >= 0 && *count < 3) {
+		r = acre_sleep(acre_ms(5));
+		++*count;
+	}
+	return r < 0 ? r : 42;
+}
+
+/* A foreign loop: it waits for the fd, and for nothing else. */
+static int drive(void)
+{
+	int steps = 0, r;
+
+	while ((r = acre_step()) > 0) {
+		struct pollfd p = { .fd = acre_fd(), .events = POLLIN };
+
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		steps++;
+	}
+	assert_int_equal(r, 0);
+	return steps;
+}
+
+TEST(a_tree_runs_inside_a_foreign_loop)
+{
+	int count = 0;
+
+	assert_ok(acre_begin(sleeps_thrice, &count, NULL));
+	assert_true(drive() >= 3);
+	assert_int_equal(acre_end(), 42);
+	assert_int_equal(count, 3);
+}
+
+static int double_it(void *arg)
+{
+	return *(int *)arg * 2;
+}
+
+static int blocks(void *arg)
+{
+	return acre_blocking(double_it, arg);
+}
+
+TEST(a_letter_of_another_thread_wakes_the_foreign_loop)
+{
+	int seven = 7;
+
+	assert_ok(acre_begin(blocks, &seven, NULL));
+	drive();
+	assert_int_equal(acre_end(), 14);
+}
+
+static int fails(void *unused)
+{
+	(void)unused;
+	return acre_fail(ENOENT, "the root's failure");
+}
+
+TEST(the_roots_failure_outlives_the_loop)
+{
+	int r;
+
+	assert_ok(acre_begin(fails, NULL, NULL));
+	drive();
+	r = acre_end();
+	assert_class(r, ENOENT);
+	assert_string_equal(acre_why(r)->message, "the root's failure");
+	report_thread_fini();
+}
+
+TEST(calls_without_a_runtime_say_so)
+{
+	assert_class(acre_fd(), ACRE_ENORUNTIME);
+	assert_class(acre_step(), ACRE_ENORUNTIME);
+	assert_class(acre_end(), ACRE_ENORUNTIME);
+	assert_class(acre_at_end(NULL, NULL), ACRE_ENORUNTIME);
+	report_thread_fini();
+}
+
+TEST(bad_options_of_a_root_are_refused)
+{
+	char long_name[200];
+
+	memset(long_name, 'x', sizeof long_name - 1);
+	long_name[sizeof long_name - 1] = '\0';
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .flags = 1 }), EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .reserved = { 1 } }), EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "" }), EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = long_name }), EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .backend = "telepathy" }), EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .backend = "subint" }), EOPNOTSUPP);
+	report_thread_fini();
+}
