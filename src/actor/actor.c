@@ -233,15 +233,23 @@ static struct acre_actor *actor_new(const struct acre_spawn_options *o)
 	return a;
 }
 
-/* A process that did not get to its program failed to boot, and why is the cause. */
+/* A process that did not get to its program failed to boot; why is told, and the cause. */
 static int not_made(struct acre_actor *a, int r)
 {
+	char text[512];
+	struct report *rep;
+
 	if (!a->life.death.step)
 		return acre_note(r, "spawning actor %s", a->name);
+	snprintf(text, sizeof text, "actor %s could not be made: %s", a->name,
+		 acre_why(r)->message);
 	a->boot_error = report_take(r);
-	r = report_file(boot_report(a), ACRE_EBOOT);
-	report_unref(a->boot_error);
-	return r;
+	rep = boot_report(a);
+	report_unref(TAKE_PTR(a->boot_error));
+	if (rep)
+		acre_ignore(report_set_text(rep, &report_public(rep)->message, text,
+					    strlen(text)));
+	return report_file(rep, ACRE_EBOOT);
 }
 
 /* The process exists afterwards, or nothing does. */

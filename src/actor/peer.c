@@ -195,7 +195,7 @@ static void end_contexts(struct acre_actor *a, struct report *why)
 		struct acre_context *ctx =
 			container_of(node, struct acre_context, by_cid);
 
-		if (ctx->state != CONTEXT_DONE && !PLANTED(ORPHANED_LINK))
+		if (!PLANTED(ORPHANED_LINK))
 			context_link_lost(ctx, why);
 	}
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* fiber.c - birth, end and frames of a fiber, and what the checking tools are told of it. */
+/* fiber.c - birth, end and frames of a fiber, and what checking tools are told of it. */
 /*
  * The switch itself is in fiber_ARCH.h, the first frame in fiber_ARCH.S.
  *
- * The tools believe that a thread has one stack. Each has calls to say otherwise, and each
- * wants them at another point (kernel-facts section 13):
+ * The tools believe that a thread has one stack. Each has calls to say otherwise, and
+ * each wants them at another point (kernel-facts section 13):
  *
- *	ASan	start_switch before the switch, finish_switch as the first thing after it, on
- *		the new stack. A fiber that ends for good says so, and its fake stack is
- *		freed. Red zones left in the stack of an ended fiber are wiped, or the next
- *		one there stumbles over them.
- *	TSan	one object per fiber, switched just before the stacks are. Flag 0: what one
- *		fiber did happened before what the next one does.
- *	valgrind	knows a stack from its bounds, and needs nothing at a switch.
+ *	ASan	start_switch before the switch, finish_switch as the first thing after it,
+ *		on the new stack. A fiber that ends for good says so, and its fake stack
+ *		is freed. Red zones left in the stack of an ended fiber are wiped, or the
+ *		next one there stumbles over them.
+ *	TSan	one object per fiber, switched just before the stacks are. Flag 0: what
+ *		one fiber did happened before what the next one does.
+ *	valgrind knows a stack by its bounds, and needs nothing at a switch.
  *
- * In builds without the sanitizers fiber_switch() is inline, and only valgrind is thought of.
+ * Without the sanitizers fiber_switch() is inline, and only valgrind is thought of.
  */
 #define _GNU_SOURCE
 #include "core/fiber.h"
@@ -48,8 +48,8 @@ _Thread_local struct fiber *fiber_running;
 /* Asked once per thread: the question costs more than a switch. */
 static _Thread_local bool on_valgrind;
 
-/* The bounds of the thread's own stack, if we stand on it: a process forked in a task goes on
- * standing on that task's stack. */
+/* The bounds of the thread's own stack, if we stand on it: a process forked in a task
+ * goes on standing on that task's stack. */
 static void find_bounds(struct fiber *f)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -198,8 +198,8 @@ void fiber_fini(struct fiber *f)
 #endif
 }
 
-/* Every compiler lays a frame as { caller's frame pointer, return address }, with the frames
- * of callers above, on both processors. */
+/* Every compiler lays a frame as { caller's frame pointer, return address }, with the
+ * frames of callers above, on both processors. */
 __attribute__((no_sanitize("address", "thread")))
 size_t fiber_walk(uintptr_t fp, uintptr_t low, uintptr_t high, uintptr_t *pcs, size_t n)
 {
@@ -229,7 +229,7 @@ size_t fiber_backtrace(const struct fiber *parked, uintptr_t *pcs, size_t n)
 			      low + parked->size, pcs + 1, n - 1);
 }
 
-/* Where the stack that `here` is in ends; next to `here` if it is not that of the fiber. */
+/* Where the stack ends that `here` is in; just above it, if that is not the fiber's. */
 static uintptr_t high_end(uintptr_t here)
 {
 	const struct fiber *f = fiber_running;

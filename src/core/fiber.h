@@ -3,19 +3,19 @@
 #pragma once
 
 /*
- * A fiber is a place to go on: a few registers, and the stack that they point into. A switch
- * stores the registers of the running fiber and loads those of another one; there is no
- * system call in it, no lock, no queue.
+ * A fiber is a place to go on: a few registers, and the stack that they point into. A
+ * switch stores the registers of the running fiber and loads those of another one; there
+ * is no system call in it, no lock, no queue.
  *
  *	- One fiber of a thread runs, the others are parked, where they have called
  *	  fiber_switch(). Who runs next is the caller's business (sched.c).
- *	- A fiber stays on its thread: compilers keep addresses of thread-local variables over
- *	  a switch (kernel-facts K53).
- *	- The stack and the struct are the caller's, and the struct may lie at the high end of
- *	  its own stack. Who places it staggers the ends: stacks that all begin at multiples
- *	  of a big power of two collide in the cache.
- *	- Rounding modes and the like belong to the fiber (fenv.h); errno, the signal mask and
- *	  what else belongs to the thread is common to all of them.
+ *	- A fiber stays on its thread: compilers keep addresses of thread-local variables
+ *	  over a switch (kernel-facts K53).
+ *	- The stack and the struct are the caller's, and the struct may lie at the high
+ *	  end of its own stack. Who places it staggers the ends: stacks that all begin at
+ *	  multiples of a big power of two collide in the cache.
+ *	- Rounding modes and the like belong to the fiber (fenv.h); errno, the signal mask
+ *	  and what else belongs to the thread is common to all of them.
  *
  * AddressSanitizer, ThreadSanitizer and valgrind are told of each switch, or they would
  * report a thousand errors where there is none (fiber.c).
@@ -64,46 +64,53 @@ struct fiber {
 #endif
 };
 
-/* The fiber that runs; NULL in a thread that has adopted none. Read in signal handlers. */
+/* The fiber that runs; NULL in a thread that has adopted none. */
 extern _Thread_local struct fiber *fiber_running
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 /* Makes a fiber of the calling thread, which is then the running one. */
 void fiber_adopt(struct fiber *f);
 
-/* A fiber that will run entry(arg), which never returns, on the stack [low, low + size). */
-void fiber_init(struct fiber *f, void *low, size_t size, void (*entry)(void *arg), void *arg);
+/* A fiber that will run entry(arg), which never returns, on the stack [low, low + size).
+ * In a thread that has adopted one. */
+void fiber_init(struct fiber *f, void *low, size_t size, void (*entry)(void *arg),
+		void *arg);
 
-/* After it has left, or to throw away one that is parked: nothing of it is left in the stack,
- * which can go. From another fiber; the one that adopted its thread does it itself. Idempotent. */
+/* After it has left, or to throw away one that is parked: nothing of it is left in the
+ * stack, which can go. From another fiber; the one that adopted its thread does it
+ * itself. Idempotent. */
 void fiber_fini(struct fiber *f);
 
-/* Parks the running fiber, `from`, and lets `to` go on. Returns when somebody switches back. */
+/* Parks the running fiber, `from`, and lets `to` go on. Returns after a switch back. */
 #ifdef FIBER_ANNOTATED
 void fiber_switch(struct fiber *from, struct fiber *to);
 #else
-/* Never a function of its own: it would be one without a frame, and missing in backtraces. */
-__attribute__((always_inline)) static inline void fiber_switch(struct fiber *from, struct fiber *to)
+/* Never a function of its own: compilers may give it no frame, and backtraces would
+ * miss its caller. */
+__attribute__((always_inline)) static inline void
+fiber_switch(struct fiber *from, struct fiber *to)
 {
 	fiber_running = to;
 	fiber_swap(&from->regs, &to->regs);
 }
 #endif
 
-/* The running fiber ends. Who runs next calls fiber_fini() on it and may reuse its stack. */
+/* The running fiber ends. Who runs next calls fiber_fini() on it, and has its stack. */
 _Noreturn void fiber_leave(struct fiber *from, struct fiber *to);
 
 /*
- * Return addresses by frame pointers, innermost first; how many. They are read only inside of
- * the stack, so that a frame without a frame pointer ends the list, and nothing worse. All
- * three are async-signal-safe. The last address of a whole list lies in fiber_start.
+ * Return addresses by frame pointers, innermost first; how many. They are read only
+ * inside of the stack, so that a frame without a frame pointer ends the list, and nothing
+ * worse. All three are async-signal-safe. The last address of a whole list lies in
+ * fiber_start.
  */
 
 /* Of a parked fiber, from where it goes on. */
 size_t fiber_backtrace(const struct fiber *parked, uintptr_t *pcs, size_t n);
 
-/* Of the caller, without its `skip` innermost frames. Where the bounds of the stack are not
- * known (no fiber was adopted, or this is another stack), the list is one address long. */
+/* Of the caller, without its `skip` innermost frames. Where the bounds of the stack are
+ * not known (no fiber was adopted, or this is another stack), the list is one address
+ * long. */
 size_t fiber_backtrace_here(uintptr_t *pcs, size_t n, size_t skip);
 
 /* From any frame pointer on, such as a signal handler finds in its ucontext. */

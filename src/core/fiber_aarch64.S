@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* fiber_aarch64.S - the first frame of a fiber on aarch64. */
 /*
- * The same as fiber_x86_64.S: two words at the high end of the stack, the function and its
- * argument, are all that there is at fiber_first_pc. No note says that branch targets are
- * marked, since the switch jumps to where none is.
+ * The same as fiber_x86_64.S: two words at the high end of the stack, the function and
+ * its argument, are all that there is at fiber_first_pc. No note says that branch targets
+ * are marked, since the switch jumps to where none is.
  */
 #ifdef __aarch64__
 	.text

@@ -17,9 +17,9 @@ struct fiber_regs {
  * Of the vector registers all of each is clobbered, whatever its size.
  */
 #ifdef __ARM_FEATURE_SVE
-#define FIBER_CLOBBERS_SVE                                                                \
-	, "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", \
-		"p13", "p14", "p15", "ffr"
+#define FIBER_CLOBBERS_SVE                                                        \
+	, "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", \
+		"p12", "p13", "p14", "p15", "ffr"
 #else
 #define FIBER_CLOBBERS_SVE
 #endif
@@ -72,6 +72,7 @@ static inline uintptr_t fiber_return_address(uintptr_t stored)
 {
 	register uintptr_t x30 __asm__("x30") = stored;
 
-	__asm__("hint #7" : "+r"(x30)); /* xpaclri, which older processors take for a nop */
+	/* xpaclri, which older processors take for a nop */
+	__asm__("hint #7" : "+r"(x30));
 	return x30;
 }

@@ -2,8 +2,8 @@
 /* fiber_x86_64.S - the first frame of a fiber on x86-64. */
 /*
  * fiber_init() has laid two words at the high end of the stack, the function and its
- * argument, and made fiber_first_pc the place where the fiber goes on. A debugger that walks
- * up a fiber finds here a frame without a return address, and stops.
+ * argument, and made fiber_first_pc the place where the fiber goes on. A debugger that
+ * walks up a fiber finds here a frame without a return address, and stops.
  *
  * There is no note that this file supports shadow stacks, and so no program that holds it
  * says so either: on purpose, because a switch would be a violation there.
@@ -18,7 +18,7 @@ fiber_start:
 	.cfi_startproc
 	.cfi_def_cfa rsp, 16
 	.cfi_undefined rip
-	nop	/* debuggers look up the byte before a place to go on: it shall be ours too */
+	nop	/* debuggers look up the byte before a place to go on: ours, too */
 	.globl fiber_first_pc
 	.hidden fiber_first_pc
 fiber_first_pc:

@@ -14,37 +14,38 @@ struct fiber_regs {
 
 /*
  * The switch is not a function: then the compiler saves only those registers that hold
- * something, and no return instruction goes where the processor does not expect it. Measured
- * per switch on one Zen 4 core, two fibers switching at two places / 16 at one place:
+ * something, and no return instruction goes where the processor does not expect it.
+ * Measured per switch on one Zen 4 core, two fibers switching at two places / 16 at one
+ * place:
  *
  *	this, control words included               5.0 ns    5.8 ns
  *	this, without the control words            0.9 ns    3.5 ns
  *	a function ending in ret, with them        11  ns    6.1 ns
  *	a function ending in jmp, with them        6.6 ns   10.6 ns
  *
- * After a jmp out of a called function the processor's stack of return addresses is one off,
- * so that all returns after the switch are mispredicted. A ret is predicted well only if
- * both fibers have stopped at the same place.
+ * After a jmp out of a called function the processor's stack of return addresses is one
+ * off, so that all returns after the switch are mispredicted. A ret is predicted well
+ * only if both fibers have stopped at the same place.
  *
- * What the control words cost is nearly all stmxcsr's; to compare before loading costs more
- * than to load. They stay since a rounding mode that leaks to another task makes wrong
- * results without a word.
+ * What the control words cost is nearly all stmxcsr's; to compare before loading costs
+ * more than to load. They stay since a rounding mode that leaks to another task makes
+ * wrong results without a word.
  *
- * All other registers are clobbered: a register that some extension adds, and that a caller
- * compiled for it could hold something in, must be added to the lists.
+ * All other registers are clobbered: a register that some extension adds, and that a
+ * caller compiled for it could hold something in, must be added to the lists.
  */
 #ifdef __AVX512F__
-#define FIBER_CLOBBERS_AVX512                                                             \
-	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",         \
-		"xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31",   \
+#define FIBER_CLOBBERS_AVX512                                                            \
+	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",        \
+		"xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31",  \
 		"k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #else
 #define FIBER_CLOBBERS_AVX512
 #endif
 
 #ifdef __APX_F__
-#define FIBER_CLOBBERS_APX                                                                \
-	, "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "r26",    \
+#define FIBER_CLOBBERS_APX                                                               \
+	, "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "r26",   \
 		"r27", "r28", "r29", "r30", "r31"
 #else
 #define FIBER_CLOBBERS_APX

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* stack.c - slabs, guards, and the three kinds of free stacks. */
 /*
- * Slabs double in size, so there are few of them, and a small program maps little. They are
- * given back all together, at the end: a program that had many tasks will have many again,
- * and a stack without its pages costs nothing but addresses.
+ * Slabs double in size, so there are few of them, and a small program maps little. They
+ * are given back all together, at the end: a program that had many tasks will have many
+ * again, and a stack without its pages costs nothing but addresses.
  *
- * A guard is installed when its stack is cut, not for the whole slab, so that no start of a
- * task pays for a thousand others.
+ * A guard is installed when its stack is cut, not for the whole slab, so that no start of
+ * a task pays for a thousand others.
  */
 #define _GNU_SOURCE
 #include "core/stack.h"
@@ -35,12 +35,12 @@ static const bool keep_warm = false;
 static const bool keep_warm = true;
 #endif
 
-/* At the very end of a warm stack: in a page that was touched, and the rest stays as it is. */
+/* At the very end of a warm stack, in a page that was touched. */
 struct stack_link {
 	struct stack_link *next;
 };
 
-/* Once it is in the list it is not changed any more: stack_find() may look at any moment. */
+/* Not changed any more once it is in the list: stack_find() may look at any moment. */
 struct stack_slab {
 	struct stack_slab *next;
 	uintptr_t low;
@@ -115,8 +115,8 @@ int stack_pool_init(struct stack_pool *p, size_t usable, size_t cache_max)
 	return 0;
 }
 
-/* What is there for people to read, and for the kernel to keep small: with huge pages a task
- * would cost 2 MiB where it touches 4 KiB. Not all kernels know either. */
+/* What is there for people to read, and for the kernel to keep small: with huge pages a
+ * task would cost 2 MiB where it touches 4 KiB. Not all kernels know either. */
 static void describe(void *slab, size_t len)
 {
 	acre_ignore(sys_madvise(slab, len, MADV_NOHUGEPAGE));
@@ -125,9 +125,9 @@ static void describe(void *slab, size_t len)
 				      len, (uintptr_t) "acre stacks"));
 }
 
-/* Maps `n` stacks, or fewer where there are not so many addresses (RLIMIT_AS), or where the
- * kernel promises no more memory than it has (vm.overcommit_memory = 2). The length, 0 for
- * none. */
+/* Maps `n` stacks, or fewer where there are not so many addresses (RLIMIT_AS), or where
+ * the kernel promises no more memory than it has (vm.overcommit_memory = 2). The length,
+ * 0 for none. */
 static size_t map_stacks(const struct stack_pool *p, size_t n, void **ret)
 {
 	for (; n > 0; n /= 2) {
@@ -158,7 +158,7 @@ static struct stack_slab *slab_new(const struct stack_pool *p)
 	}
 	len = map_stacks(p, size_max(p->slab_len / p->stride, 1), &low);
 	if (len == 0) {
-		why_not = "no address space (see RLIMIT_AS, vm.overcommit_memory, and for "
+		why_not = "no address space (see RLIMIT_AS and vm.overcommit_memory, for "
 			  "locked memory RLIMIT_MEMLOCK)";
 		return mem_free(slab);
 	}

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* stack.h - stacks for fibers: cut from slabs, guarded, and kept warm for the next one. */
+/* stack.h - stacks for fibers: cut from slabs, guarded, kept warm for the next one. */
 #pragma once
 
 /*
- * A pool hands out stacks of one size. They are cut from slabs, large mappings of which only
- * those pages cost memory that were touched. Below each stack lies a guard, address space
- * that traps: an overflow ends there, and does not reach the neighbour's data. A guard that
- * the kernel keeps without a mapping of its own (Linux 6.13) makes a million stacks in some
- * tens of mappings; a guard by mprotect takes one, and the process may have 65,530.
+ * A pool hands out stacks of one size. They are cut from slabs, large mappings of which
+ * only those pages cost memory that were touched. Below each stack lies a guard, address
+ * space that traps: an overflow ends there, and does not reach the neighbour's data. A
+ * guard that the kernel keeps without a mapping of its own (Linux 6.13) makes a million
+ * stacks in some tens of mappings; a guard by mprotect takes one, and the process may
+ * have 65,530.
  *
  * A stack is in one of four places:
  *
  *	out	with a task
- *	warm	free, with its pages, in a list through its own high end: at most cache_max
+ *	warm	free, with its pages; listed through its high end, at most cache_max
  *	cold	free, without pages: its address is in a ring outside
  *	fresh	never used: the rest of the newest slab
  *
- * Builds with ACRE_LIKELY_BUGS keep none warm. What is cold traps there, all of it, so that
- * whoever still uses the stack of a task that has ended is found at once; and it stays cold
- * as long as possible.
+ * Builds with ACRE_LIKELY_BUGS keep none warm. What is cold traps there, all of it, so
+ * that whoever still uses the stack of a task that has ended is found at once; and it
+ * stays cold as long as possible.
  *
- * Not here: staggering. All stacks begin at multiples of the page; who lays something at their
- * high ends moves it by some cache lines from one to the next.
+ * Not here: staggering. All stacks begin at multiples of the page; who lays something at
+ * their high ends moves it by some cache lines from one to the next.
  */
 
 #include <stdatomic.h>
@@ -29,12 +30,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of address space. A frame larger than a page steps over a small guard, if its code is not
- * built with -fstack-clash-protection; over this one hardly (kernel-facts K51). */
+/* Of address space. A frame larger than a page steps over a small guard, if its code is
+ * not built with -fstack-clash-protection; over this one hardly (kernel-facts K51). */
 #define STACK_GUARD_SIZE ((size_t)64 << 10)
 
-/* The highest bytes of a stack are not for its user: the list of free ones runs there. It is
- * a cache line, so what lies below is aligned. */
+/* The highest bytes of a stack are not for its user: the list of free ones runs there. It
+ * is a cache line, so what lies below is aligned. */
 #define STACK_LINK_SIZE 64
 
 /* One thread at a time. */
@@ -65,13 +66,14 @@ int stack_pool_init(struct stack_pool *p, size_t usable, size_t cache_max);
 void stack_pool_fini(struct stack_pool *p);
 
 /* The low end of a stack, above its guard. NULL: there is none to be had, and
- * stack_why_not() says why, for this thread's last attempt. The contents are not defined. */
+ * stack_why_not() says why, for this thread's last attempt. What lies in it is not
+ * defined. */
 void *stack_get(struct stack_pool *p);
 const char *stack_why_not(void);
 
 /* Nobody stands on it any more. */
 void stack_put(struct stack_pool *p, void *low);
 
-/* The stack in which, or in whose guard, an address lies. Any thread, async-signal-safe. */
+/* In which stack or guard an address lies. Any thread, async-signal-safe. */
 bool stack_find(const struct stack_pool *p, uintptr_t address, uintptr_t *ret_low,
 		bool *ret_in_guard);

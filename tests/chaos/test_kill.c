@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+
+#include "base/sys.h"
 
 #define GONE_WITHIN_MS 1000 /* promise: a small tree is gone within a second of the kill */
 #define PIDS_MAX 64
@@ -223,6 +226,55 @@ TEST(kill_while_the_tree_is_being_made)
 		close(pipe[0]);
 		reap_orphans();
 	}
+}
+
+/*
+ * K3: the parent dies between the making of the child and the child's first call. It must see that,
+ * and end before it execs.
+ */
+
+static int die_first_then_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+	pid_t parent = getppid();
+
+	if (option == PR_SET_PDEATHSIG) {
+		kill(parent, SIGKILL);
+		while (getppid() == parent)
+			sched_yield(); /* until it has died: the kernel gives us to another one */
+	}
+	return sys_real.prctl(option, a, b, c, d);
+}
+
+static int spawn_one(void)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		r = acre_spawn(&n, &a, .name = "too_late");
+	return r;
+}
+
+TEST(a_parent_that_dies_before_the_child_is_tied_to_it_leaves_nothing)
+{
+	int status;
+	pid_t parent, orphan;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	parent = fork();
+	if (parent == 0) {
+		struct sys_table table = sys_real;
+
+		table.prctl = die_first_then_prctl;
+		sys_use(&table);
+		_exit(tree_result(spawn_one, false) < 0);
+	}
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_true(WIFSIGNALED(status));
+	orphan = waitpid(-1, &status, 0);
+	assert_true(orphan > 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 127); /* it never execed */
 }
 
 /*

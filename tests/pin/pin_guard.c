@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pin_guard.c - what the kernel promises about guards, and what it does not. */
 /*
- * kernel-facts K49 to K51, on bare mappings, without the code that leans on them (stack.c).
- * Facts are relied on: a failure here is a failure of ours. A hazard is worked around: its
- * test passes also when it is gone, and says so.
+ * kernel-facts K49 to K51, on bare mappings, without the code that leans on them
+ * (stack.c). Facts are relied on: a failure here is a failure of ours. A hazard is worked
+ * around: its test passes also when it is gone, and says so.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -278,7 +278,7 @@ static void overflow_in_child(uint8_t *stack)
 	_exit(1);
 }
 
-/* The compiler's part, by -fstack-clash-protection: each page of a frame is touched in order. */
+/* The compiler's part, by -fstack-clash-protection: it touches each page of a frame. */
 TEST(no_frame_steps_over_a_guard)
 {
 	size_t len = OTHERS + GUARD + THREAD_STACK;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_fiber.c - fibers take turns and keep what is theirs. */
 /*
- * Run in every build kind: at -O0 and -O2, by both compilers, with each sanitizer, for both
- * processors, and under valgrind. What those find is part of what is tested here: that they
- * say nothing.
+ * Run in every build kind: at -O0 and -O2, by both compilers, with each sanitizer, for
+ * both processors, and under valgrind. What those find is part of what is tested here:
+ * that they say nothing.
  */
 #include "core/fiber.h"
 
@@ -169,8 +169,8 @@ static void stop_in_the_deep(void *unused)
 	fiber_leave(&guest, &home);
 }
 
-/* Red zones around its rooms, which AddressSanitizer would find; its calls that never return,
- * of which ThreadSanitizer would keep account. */
+/* Red zones around its rooms, which AddressSanitizer would find; its calls that never
+ * return, of which ThreadSanitizer would keep account. */
 TEST(fibers_thrown_away_half_way_leave_nothing_behind)
 {
 	adopt();
@@ -245,8 +245,8 @@ static bool is_aligned(uintptr_t address)
 	return address % 16 == 0;
 }
 
-/* Pinned: an initial stack pointer that is 8 off crashes only where the compiler happens to
- * use aligned vector stores (kernel-facts K52). */
+/* Pinned: an initial stack pointer that is 8 off crashes only where the compiler happens
+ * to use aligned vector stores (kernel-facts K52). */
 static void check_alignment(void *arg)
 {
 	_Alignas(16) volatile char vector[16] = { 0 };
@@ -270,8 +270,8 @@ TEST(the_stack_is_aligned_at_the_first_call)
 	}
 }
 
-/* Values that the compiler cannot know, so they have to live somewhere; of each kind there
- * are more than the processor has registers. */
+/* Values that the compiler cannot know, so they have to live somewhere; of each kind
+ * there are more than the processor has registers. */
 /* clang-format off */
 #define LIVE(L)                                                                   \
 	L(0) L(1) L(2) L(3) L(4) L(5) L(6) L(7) L(8) L(9) L(10) L(11)             \
@@ -327,8 +327,8 @@ TEST(all_registers_survive_a_switch)
 	assert_int_equal(abroad, N_LIVE);
 }
 
-/* Rounding modes as the processor has them: <fenv.h> would want another library, and reads
- * only one of the two that x86-64 has. */
+/* Rounding modes as the processor has them: <fenv.h> would want another library, and
+ * reads only one of the two that x86-64 has. */
 enum rounding { NEAREST, UP, MIXED };
 
 #ifdef __x86_64__

@@ -217,8 +217,8 @@ static void unwind_here(void *arg)
 	fiber_leave(&guest, &home);
 }
 
-/* Pinned: an unwinder goes by the tables of the compiler, and stops where the return address
- * is undefined (kernel-facts K52). */
+/* Pinned: an unwinder goes by the tables of the compiler, and stops where the return
+ * address is undefined (kernel-facts K52). */
 TEST(an_unwinder_stops_at_the_first_frame)
 {
 	static struct frames frames;

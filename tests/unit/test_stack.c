@@ -237,7 +237,7 @@ TEST(an_older_kernel_guards_with_mappings)
 	sys_hide(SYS_HAS_GUARD_INSTALL, false);
 }
 
-/* Locked from birth, though not filled: by the raw call, which the sanitizers leave alone. */
+/* Locked from birth, not filled; by the raw call, which the sanitizers leave alone. */
 TEST(locked_memory_is_guarded_too)
 {
 	uint8_t *low;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_short.c - when memory, addresses or mappings are short, there is no stack. */
+/* test_stack_short.c - when memory, addresses or mappings are short, no stack is had. */
 /*
  * Each of them fails once; then the reason is told, the pool is as it was, and the next
  * attempt succeeds.

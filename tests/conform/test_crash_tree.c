@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* test_crash_tree.c - an actor that its own fault killed, as the root tells of it: promise G9. */
+#include "conform/tree.h"
+
+#include <stdio.h>
+
+#include "core/fiber.h"
+
+static int *volatile nowhere;
+
+__attribute__((noinline)) static void write_nowhere(void)
+{
+	*nowhere = 1;
+}
+
+enum { CRASH_LINE = __LINE__ - 3, CALL_LINE = __LINE__ + 8 };
+
+/* In an actor that many actors below this one. */
+ACRE_CONTEXT(crash_below, acre_int, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	char name[16];
+
+	if (in->value == 0) {
+		write_nowhere();
+		return acre_return(ctx, acre_nil);
+	}
+	snprintf(name, sizeof name, "level%d", (int)in->value);
+	return acre_oneshot(crash_below, &(struct acre_int){ in->value - 1 }, acre_nil, &nil,
+			    .spawn = { .name = name });
+}
+
+static int crash_three_deep(void)
+{
+	return acre_oneshot(crash_below, &(struct acre_int){ 2 }, acre_nil, &nil,
+			    .spawn = { .name = "level3" });
+}
+
+static void skip_under_sanitizers(void)
+{
+#ifdef FIBER_ANNOTATED
+	test_skip("the sanitizer has handlers of its own");
+#endif
+}
+
+/* The story of the failure, kept until the next one. */
+static const char *story_of(int r)
+{
+	static char story[32768];
+	char *text = acre_story(r);
+
+	assert_non_null(text);
+	snprintf(story, sizeof story, "%s", text);
+	free(text);
+	test_note("%s", story);
+	return story;
+}
+
+static const char *place(int line)
+{
+	static char text[64];
+
+	snprintf(text, sizeof text, "test_crash_tree.c:%d\n", line);
+	return text;
+}
+
+TEST(a_crash_three_actors_deep_is_told_with_file_and_line_at_the_root)
+{
+	const char *story;
+	int r;
+
+	skip_under_sanitizers();
+	r = tree_result(crash_three_deep, false);
+	assert_true(acre_has(r, ACRE_EDIED));
+	story = story_of(r);
+
+	assert_text_has(story, "was killed by signal 11 (SIGSEGV");
+	assert_text_has(story, "acre: SIGSEGV at address 0x0 in task ");
+#ifdef ACRE_HAVE_LIBDW
+	assert_text_has(story, "#0 write_nowhere ");
+	assert_text_has(story, place(CRASH_LINE));
+	assert_text_has(story, place(CALL_LINE));
+#endif
+	report_thread_fini();
+}
+
+static volatile int bottom = -1;
+
+static int dig(int depth)
+{
+	volatile char room[100];
+
+	room[0] = (char)depth;
+	return depth == bottom ? 0 : dig(depth + 1) + room[0];
+}
+
+ACRE_CONTEXT(overflow, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_int, .value = dig(0));
+}
+
+static int overflow_in_an_actor(void)
+{
+	struct acre_int never;
+
+	return acre_oneshot(overflow, &nil, acre_int, &never, .spawn = { .name = "digger" });
+}
+
+TEST(a_stack_overflow_in_an_actor_is_named_at_the_root)
+{
+	int r;
+
+	skip_under_sanitizers();
+	r = tree_result(overflow_in_an_actor, false);
+	assert_true(acre_has(r, ACRE_EDIED));
+
+	assert_text_has(story_of(r), "acre: stack overflow in task ");
+	report_thread_fini();
+}
