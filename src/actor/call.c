@@ -33,8 +33,8 @@ static int own_texts(const struct acre_msg_kind *kind, void *value)
 						 f->name);
 		} else if (f->type == ACRE_FIELD_BYTES) {
 			struct acre_bytes *bytes = at;
-			/* allowed: the user's to free() */
-			void *copy = malloc(bytes->len ? bytes->len : 1);
+			size_t len = bytes->len ? bytes->len : 1;
+			void *copy = malloc(len); /* allowed: the user's to free() */
 
 			if (!copy)
 				return acre_fail(ENOMEM, "no memory for the bytes %s",

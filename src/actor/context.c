@@ -120,7 +120,8 @@ static bool is_our_deadline(const struct acre_context *ctx)
 {
 	struct task *t = task_this();
 
-	return ctx->r == -ACRE_ECTXC && ctx->reason == ACRE_REASON_DEADLINE && t && t->scope->covered;
+	return ctx->r == -ACRE_ECTXC && ctx->reason == ACRE_REASON_DEADLINE && t &&
+	       t->scope->covered;
 }
 
 int context_failure(struct acre_context *ctx)

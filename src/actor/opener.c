@@ -87,7 +87,8 @@ static int64_t remaining_us(const struct task *t)
 	if (deadline == ACRE_NEVER_NS_)
 		return -1;
 	deadline = deadline - clock_now();
-	return deadline > 0 ? deadline / 1000 + 1 : 0; /* rounded up: never over there first */
+	return deadline > 0 ? deadline / 1000 + 1
+			    : 0; /* rounded up: never over there first */
 }
 
 /* Sends the Start of a context that is filed already. */

@@ -34,7 +34,11 @@
 #define MODULES_MAX	64 /* of which code is found in backtraces; more are unusual */
 #define BUILD_ID_MAX	32
 #define STACK_ROOM	((size_t)16 << 10) /* beyond what the kernel lays on it */
-#define STACK_MIN_GUESS 2048		   /* where the kernel does not say what that is */
+#define STACK_MIN_GUESS 2048 /* where the kernel does not say what that is */
+
+/* Functions without a frame are short; a longer one is not the target of that call. */
+#define FRAMELESS_LEN_MAX 1024
+#define CALL_LEN_MAX	  5
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -65,8 +69,8 @@ struct crash {
 	size_t stack_len;
 };
 
-static struct crash *caught;	    /* owned; NULL: crashes are not caught */
-static atomic_flag speaking;	    /* one thread speaks, once */
+static struct crash *caught;	     /* owned; NULL: crashes are not caught */
+static atomic_flag speaking;	     /* one thread speaks, once */
 static _Atomic bool events_are_told; /* by a panic, just before it aborts */
 
 /* Modules. */
@@ -166,31 +170,53 @@ static void find_stack(struct place *at)
 	at->high = low + f->size;
 }
 
-static struct place place_of(const ucontext_t *uc)
-{
-	const mcontext_t *m = &uc->uc_mcontext;
-	struct place at;
-
 #if defined(__x86_64__)
-	at = (struct place){
-		.pc = (uintptr_t)m->gregs[REG_RIP],
-		.sp = (uintptr_t)m->gregs[REG_RSP],
-		.fp = (uintptr_t)m->gregs[REG_RBP],
-	};
-	find_stack(&at);
-	if (at.low == at.sp && at.high - at.low >= sizeof at.sp)
-		at.returns_to = *(const uintptr_t *)at.sp;
-#elif defined(__aarch64__)
-	at = (struct place){
-		.pc = m->pc,
-		.sp = m->sp,
-		.fp = m->regs[29],
-		.returns_to = fiber_return_address(m->regs[30]),
-	};
-	find_stack(&at);
-#endif
-	return at;
+
+static void read_registers(struct place *at, const mcontext_t *m)
+{
+	at->pc = (uintptr_t)m->gregs[REG_RIP];
+	at->sp = (uintptr_t)m->gregs[REG_RSP];
+	at->fp = (uintptr_t)m->gregs[REG_RBP];
+	find_stack(at);
+	if (at->low == at->sp && at->high - at->low >= sizeof at->sp)
+		at->returns_to = *(const uintptr_t *)at->sp;
 }
+
+/* Where the call before a return address goes, if it is a plain one. */
+static uintptr_t call_target(uintptr_t returns_to)
+{
+	const uint8_t *call = (const uint8_t *)returns_to - 5;
+	int32_t distance;
+
+	if (*call != 0xe8)
+		return 0;
+	memcpy(&distance, call + 1, sizeof distance);
+	return returns_to + (uintptr_t)(intptr_t)distance;
+}
+
+#elif defined(__aarch64__)
+
+static void read_registers(struct place *at, const mcontext_t *m)
+{
+	at->pc = m->pc;
+	at->sp = m->sp;
+	at->fp = m->regs[29];
+	at->returns_to = fiber_return_address(m->regs[30]);
+	find_stack(at);
+}
+
+static uintptr_t call_target(uintptr_t returns_to)
+{
+	uint32_t call;
+
+	memcpy(&call, (const uint8_t *)returns_to - sizeof call, sizeof call);
+	if (call >> 26 != 0x25) /* bl, with a distance of 26 bits in words */
+		return 0;
+	return returns_to - sizeof call +
+	       (uintptr_t)(intptr_t)((int32_t)(call << 6) >> 4);
+}
+
+#endif
 
 /* The outermost frame of a task has no caller's frame pointer (fiber_init). */
 static bool chain_is_whole(const struct place *at, uintptr_t fp)
@@ -216,6 +242,18 @@ static uintptr_t first_frame(const struct place *at)
 	return at->fp;
 }
 
+/* A function that calls no other has no frame: its caller's is the first one, so that the caller
+ * itself would be missing. Nor have those of libc, or a jump to nowhere. */
+static bool is_frameless(const struct place *at, uintptr_t caller)
+{
+	const struct module *m = module_at(at->returns_to);
+
+	if (!m || at->returns_to - m->code < CALL_LEN_MAX)
+		return false;
+	return module_at(at->pc) != module_at(caller) ||
+	       at->pc - call_target(at->returns_to) < FRAMELESS_LEN_MAX;
+}
+
 /* The place itself first, then return addresses. */
 static size_t backtrace(const struct place *at, uintptr_t pcs[FRAMES_MAX])
 {
@@ -224,9 +262,7 @@ static size_t backtrace(const struct place *at, uintptr_t pcs[FRAMES_MAX])
 
 	pcs[n++] = at->pc;
 	fiber_walk(fp, at->low, at->high, &caller, 1);
-	/* a function of libc, or a jump to nowhere: it has no frame, and the caller whose
-	 * frame is the first one would be missing */
-	if (module_at(at->returns_to) && module_at(at->pc) != module_at(caller))
+	if (is_frameless(at, caller))
 		pcs[n++] = at->returns_to;
 	return n + fiber_walk(fp, at->low, at->high, pcs + n, FRAMES_MAX - n);
 }
@@ -339,11 +375,11 @@ static void tell_and_die(int sig, siginfo_t *info, void *context)
 {
 	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	struct line l = { .len = 0 };
-	struct place at;
+	struct place at = { .pc = 0 };
 
 	while (atomic_flag_test_and_set(&speaking))
 		pause();
-	at = place_of(context);
+	read_registers(&at, &((const ucontext_t *)context)->uc_mcontext);
 	tell_what(&l, sig, info);
 	tell_backtrace(&l, &at);
 	if (!atomic_load(&events_are_told))

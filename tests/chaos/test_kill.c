@@ -14,11 +14,12 @@
 
 #include "base/sys.h"
 
-#define GONE_WITHIN_MS 1000 /* promise: a small tree is gone within a second of the kill */
+#define GONE_WITHIN_MS \
+	1000 /* promise: a small tree is gone within a second of the kill */
 #define PIDS_MAX 64
 
-#define NODE(F) F(uint32_t, depth) F(uint32_t, breadth)
-#define PIDS(F) F(struct acre_bytes, pids)
+#define NODE(F)	 F(uint32_t, depth) F(uint32_t, breadth)
+#define PIDS(F)	 F(struct acre_bytes, pids)
 ACRE_MSG(node, NODE)
 ACRE_MSG(pids, PIDS)
 
@@ -30,7 +31,8 @@ struct below {
 	size_t n;
 };
 
-static int grow(struct acre_nursery *n, struct node at, struct below *below, pid_t *pids, size_t *n_pids);
+static int grow(struct acre_nursery *n, struct node at, struct below *below, pid_t *pids,
+		size_t *n_pids);
 
 /* Spawns its subtree, tells the pids of it, and holds it until it is cancelled. */
 ACRE_CONTEXT(hold_subtree, node)
@@ -43,7 +45,8 @@ ACRE_CONTEXT(hold_subtree, node)
 	ACRE_NURSERY(n, r) {
 		r = grow(&n, *in, below, pids, &n_pids);
 		if (r >= 0)
-			r = acre_started(ctx, pids, .pids = { pids, n_pids * sizeof *pids });
+			r = acre_started(ctx, pids,
+					 .pids = { pids, n_pids * sizeof *pids });
 		if (r >= 0)
 			r = acre_sleep(acre_secs(3600));
 	}
@@ -66,7 +69,8 @@ ACRE_TASK(hold_one, struct below *b)
 	return r;
 }
 
-static int grow(struct acre_nursery *n, struct node at, struct below *below, pid_t *pids, size_t *n_pids)
+static int grow(struct acre_nursery *n, struct node at, struct below *below, pid_t *pids,
+		size_t *n_pids)
 {
 	void *none;
 	int r = 0;
@@ -129,7 +133,8 @@ static int hold_and_tell(void)
 	ACRE_NURSERY(n, r) {
 		r = grow(&n, (struct node){ 3, 2 }, below, pids, &n_pids);
 		assert_ok(r);
-		assert_int_equal(write(tell_to, pids, n_pids * sizeof *pids), n_pids * sizeof *pids);
+		assert_int_equal(write(tell_to, pids, n_pids * sizeof *pids),
+				 n_pids * sizeof *pids);
 		r = acre_sleep(acre_secs(3600));
 	}
 	return r;
@@ -145,7 +150,9 @@ static void reap_orphans(void)
 	while (pid >= 0 && acre_now().ns < end.ns) {
 		pid = waitpid(-1, NULL, WNOHANG);
 		if (pid == 0)
-			nanosleep(&moment, NULL); /* between two looks; there is no one pidfd to poll */
+			nanosleep(
+				&moment,
+				NULL); /* between two looks; there is no one pidfd to poll */
 	}
 	assert_int_equal(pid, -1);
 }
@@ -208,7 +215,9 @@ TEST(kill_while_the_tree_is_being_made)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (int i = 0; i < rounds; i++) {
-		struct timespec wait = { .tv_nsec = (long)(test_seed() * 2654435761u + (unsigned)i * 40503u) % 30 * 1000000L };
+		struct timespec wait = { .tv_nsec = (long)(test_seed() * 2654435761u +
+							   (unsigned)i * 40503u) %
+						    30 * 1000000L };
 		int pipe[2], status;
 		pid_t root;
 
@@ -220,7 +229,8 @@ TEST(kill_while_the_tree_is_being_made)
 		}
 		close(pipe[1]);
 		wait.tv_nsec = wait.tv_nsec < 0 ? -wait.tv_nsec : wait.tv_nsec;
-		nanosleep(&wait, NULL); /* not to wait for anything: to hit another moment */
+		nanosleep(&wait,
+			  NULL); /* not to wait for anything: to hit another moment */
 		assert_int_equal(kill(root, SIGKILL), 0);
 		assert_int_equal(waitpid(root, &status, 0), root);
 		close(pipe[0]);
@@ -233,7 +243,8 @@ TEST(kill_while_the_tree_is_being_made)
  * and end before it execs.
  */
 
-static int die_first_then_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+static int die_first_then_prctl(int option, unsigned long a, unsigned long b,
+				unsigned long c, unsigned long d)
 {
 	pid_t parent = getppid();
 
@@ -386,13 +397,16 @@ TEST_TREE(g14_stop_and_continue_are_invisible)
 		r = acre_spawn(&n, &a, .name = "counter");
 		assert_ok(r);
 		ACRE_OPEN(ctx, r, a, count_for_ever, &nil) {
-			pid_t stopper = start_stopper(acre_actor_pid(a), getpid(), rounds);
+			pid_t stopper =
+				start_stopper(acre_actor_pid(a), getpid(), rounds);
 
 			while (stopping && (r = acre_recv(ctx, acre_int, &v)) > 0) {
 				assert_int_equal(v.value, next++);
-				if (next % 64 == 0) /* epoll_wait is what a stop interrupts */
+				if (next % 64 ==
+				    0) /* epoll_wait is what a stop interrupts */
 					r = acre_sleep(acre_ms(1));
-				if (next % 64 == 0 && waitpid(stopper, &status, WNOHANG) == stopper)
+				if (next % 64 == 0 &&
+				    waitpid(stopper, &status, WNOHANG) == stopper)
 					stopping = false;
 			}
 			assert_false(stopping);
@@ -433,7 +447,8 @@ static void *make_fds(void *unused)
 {
 	(void)unused;
 	while (making) {
-		int fd = open("/dev/zero", O_RDONLY); /* as a careless library does: no O_CLOEXEC */
+		int fd = open("/dev/zero",
+			      O_RDONLY); /* as a careless library does: no O_CLOEXEC */
 
 		if (fd >= 0)
 			close(fd);
@@ -443,7 +458,8 @@ static void *make_fds(void *unused)
 
 TEST_TREE(g16_no_stray_descriptor_in_any_child)
 {
-	int rounds = getenv("ACRE_LONG") ? 400 : 25, careless = open("/dev/zero", O_RDONLY);
+	int rounds = getenv("ACRE_LONG") ? 400 : 25,
+	    careless = open("/dev/zero", O_RDONLY);
 	pthread_t makers[2];
 	struct acre_actor *a;
 	struct acre_int strays;
@@ -456,7 +472,9 @@ TEST_TREE(g16_no_stray_descriptor_in_any_child)
 		ACRE_NURSERY(n, r) {
 			r = acre_spawn(&n, &a, .name = "child");
 			assert_ok(r);
-			assert_int_equal(acre_call(a, count_strays, &nil, acre_int, &strays), 1);
+			assert_int_equal(acre_call(a, count_strays, &nil, acre_int,
+						   &strays),
+					 1);
 			assert_int_equal(strays.value, 0);
 		}
 	making = false;

@@ -32,12 +32,12 @@ static int with_actor(int (*body)(struct acre_actor *a))
 	return r;
 }
 
-#define TEST_ACTOR(name)                                          \
-	static int name##_with_(struct acre_actor *a);            \
-	TEST_TREE(name)                                           \
-	{                                                         \
-		return with_actor(name##_with_);                  \
-	}                                                         \
+#define TEST_ACTOR(name)                               \
+	static int name##_with_(struct acre_actor *a); \
+	TEST_TREE(name)                                \
+	{                                              \
+		return with_actor(name##_with_);       \
+	}                                              \
 	static int name##_with_(struct acre_actor *a)
 
 #define MISUSE(F) F(bool, after_item)
@@ -45,7 +45,8 @@ ACRE_MSG(misuse, MISUSE)
 
 ACRE_CONTEXT(misuse_started, misuse)
 {
-	int r = in->after_item ? acre_send(ctx, acre_int, .value = 1) : acre_started(ctx, acre_nil);
+	int r = in->after_item ? acre_send(ctx, acre_int, .value = 1)
+			       : acre_started(ctx, acre_nil);
 
 	return r < 0 ? r : acre_started(ctx, acre_int, .value = 2);
 }
@@ -193,7 +194,8 @@ TEST_ACTOR(c043_callee_closes_its_stream_at_once)
 			if (send_first)
 				acre_ignore_result(acre_send(ctx, acre_int, .value = 1));
 			assert_int_equal(acre_recv(ctx, acre_int, &v), 0);
-			assert_int_equal(acre_recv(ctx, acre_int, &v), 0); /* again and again */
+			assert_int_equal(acre_recv(ctx, acre_int, &v),
+					 0); /* again and again */
 			assert_class(acre_send(ctx, acre_int, .value = 2), ACRE_ECLOSED);
 		}
 		assert_ok(r);
@@ -221,7 +223,8 @@ ACRE_CONTEXT(echo_for_ever, simple)
 enum when { NEVER, BEFORE, AFTER_USE, AFTER_STOP, N_WHEN };
 
 /* C044: when the context is cancelled, whether an item is waited for first, who sends first. */
-static void leave_while_it_streams(struct acre_actor *a, enum when when, bool callee_first)
+static void leave_while_it_streams(struct acre_actor *a, enum when when,
+				   bool callee_first)
 {
 	struct acre_outcome outcome = { .done = false };
 	struct acre_int v;
@@ -370,7 +373,8 @@ TEST_ACTOR(c049_masked_error)
 		struct acre_outcome outcome = { .done = false };
 		int r = 0;
 
-		ACRE_OPEN(ctx, r, a, fail_and_clean_up, (&(struct simple){ 0, control })) {
+		ACRE_OPEN(ctx, r, a, fail_and_clean_up,
+			  (&(struct simple){ 0, control })) {
 			assert_ok(acre_context_cancel(ctx));
 			r = acre_result(ctx, acre_nil, &nil);
 			outcome = acre_outcome(ctx);

@@ -25,8 +25,8 @@ ACRE_CONTEXT(crash_below, acre_int, .kind = ACRE_ENDPOINT_ONESHOT)
 		return acre_return(ctx, acre_nil);
 	}
 	snprintf(name, sizeof name, "level%d", (int)in->value);
-	return acre_oneshot(crash_below, &(struct acre_int){ in->value - 1 }, acre_nil, &nil,
-			    .spawn = { .name = name });
+	return acre_oneshot(crash_below, &(struct acre_int){ in->value - 1 }, acre_nil,
+			    &nil, .spawn = { .name = name });
 }
 
 static int crash_three_deep(void)
@@ -102,7 +102,8 @@ static int overflow_in_an_actor(void)
 {
 	struct acre_int never;
 
-	return acre_oneshot(overflow, &nil, acre_int, &never, .spawn = { .name = "digger" });
+	return acre_oneshot(overflow, &nil, acre_int, &never,
+			    .spawn = { .name = "digger" });
 }
 
 TEST(a_stack_overflow_in_an_actor_is_named_at_the_root)

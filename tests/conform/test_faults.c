@@ -33,7 +33,8 @@ static int fail_remotely(int class)
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "failing");
 		if (r >= 0)
-			r = acre_call(a, fail_with, &(struct acre_int){ class }, acre_nil, &nil);
+			r = acre_call(a, fail_with, &(struct acre_int){ class }, acre_nil,
+				      &nil);
 	}
 	return r;
 }
@@ -107,7 +108,8 @@ static int stream_until_it_breaks(struct acre_actor *a, const struct break_at *b
 			if (b->at_parent && i == b->at_parent) {
 				if (b->stop_first)
 					assert_ok(acre_stop(ctx));
-				link_close(&a->link, acre_fail(ACRE_ECLOSED, "closed here"));
+				link_close(&a->link,
+					   acre_fail(ACRE_ECLOSED, "closed here"));
 			}
 			r = acre_send(ctx, acre_int, .value = i);
 			if (r >= 0)
@@ -122,8 +124,9 @@ static int stream_until_it_breaks(struct acre_actor *a, const struct break_at *b
 TEST_TREE(c071_stream_broken_in_mid_flight)
 {
 	static const struct break_at breaks[] = {
-		{ 0, 0, false }, { 500, 0, false }, { 0, 500, false },	{ 500, 800, false },
-		{ 800, 500, false }, { 500, 0, true },	{ 500, 800, true },
+		{ 0, 0, false },     { 500, 0, false },	  { 0, 500, false },
+		{ 500, 800, false }, { 800, 500, false }, { 500, 0, true },
+		{ 500, 800, true },
 	};
 
 	for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
@@ -136,7 +139,9 @@ TEST_TREE(c071_stream_broken_in_mid_flight)
 				r = streamed = stream_until_it_breaks(a, &breaks[i]);
 		}
 		assert_true(r < 0);
-		assert_class(streamed, breaks[i].at_parent || breaks[i].at_child ? ACRE_ECLOSED : EINTR);
+		assert_class(streamed, breaks[i].at_parent || breaks[i].at_child
+					       ? ACRE_ECLOSED
+					       : EINTR);
 		assert_int_equal(acre_children(NULL, 0), 0);
 	}
 	return 0;
@@ -182,7 +187,14 @@ TEST_TREE(c072_zombie_lord)
  * G8: every kind of waiter on one dying link is woken in one turn of the loop, with a failure.
  */
 
-enum waiter_kind { WAITS_RECV, WAITS_CREDIT, WAITS_RESULT, WAITS_CALL, WAITS_FIRST, N_WAITERS };
+enum waiter_kind {
+	WAITS_RECV,
+	WAITS_CREDIT,
+	WAITS_RESULT,
+	WAITS_CALL,
+	WAITS_FIRST,
+	N_WAITERS
+};
 
 ACRE_CONTEXT(never_starts, acre_nil)
 {
@@ -243,7 +255,8 @@ TEST_TREE(g8_all_waiters_of_a_dying_link_are_woken_in_one_turn)
 			r = acre_go(&n, park_on_link, &waiters[k]);
 		}
 		assert_ok(r);
-		r = acre_sleep(acre_ms(200)); /* a guess only makes the test weaker, not wrong */
+		r = acre_sleep(
+			acre_ms(200)); /* a guess only makes the test weaker, not wrong */
 		kill(acre_actor_pid(a), SIGKILL);
 	}
 	assert_true(acre_is(r, ACRE_EDIED));
@@ -268,7 +281,8 @@ TEST_TREE(g8_a_hard_kill_wakes_who_waits_on_the_link)
 			r = acre_go(&m, park_on_link, &w);
 			if (r >= 0)
 				r = acre_sleep(acre_ms(50));
-			kill(acre_actor_pid(a), SIGSTOP); /* it can neither answer nor close its end */
+			kill(acre_actor_pid(a),
+			     SIGSTOP); /* it can neither answer nor close its end */
 			life_event(&a->life, LIFE_EV_KILL);
 			called = a->link_lost;
 		}
@@ -287,7 +301,8 @@ ACRE_MSG(hop, HOP)
 
 static int next_hop(uint32_t hops);
 
-#define WITNESS "ACRE_TEST_WITNESS" /* names a file that is made by work that begins too late */
+#define WITNESS \
+	"ACRE_TEST_WITNESS" /* names a file that is made by work that begins too late */
 
 ACRE_CONTEXT(relay, hop)
 {
@@ -348,7 +363,7 @@ TEST_TREE(g8_a_cancel_before_the_first_turn_is_not_lost)
 			r = acre_go(&m, call_sleeper, a);
 			if (r >= 0)
 				r = acre_yield(); /* the Start is queued */
-			acre_nursery_cancel(&m); /* and the Cancel goes out with it */
+			acre_nursery_cancel(&m);  /* and the Cancel goes out with it */
 		}
 		assert_ok(r);
 		assert_true(acre_actor_is_connected(a));
@@ -368,7 +383,8 @@ TEST_TREE(g8_an_outcome_is_set_once)
 		assert_ok(r);
 		ACRE_NURSERY(m, r) {
 			struct acre_context *ctx = NULL;
-			const struct acre_endpoint e = { .name = "ten", .in = acre_nil_msg_ };
+			const struct acre_endpoint e = { .name = "ten",
+							 .in = acre_nil_msg_ };
 
 			r = acre_open_(&ctx, a, &e, &nil);
 			assert_ok(r);
@@ -376,7 +392,8 @@ TEST_TREE(g8_an_outcome_is_set_once)
 			before = acre_outcome(ctx);
 			link_close(&a->link, acre_fail(ACRE_ECLOSED, "closed here"));
 			after = acre_outcome(ctx);
-			assert_int_equal(acre_result(ctx, acre_int, &v), 1); /* still there */
+			assert_int_equal(acre_result(ctx, acre_int, &v),
+					 1); /* still there */
 			assert_int_equal(v.value, 10);
 			r = acre_context_close(&ctx, 0);
 		}

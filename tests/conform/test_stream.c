@@ -18,12 +18,12 @@ static int spawn_and(int (*body)(struct acre_actor *a))
 	return r;
 }
 
-#define TEST_STREAM(name)                                         \
-	static int name##_with_(struct acre_actor *a);            \
-	TEST_TREE(name)                                           \
-	{                                                         \
-		return spawn_and(name##_with_);                   \
-	}                                                         \
+#define TEST_STREAM(name)                              \
+	static int name##_with_(struct acre_actor *a); \
+	TEST_TREE(name)                                \
+	{                                              \
+		return spawn_and(name##_with_);        \
+	}                                              \
 	static int name##_with_(struct acre_actor *a)
 
 ACRE_CONTEXT(ponger, stream)
@@ -32,7 +32,8 @@ ACRE_CONTEXT(ponger, stream)
 	int64_t pings = 0;
 	int r = acre_started(ctx, acre_nil);
 
-	while (r >= 0 && (in->loop || pings < 10) && (r = acre_recv(ctx, acre_text, &t)) > 0) {
+	while (r >= 0 && (in->loop || pings < 10) &&
+	       (r = acre_recv(ctx, acre_text, &t)) > 0) {
 		if (strcmp(t.value, "ping") != 0)
 			return acre_fail(T_VALUE, "%s", t.value);
 		pings++;
@@ -60,7 +61,8 @@ TEST_STREAM(c051_ping_pong)
 				}
 			}
 			assert_ok(acre_finish(ctx));
-			while (r >= 0 && pongs < 10 && (r = acre_recv(ctx, acre_text, &t)) > 0)
+			while (r >= 0 && pongs < 10 &&
+			       (r = acre_recv(ctx, acre_text, &t)) > 0)
 				pongs++;
 			assert_int_equal(acre_result(ctx, acre_int, &pings), 1);
 		}
@@ -92,7 +94,8 @@ static void echo_two_batches(struct acre_actor *a, bool slow_callee, bool cancel
 	struct acre_int v;
 	int r = 0;
 
-	ACRE_OPEN(ctx, r, a, slow_echo, (&(struct stream){ .delay_ms = slow_callee ? 5 : 0 })) {
+	ACRE_OPEN(ctx, r, a, slow_echo,
+		  (&(struct stream){ .delay_ms = slow_callee ? 5 : 0 })) {
 		for (int batch = 0; batch < 2; batch++) {
 			for (int64_t i = 0; i < 10 && r >= 0; i++)
 				r = acre_send(ctx, acre_int, .value = i);
@@ -135,7 +138,8 @@ TEST_STREAM(c053_sender_without_credit_waits)
 				sent++;
 		assert_class(within, ETIMEDOUT);
 		assert_int_equal(sent, 64);
-		assert_ok(acre_context_cancel(ctx)); /* which is not held up by the data */
+		assert_ok(
+			acre_context_cancel(ctx)); /* which is not held up by the data */
 	}
 	return r;
 }
@@ -251,7 +255,8 @@ static int quad(struct acre_actor *a, struct stream job, int64_t *ret_got)
 	*ret_got = 0;
 	ACRE_OPEN(ctx, r, a, aggregate, &job)
 		while ((r = acre_recv(ctx, acre_int, &v)) > 0) {
-			assert_int_equal(v.value, *ret_got); /* in order of first appearance */
+			assert_int_equal(v.value,
+					 *ret_got); /* in order of first appearance */
 			++*ret_got;
 		}
 	return r;
@@ -275,7 +280,8 @@ TEST_STREAM(c059_quad_cancelled_midway)
 		int r = 0;
 
 		ACRE_WITHIN(acre_ms(200 + i * 100), r)
-			r = quad(a, (struct stream){ .items = 100, .delay_ms = 10 }, &got);
+			r = quad(a, (struct stream){ .items = 100, .delay_ms = 10 },
+				 &got);
 		assert_class(r, ETIMEDOUT);
 		assert_true(got < 100);
 	}
@@ -388,7 +394,8 @@ ACRE_CONTEXT(send_and_return, stream)
 		r = acre_send(ctx, acre_int, .value = (int64_t)i);
 	if (r < 0 && !acre_is(r, ACRE_ECLOSED)) /* the opener may leave its stream */
 		return r;
-	return in->loop ? acre_fail(T_VALUE, "instead of a result") : acre_return(ctx, acre_int, .value = 4242);
+	return in->loop ? acre_fail(T_VALUE, "instead of a result")
+			: acre_return(ctx, acre_int, .value = 4242);
 }
 
 static void abandon_after(struct acre_actor *a, uint64_t k, uint64_t j, bool fails)
@@ -396,7 +403,8 @@ static void abandon_after(struct acre_actor *a, uint64_t k, uint64_t j, bool fai
 	struct acre_int v = { 0 };
 	int got = 0, r = 0;
 
-	ACRE_OPEN(ctx, r, a, send_and_return, (&(struct stream){ .items = k, .loop = fails })) {
+	ACRE_OPEN(ctx, r, a, send_and_return,
+		  (&(struct stream){ .items = k, .loop = fails })) {
 		for (uint64_t i = 0; i < j; i++) {
 			assert_int_equal(acre_recv(ctx, acre_int, &v), 1);
 			assert_int_equal(v.value, i);

@@ -14,7 +14,8 @@ TEST_TREE(c022_remote_error_fells_the_nursery)
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "errorer");
 		assert_ok(r);
-		r = called = acre_call(a, fails_with_assert, &(struct acre_int){ 0 }, acre_nil, &nil);
+		r = called = acre_call(a, fails_with_assert, &(struct acre_int){ 0 },
+				       acre_nil, &nil);
 		assert_remote(called, T_ASSERT);
 		assert_string_equal(acre_why(called)->actor, "errorer");
 	}
@@ -34,7 +35,8 @@ ACRE_TASK(fail_in_an_actor, struct errorer *e)
 
 	e->r = acre_spawn(e->nursery, &a, .name = "errorer");
 	if (e->r >= 0)
-		e->r = acre_call(a, fails_with_assert, &(struct acre_int){ e->after_ms }, acre_nil, &nil);
+		e->r = acre_call(a, fails_with_assert, &(struct acre_int){ e->after_ms },
+				 acre_nil, &nil);
 	return e->r;
 }
 
@@ -75,7 +77,8 @@ TEST_TREE(c024_twenty_five_errorers)
 	struct errorer many[25] = { { .after_ms = 0 } };
 	struct acre_event go;
 	acre_instant begun = acre_now();
-	int r = run_errorers(many, 25); /* failing while others are being spawned: all is reaped */
+	int r = run_errorers(
+		many, 25); /* failing while others are being spawned: all is reaped */
 
 	assert_true(acre_has(r, T_ASSERT));
 	assert_in_range(acre_count(r), 1, 25);
@@ -163,7 +166,7 @@ ACRE_CONTEXT(do_nothing, acre_nil)
 struct mix {
 	int n;
 	int64_t oneshots_fail_after_ms; /* -1: they sleep for ever; -2: they do nothing; -3: none */
-	int64_t call_fails_after_ms;    /* -1: none is made; -2: it does nothing */
+	int64_t call_fails_after_ms; /* -1: none is made; -2: it does nothing */
 };
 
 struct oneshot {
@@ -182,7 +185,8 @@ ACRE_TASK(one_shot_task, struct oneshot *o)
 		return acre_call(a, sleeps_for_ever, &nil, acre_nil, &nil);
 	if (o->fail_after_ms == -2)
 		return acre_call(a, do_nothing, &nil, acre_nil, &nil);
-	return acre_call(a, fails_with_assert, &(struct acre_int){ o->fail_after_ms }, acre_nil, &nil);
+	return acre_call(a, fails_with_assert, &(struct acre_int){ o->fail_after_ms },
+			 acre_nil, &nil);
 }
 
 static int run_mix(const struct mix *mix, enum acre_reason *ret_reason)
@@ -194,18 +198,23 @@ static int run_mix(const struct mix *mix, enum acre_reason *ret_reason)
 	ACRE_NURSERY(n, r) {
 		for (int i = 0; i < mix->n && r >= 0; i++)
 			r = acre_spawn(&n, &idle[i], .name = "idle");
-		for (int i = 0; i < mix->n && r >= 0 && mix->oneshots_fail_after_ms != -3; i++) {
+		for (int i = 0; i < mix->n && r >= 0 && mix->oneshots_fail_after_ms != -3;
+		     i++) {
 			shots[i] = (struct oneshot){ &n, mix->oneshots_fail_after_ms };
 			r = acre_go(&n, one_shot_task, &shots[i]);
 		}
-		for (int i = 0; i < mix->n && r >= 0 && mix->call_fails_after_ms != -1; i++)
+		for (int i = 0; i < mix->n && r >= 0 && mix->call_fails_after_ms != -1;
+		     i++)
 			r = mix->call_fails_after_ms == -2
 				    ? acre_call(idle[i], do_nothing, &nil, acre_nil, &nil)
 				    : acre_call(idle[i], fails_with_assert,
-						&(struct acre_int){ mix->call_fails_after_ms }, acre_nil, &nil);
+						&(struct acre_int){
+							mix->call_fails_after_ms },
+						acre_nil, &nil);
 		*ret_reason = acre_nursery_cancelled(&n);
 		if (r >= 0 && mix->call_fails_after_ms == -1)
-			r = acre_sleep(acre_secs(60)); /* until a one-shot's failure cancels it */
+			r = acre_sleep(acre_secs(
+				60)); /* until a one-shot's failure cancels it */
 		*ret_reason = acre_nursery_cancelled(&n);
 	}
 	return r;
@@ -214,7 +223,8 @@ static int run_mix(const struct mix *mix, enum acre_reason *ret_reason)
 TEST_TREE(c027_some_cancels_all)
 {
 	static const struct mix mixes[] = {
-		{ 1, 0, -1 }, { 2, 0, -1 }, { 3, 0, -1 }, { 3, -1, 0 }, { 3, -2, 1000 }, { 3, 1000, -2 },
+		{ 1, 0, -1 }, { 2, 0, -1 },    { 3, 0, -1 },
+		{ 3, -1, 0 }, { 3, -2, 1000 }, { 3, 1000, -2 },
 	};
 
 	for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
@@ -302,7 +312,7 @@ static void interrupt_main(int which)
 	body_of_main = which;
 	pid = fork();
 	if (pid == 0) {
-		char *argv[] = { (char *)(uintptr_t)"root", NULL };
+		char *argv[] = { (char *)(uintptr_t) "root", NULL };
 
 		_exit(acre_main_(1, argv, main_body));
 	}
@@ -376,7 +386,8 @@ ACRE_TASK(fail_with_name, void *unused)
 
 ACRE_CONTEXT(start_in_kept, acre_nil)
 {
-	return kept ? acre_go(kept, fail_with_name, NULL) : acre_fail(T_RUNTIME, "no nursery");
+	return kept ? acre_go(kept, fail_with_name, NULL)
+		    : acre_fail(T_RUNTIME, "no nursery");
 }
 
 TEST_TREE(c034_actor_local_nursery)
@@ -466,7 +477,8 @@ TEST_TREE(c035_deep_cancel_cost)
 		acre_nursery_cancel(&n);
 		assert_ok(acre_nursery_close(&n, 0));
 		test_note("shape %zu: %.1f ms", i, seconds_since(begun) * 1e3);
-		assert_true(seconds_since(begun) < 1.5); /* far from any rung of the ladder */
+		assert_true(seconds_since(begun) <
+			    1.5); /* far from any rung of the ladder */
 	}
 	return 0;
 }

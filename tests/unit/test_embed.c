@@ -99,11 +99,21 @@ TEST(bad_options_of_a_root_are_refused)
 
 	memset(long_name, 'x', sizeof long_name - 1);
 	long_name[sizeof long_name - 1] = '\0';
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .flags = 1 }), EINVAL);
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .reserved = { 1 } }), EINVAL);
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "" }), EINVAL);
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = long_name }), EINVAL);
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .backend = "telepathy" }), EINVAL);
-	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .backend = "subint" }), EOPNOTSUPP);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .flags = 1 }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL,
+			      &(struct acre_run_options){ .reserved = { 1 } }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "" }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL,
+			      &(struct acre_run_options){ .name = long_name }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL,
+			      &(struct acre_run_options){ .backend = "telepathy" }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL,
+			      &(struct acre_run_options){ .backend = "subint" }),
+		     EOPNOTSUPP);
 	report_thread_fini();
 }

@@ -2,6 +2,8 @@
 /* test_last_words.c - a child's stderr: passed on, never in its way, and its end kept. */
 #include "unit/lives.h"
 
+#include <sys/prctl.h>
+
 enum { FLOOD = 10 << 20 };
 
 /* Our own stderr while a child's is passed on to it; put back by stderr_back(). */
@@ -53,9 +55,7 @@ TEST_TASK(what_it_said_is_told_and_passed_on)
 	return 0;
 }
 
-static void say_nothing(void)
-{
-}
+static void say_nothing(void) {}
 
 TEST_TASK(who_said_nothing_has_empty_last_words)
 {
@@ -157,7 +157,7 @@ TEST_TASK(a_program_that_blocks_sigpipe_finds_it_pending)
 	return 0;
 }
 
-static int hold_open; /* keeps a process that holds its stderr open until it is closed */
+static int until_closed[2]; /* a pipe */
 
 /* Leaves behind a process that holds the stderr, and ends. */
 static void leave_a_holder(void)
@@ -165,29 +165,27 @@ static void leave_a_holder(void)
 	char byte;
 
 	say("goodbye\n");
-	if (fork() == 0) {
-		setpgid(0, 0);
-		while (read(hold_open, &byte, 1) > 0)
-			;
-		_exit(0);
-	}
+	close(until_closed[1]);
+	if (fork() == 0)
+		acre_ignore(read(until_closed[0], &byte, 1));
 	_exit(0);
 }
 
 TEST_TASK(who_else_holds_its_stderr_is_not_waited_for)
 {
 	struct child c;
-	int pipe[2];
 
-	assert_int_equal(pipe2(pipe, O_CLOEXEC), 0);
-	hold_open = pipe[0];
+	assert_int_equal(pipe2(until_closed, O_CLOEXEC), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1),
+			 0); /* the holder comes to us */
 	child_begin(&c, leave_a_holder);
 	child_wait_gone(&c);
 
 	assert_string_equal(c.life.death.last_words, "goodbye\n");
 	assert_int_equal(c.life.words.fd, -1);
-	close(pipe[1]);
-	close(pipe[0]);
+	close(until_closed[0]);
+	close(until_closed[1]);
+	assert_true(waitpid(-1, NULL, 0) > 0);
 	child_fini(&c);
 	return 0;
 }

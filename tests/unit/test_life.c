@@ -27,7 +27,7 @@ static void drive(struct child *c, enum life_state state)
 		[LIFE_KILLED] = { LIFE_EV_KILL },
 	};
 	static const size_t steps[N_LIFE_STATE] = {
-		[LIFE_SERVES] = 1, [LIFE_ASKED] = 2, [LIFE_ENDING] = 3,
+		[LIFE_SERVES] = 1, [LIFE_ASKED] = 2,  [LIFE_ENDING] = 3,
 		[LIFE_TERMED] = 3, [LIFE_KILLED] = 1,
 	};
 
@@ -54,8 +54,8 @@ static void check_cell(enum life_state state, const struct cell *cell)
 	begun = clock_now();
 	drive(&c, state);
 	life_event(&c.life, cell->ev);
-	test_note("in %s comes event %d: %s, \"%s\"", life_state_name(state), (int)cell->ev,
-		  life_state_name(c.life.state), c.log);
+	test_note("in %s comes event %d: %s, \"%s\"", life_state_name(state),
+		  (int)cell->ev, life_state_name(c.life.state), c.log);
 	assert_int_equal(c.life.state, cell->next);
 	assert_string_equal(c.log, cell->log);
 	assert_int_equal(heap_is_linked(&c.life.rung.node), cell->rung_ms > 0);
@@ -145,9 +145,12 @@ TEST_TASK(after_sigterm)
 TEST_TASK(after_sigkill)
 {
 	static const struct cell cells[] = {
-		{ LIFE_EV_SERVING, LIFE_KILLED, "", 0 }, { LIFE_EV_ASK, LIFE_KILLED, "", 0 },
-		{ LIFE_EV_ACK, LIFE_KILLED, "", 0 },     { LIFE_EV_RUNG, LIFE_KILLED, "", 0 },
-		{ LIFE_EV_LINK_LOST, LIFE_KILLED, "", 0 }, { LIFE_EV_KILL, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_SERVING, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_ASK, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_ACK, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_RUNG, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_LINK_LOST, LIFE_KILLED, "", 0 },
+		{ LIFE_EV_KILL, LIFE_KILLED, "", 0 },
 	};
 
 	return check_row(LIFE_KILLED, cells, ARRAY_N(cells));
@@ -308,7 +311,7 @@ TEST_TASK(who_obeys_sigterm_is_not_killed)
 {
 	struct child c;
 
-	child_begin(&c, wait_for_ever);
+	child_begin(&c, listen_to_all);
 	life_ask(&c.life, ACRE_REASON_ASKED);
 	child_wait_gone(&c);
 
@@ -325,7 +328,7 @@ TEST_TASK(who_is_stopped_obeys_sigterm_too)
 	struct child c;
 	siginfo_t info;
 
-	child_begin(&c, wait_for_ever);
+	child_begin(&c, listen_to_all);
 	logged_child = NULL;
 	assert_ok(sys_pidfd_send_signal(c.life.pid.fd, SIGSTOP, NULL, 0));
 	assert_ok(sys_waitid(P_PIDFD, (id_t)c.life.pid.fd, &info, WSTOPPED));

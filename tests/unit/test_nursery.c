@@ -90,7 +90,8 @@ TEST_TASK(a_nursery_that_was_asked_to_end_ends_well)
 		r = acre_go(&n, work, &w);
 		acre_nursery_cancel(&n);
 		assert_int_equal(acre_nursery_cancelled(&n), ACRE_REASON_ASKED);
-		assert_class(acre_go(&n, work, &w), ECANCELED); /* nothing is started any more */
+		assert_class(acre_go(&n, work, &w),
+			     ECANCELED); /* nothing is started any more */
 		assert_class(acre_checkpoint(), ECANCELED);
 	}
 	assert_int_equal(r, 0);
@@ -175,7 +176,8 @@ static int go_in_a_closed_nursery(void *unused)
 	return acre_go(&n, work, &w);
 }
 
-static const struct acre_task_kind closed = { "root", go_in_a_closed_nursery, __FILE__, __LINE__ };
+static const struct acre_task_kind closed = { "root", go_in_a_closed_nursery, __FILE__,
+					      __LINE__ };
 
 TEST_FAILS(a_task_started_in_a_closed_nursery_is_a_bug, "nursery that is closed")
 {

@@ -165,7 +165,8 @@ static int close_out_of_order(void *unused)
 	return acre_scope_close(&first, 0);
 }
 
-static const struct acre_task_kind out_of_order = { "root", close_out_of_order, __FILE__, __LINE__ };
+static const struct acre_task_kind out_of_order = { "root", close_out_of_order, __FILE__,
+						    __LINE__ };
 
 TEST_FAILS(a_scope_closed_out_of_order_is_a_bug, "while the one opened at")
 {
@@ -182,7 +183,8 @@ static int shield_for_ever(void *unused)
 	return r;
 }
 
-static const struct acre_task_kind unbounded = { "root", shield_for_ever, __FILE__, __LINE__ };
+static const struct acre_task_kind unbounded = { "root", shield_for_ever, __FILE__,
+						 __LINE__ };
 
 TEST_FAILS(a_shield_without_a_bound_is_a_bug, "has no bound")
 {

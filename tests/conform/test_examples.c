@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* test_examples.c - every example runs, and ends as it says: case C150, and the main job against wc. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/test.h"
+
+#define OUTPUT_MAX (64 * 1024)
+
+/* The folder of the examples, beside that of this program. */
+static void examples_folder(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
+
+	assert_true(n > 0);
+	path[n] = '\0';
+	snprintf(strrchr(path, '/'), sizeof "/../examples", "/../examples");
+}
+
+/* Runs a command line by the shell; its output, and its status as waitpid() tells it. */
+static int run(const char *command, char output[OUTPUT_MAX])
+{
+	FILE *f = popen(command, "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(output, 1, OUTPUT_MAX - 1, f);
+	output[n] = '\0';
+	while (fgetc(f) != EOF)
+		; /* a pipe that is full would stop it */
+	return pclose(f);
+}
+
+static bool is_program(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0100);
+}
+
+static bool ends_with_an_error(const char *text)
+{
+	const char *last = text, *next;
+
+	while ((next = strchr(last, '\n')) && next[1])
+		last = next + 1;
+	return strstr(last, "rror") != NULL;
+}
+
+static void runs_well(const char *folder, const char *name)
+{
+	static char output[OUTPUT_MAX];
+	char command[PATH_MAX + 300];
+	const char *argument = strcmp(name, "wordtree") ? "" : "doc";
+	int status;
+
+	snprintf(command, sizeof command, "timeout 16 %s/%s %s 2>&1 >/dev/null", folder,
+		 name, argument);
+	status = run(command, output);
+	if (status || ends_with_an_error(output))
+		fprintf(stderr, "%s ended with status %d:\n%s\n", name, status, output);
+	assert_int_equal(status, 0);
+	assert_false(ends_with_an_error(output));
+}
+
+TEST(c150_examples)
+{
+	char folder[PATH_MAX];
+	struct dirent *e;
+	int ran = 0;
+	DIR *dir;
+
+	examples_folder(folder);
+	dir = opendir(folder);
+	assert_non_null(dir);
+	while ((e = readdir(dir)))
+		if (is_program(folder, e->d_name)) {
+			runs_well(folder, e->d_name);
+			ran++;
+		}
+	closedir(dir);
+	assert_true(ran >= 9);
+}
+
+TEST(wordtree_counts_what_wc_counts)
+{
+	unsigned long long files, lines, words, bytes, wc_lines, wc_words, wc_bytes;
+	static char output[OUTPUT_MAX];
+	char folder[PATH_MAX], command[PATH_MAX + 100];
+	char *total;
+
+	examples_folder(folder);
+	snprintf(command, sizeof command, "%s/wordtree src", folder);
+	assert_int_equal(run(command, output), 0);
+	total = strstr(output, "\ntotal");
+	assert_non_null(total);
+	assert_int_equal(sscanf(total, " total %llu %llu %llu %llu", &files, &lines,
+				&words, &bytes),
+			 4);
+	assert_int_equal(run("find src -type f -print0 | xargs -0 cat | LC_ALL=C wc",
+			     output),
+			 0);
+	assert_int_equal(sscanf(output, "%llu %llu %llu", &wc_lines, &wc_words,
+				&wc_bytes),
+			 3);
+	assert_int_equal(lines, wc_lines);
+	assert_int_equal(words, wc_words);
+	assert_int_equal(bytes, wc_bytes);
+}
+
+/* A file that nobody may read, not even root, is told, and the rest is counted. */
+TEST(wordtree_goes_on_after_a_file_that_cannot_be_read)
+{
+	static char output[OUTPUT_MAX];
+	char folder[PATH_MAX], command[PATH_MAX + 100];
+	int status;
+
+	examples_folder(folder);
+	snprintf(command, sizeof command,
+		 "timeout 30 %s/wordtree /proc/sys/net/ipv4/route 2>&1", folder);
+	status = run(command, output);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_text_has(output, "/flush: Permission denied");
+	assert_text_has(output, "\ntotal");
+}
+
+TEST(wordtree_says_what_it_expects)
+{
+	static char output[OUTPUT_MAX];
+	char folder[PATH_MAX], command[PATH_MAX + 100];
+	int status;
+
+	examples_folder(folder);
+	snprintf(command, sizeof command, "%s/wordtree /nonexistent 2>&1", folder);
+	status = run(command, output);
+	assert_int_equal(WEXITSTATUS(status), 2);
+	assert_text_has(output, "usage: wordtree DIRECTORY");
+	assert_text_has(output, "not a directory: /nonexistent");
+}
