@@ -50,21 +50,21 @@ struct acre_actor; /* opaque */
 /* What SIGINT does to an actor that is not the root. */
 enum acre_sigint {
 	ACRE_SIGINT_PARENT, /* nothing: the parent decides; orphaned, the actor ends by itself */
-	ACRE_SIGINT_CANCEL, /* it cancels this actor, which ends orderly with status 0 */
+	ACRE_SIGINT_CANCEL, /* it cancels this actor, which ends orderly: no failure to its parent */
 	ACRE_SIGINT_IGNORE
 };
 
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
 	const char *name; /* not unique, 1-127 bytes; NULL: "actor" */
-	const char *
-		backend; /* NULL: the nursery's, else the tree's (ACRE_SPAWN_METHOD), else exec */
+	/* NULL: the nursery's, else the tree's (ACRE_SPAWN_METHOD), else exec */
+	const char *backend;
 	const char *program; /* backend exec: another executable; NULL: this one */
-	const char *const *
-		expose; /* namespaces that may be called, NULL at the end; NULL: "main" alone */
-	const char *
-		module; /* a shared object to load there; its endpoints are exposed as the namespace
-				    * that is its file's name without directory and ending */
+	/* namespaces that may be called, NULL at the end; NULL: "main" alone */
+	const char *const *expose;
+	/* a shared object to load there; its endpoints are exposed as the namespace
+	 * that is its file's name without directory and ending */
+	const char *module;
 	acre_span linger; /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
 	enum acre_sigint sigint;
 	uint64_t flags; /* none yet: must be 0 */
@@ -93,8 +93,10 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_backend(struct acre_nursery *nurser
 /*
  * Asks the actor to end and waits until its process is gone and reaped: request, ack
  * within 0.5 s, SIGTERM, SIGKILL after its linger. 0 if it ended by itself after the
- * request; ACRE_ETOOSLOW if it had to be killed. Its own failure belongs to the nursery.
- * A checkpoint; cancelled, the ladder goes on in the nursery.
+ * request; ACRE_ETOOSLOW if it had to be killed, or does not acknowledge: then this
+ * returns after 0.5 s, and acre_actor_wait() waits for the rest of the ladder. Its own
+ * failure belongs to the nursery. A checkpoint; cancelled, the ladder goes on in the
+ * nursery.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_actor_cancel(struct acre_actor *actor);
 
@@ -134,12 +136,12 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_at_end(void (*fn)(void *arg), void *arg);
 
 struct acre_run_options {
 	const char *name; /* of the root; NULL: "root" */
-	const char *
-		backend; /* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
+	/* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
+	const char *backend;
 	const char *const *expose; /* NULL: nothing */
 	size_t stack_size;	   /* of tasks; 0: 64 KiB */
-	uint64_t
-		seed; /* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
+	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
+	uint64_t seed;
 	bool signals; /* take SIGINT and SIGTERM through a signalfd: blocks them in this thread */
 	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];

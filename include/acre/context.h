@@ -131,14 +131,16 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_open_named(struct acre_context **ret,
 						const void *arg);
 
 /*
- * Leaves a context and returns the result of the whole. r < 0: the callee is cancelled
- * first. Then it waits for the callee's end (its bound: the callee's task ends, or its
- * link, or its process). A failure of the callee is returned if r >= 0 or is a
- * cancellation that it explains; its being cancelled by us is none. Takes NULL.
+ * Leaves a context and returns the result of the whole: waits for the callee's end. r < 0
+ * cancels the callee first, and so does a cancellation of this wait; then the callee has
+ * 0.5 s to acknowledge it and 3 s to end, or is left behind: ACRE_ETOOSLOW. A failure of
+ * the callee is returned if r >= 0 or is a cancellation that it explains; its being
+ * cancelled by us is none. Takes NULL.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_close(struct acre_context **ctx, int r);
 
-/* Opener: asks the callee to end, and waits for the ack (0.5 s: ACRE_ETOOSLOW).
+/* Opener: asks the callee to end, and waits for the ack. ACRE_ETOOSLOW: none came within
+ * 0.5 s; ACRE_ECLOSED: the link has ended.
  * Callee: cancels itself, after which its next checkpoint is cancelled. Idempotent. A
  * checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_cancel(struct acre_context *ctx);
@@ -203,8 +205,9 @@ struct acre_outcome {
 	bool cancel_called;	 /* by this side */
 	bool cancel_acked;	 /* the other side said so */
 	enum acre_reason reason; /* why it was cancelled, by either side */
-	const char *
-		canceller; /* name of the actor in which that began; NULL if it was not cancelled */
+	/* Name of the actor in which that began; NULL if it was not cancelled.
+	 * Borrowed until the context is closed. */
+	const char *canceller;
 };
 ACRE_PUBLIC_ struct acre_outcome acre_outcome(const struct acre_context *ctx);
 

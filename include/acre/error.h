@@ -187,22 +187,23 @@ struct acre_report {
 	pid_t pid;
 	const struct acre_note *notes;
 	bool remote; /* it crossed at least one link */
-	const char *const *
-		hops; /* names of the actors it passed, origin first, NULL at the end; NULL if local */
-	const struct acre_report *const
-		*members; /* of a group, or the causes; n_members of them are kept */
+	/* names of the actors it passed, origin first, NULL at the end; NULL if local */
+	const char *const *hops;
+	/* of a group, or the causes; n_members of them are kept */
+	const struct acre_report *const *members;
 	uint32_t n_members;
 	uint32_t n_more; /* members beyond those kept: "+k more" */
-	const struct acre_death
-		*death; /* NULL unless the class is ACRE_EDIED or ACRE_EBOOT */
-	const char *
-		reason; /* ACRE_ECTXC: why, one of the words of enum acre_reason; else NULL */
-	const char *
-		canceller; /* ACRE_ECTXC: the actor in which the cancellation began; ACRE_EOVERRUN: who overran */
+	/* NULL unless the class is ACRE_EDIED or ACRE_EBOOT */
+	const struct acre_death *death;
+	/* ACRE_ECTXC: why, one of the words of enum acre_reason; else NULL */
+	const char *reason;
+	/* ACRE_ECTXC: the actor in which the cancellation began; ACRE_EOVERRUN: who
+	 * overran */
+	const char *canceller;
 	const char *canceller_uuid;
 	const char *trace; /* symbolised backtrace that travelled as text, "" if none */
-	const uintptr_t *
-		pcs; /* C backtrace where it was raised, in this process; n_pcs may be 0 */
+	/* C backtrace where it was raised, in this process; n_pcs may be 0 */
+	const uintptr_t *pcs;
 	uint32_t n_pcs;
 };
 

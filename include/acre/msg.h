@@ -12,8 +12,9 @@
  *
  * On the wire it is a map of field names to values, which every language reads. The
  * receiver checks that each field is there, of its type and in its range; keys it does
- * not know are ignored, so fields can be added. What does not fit is ACRE_ETYPE, with
- * what was expected, what came, and where.
+ * not know are ignored, so fields can be added, but for the argument of an endpoint,
+ * where they are refused. What does not fit is ACRE_ETYPE, with what was expected, what
+ * came, and where.
  *
  * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char *
  * (UTF-8, never NULL on arrival), struct acre_bytes. A string or bytes that was received

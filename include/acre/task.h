@@ -110,7 +110,8 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_ready(void *value);
 /* Cancels all that is in the nursery; idempotent, never waits. */
 ACRE_PUBLIC_ void acre_nursery_cancel(struct acre_nursery *nursery);
 
-/* Whether the nursery was cancelled (by a call, by a failure inside it), and why. */
+/* Whether the nursery was cancelled (by a call, by a failure inside it), and why. Also
+ * after its close. */
 ACRE_PUBLIC_ enum acre_reason acre_nursery_cancelled(const struct acre_nursery *nursery);
 
 /* How many tasks and actors of the nursery have not ended. */

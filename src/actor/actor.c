@@ -61,8 +61,8 @@ static bool ended_as_asked(const struct acre_actor *a)
 {
 	const struct acre_death *d = &a->life.death;
 
-	if (!a->life.was_asked)
-		return false;
+	if (!a->life.was_asked) /* but by an interrupt, perhaps */
+		return a->sigint == ACRE_SIGINT_CANCEL && !d->signal && !d->status;
 	if (d->hard_kill)
 		return a->member.nursery->scope.covered || a->cancel_called;
 	return d->signal == SIGTERM || (!d->signal && !d->status);
@@ -225,6 +225,7 @@ static struct acre_actor *actor_new(const struct acre_spawn_options *o)
 		return NULL;
 	snprintf(a->name, sizeof a->name, "%s", o->name ? o->name : "actor");
 	a->is_child = true;
+	a->sigint = o->sigint;
 	a->link.fd = -1;
 	list_init(&a->end_waits);
 	life_init(&a->life, &life_ops, o->linger);
@@ -448,6 +449,14 @@ int acre_actor_wait(struct acre_actor *actor)
 	if (r >= 0 && actor->ended < 0)
 		r = report_file(report_ref(actor->failure), -actor->ended);
 	return r;
+}
+
+void actor_end(struct acre_actor *a)
+{
+	a->cancel_called = true;
+	life_ask(&a->life, ACRE_REASON_ASKED);
+	while (!life_is_over(&a->life))
+		wait_end(a, WAIT_ACTOR_END, false);
 }
 
 static int too_slow(struct acre_actor *a)

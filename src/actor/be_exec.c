@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "actor/backend.h"
@@ -35,8 +34,8 @@
 
 #define FD_FIRST  3 /* the child's first descriptor beyond the standard ones */
 #define FD_PLACES (FD_FIRST + SPAWN_FDS_MAX)
-#define STACK_SIZE \
-	(64 * 1024)	 /* of the child until it execs: a dozen frames without buffers */
+/* Of the child until it execs: a dozen frames without buffers */
+#define STACK_SIZE   (64 * 1024)
 #define EXIT_NO_EXEC 127 /* what shells use for the same */
 
 struct plan {
@@ -44,8 +43,8 @@ struct plan {
 	pid_t parent;
 	int fds[FD_PLACES]; /* what becomes its descriptors 0, 1, 2 ...; borrowed */
 	int n_fds;
-	sigset_t all_signals, no_signals;
-	struct sigaction dfl;
+	sigset_t no_signals;
+	struct sigaction ignore, dfl;
 };
 
 static int fail_in_child(struct plan *p, const char *step, int r)
@@ -64,26 +63,23 @@ static int die_with_parent_in_child(struct plan *p)
 	return r;
 }
 
-/* All signals are blocked, so what was sent is pending. */
-static int forget_signals_in_child(struct plan *p)
+/* What is ignored is not pending any more. */
+static void forget_signal_in_child(const struct plan *p, int sig)
 {
-	struct signalfd_siginfo info;
-	int fd = sys_signalfd(-1, &p->all_signals, SFD_NONBLOCK);
-
-	if (fd < 0)
-		return fd;
-	while (sys_read(fd, &info, sizeof info) > 0)
-		;
-	return sys_close(fd);
+	acre_ignore(sys_sigaction(sig, &p->ignore, NULL));
+	acre_ignore(sys_sigaction(sig, &p->dfl, NULL));
 }
 
 static int reset_signals_in_child(struct plan *p)
 {
+	static const int keyboard[] = { SIGINT, SIGQUIT, SIGTSTP };
 	struct sigaction old;
 
+	for (size_t i = 0; i < ARRAY_N(keyboard); i++)
+		forget_signal_in_child(p, keyboard[i]);
 	for (int sig = 1; sig < NSIG; sig++) /* EINVAL for the two that libc keeps */
 		if (sys_sigaction(sig, NULL, &old) >= 0 && old.sa_handler == SIG_IGN)
-			acre_ignore(sys_sigaction(sig, &p->dfl, NULL));
+			forget_signal_in_child(p, sig);
 	return sys_sigmask(SIG_SETMASK, &p->no_signals, NULL);
 }
 
@@ -115,9 +111,7 @@ static int run_in_child(void *arg)
 	r = sys_setpgid(0, 0);
 	if (r < 0)
 		return fail_in_child(p, "making its process group", r);
-	r = forget_signals_in_child(p);
-	if (r >= 0)
-		r = reset_signals_in_child(p);
+	r = reset_signals_in_child(p);
 	if (r < 0)
 		return fail_in_child(p, "resetting its signals", r);
 	r = place_fds_in_child(p);
@@ -186,6 +180,7 @@ void spawn_in_spawner(struct spawn_request *q)
 {
 	struct plan p = { .request = q,
 			  .parent = sys_getpid(),
+			  .ignore = { .sa_handler = SIG_IGN },
 			  .dfl = { .sa_handler = SIG_DFL } };
 	auto_close int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 
@@ -195,7 +190,6 @@ void spawn_in_spawner(struct spawn_request *q)
 		fail(q, "opening /dev/null", null_fd);
 		return;
 	}
-	sigfillset(&p.all_signals);
 	sigemptyset(&p.no_signals);
 	plan_fds(&p, null_fd);
 	make(&p);

@@ -93,19 +93,20 @@ static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e,
 	return owned < 0 ? owned : r;
 }
 
-/* Spawns, calls, ends the actor: it is reaped on return. */
+/* Spawns, calls, ends the actor: it is reaped on return, also if the call was cancelled.
+ * A result that has come is not lost because its actor was slow to end. */
 static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e,
 		      const void *arg, const struct acre_msg_kind *kind, void *ret,
 		      const struct acre_spawn_options *spawn)
 {
 	struct acre_actor *a;
-	int ended, r = acre_spawn_(n, &a, spawn);
+	int r = acre_spawn_(n, &a, spawn);
 
 	if (r < 0)
 		return r;
 	r = call_and_own(a, e, arg, kind, ret);
-	ended = acre_actor_cancel(a);
-	return r < 0 || ended >= 0 ? r : ended;
+	actor_end(a);
+	return r;
 }
 
 int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg,

@@ -70,8 +70,8 @@ struct acre_context {
 
 	/* callee only */
 	const struct acre_endpoint *endpoint;
-	struct scope *
-		scope; /* around the endpoint while its task runs, on that task's stack */
+	/* around the endpoint while its task runs, on that task's stack */
+	struct scope *scope;
 	struct task *task; /* borrowed: that runs the endpoint; NULL before and after */
 	bool started_sent;
 	bool result_given;

@@ -19,8 +19,8 @@
  * actor: one thread at a time.
  */
 
-#define SPACES_MAX \
-	16 /* sections in one process: the program and the modules an actor loads */
+/* Sections in one process: the program and the modules an actor loads */
+#define SPACES_MAX     16
 #define REGISTERED_MAX 256 /* endpoints registered at run time */
 #define SPACE_NAME_MAX 128 /* bytes with the end: as long as an endpoint's name may be */
 
@@ -37,8 +37,8 @@ static struct {
 	size_t n_registered;
 	char exposed[SPACES_MAX][SPACE_NAME_MAX];
 	size_t n_exposed;
-	const char *
-		loading; /* name of the shared object whose constructors run; NULL: the program's */
+	/* name of the shared object whose constructors run; NULL: the program's */
+	const char *loading;
 } table;
 
 void acre_endpoints_(const struct acre_endpoint *const *first,

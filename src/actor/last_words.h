@@ -12,8 +12,8 @@
  * once is dropped: nobody waits for a reader of ours. Nothing here allocates.
  */
 
-#define LAST_WORDS_MAX \
-	4096 /* bytes kept: a screen of text, and what a pipe gives in one piece */
+/* Bytes kept: a screen of text, and what a pipe gives in one piece */
+#define LAST_WORDS_MAX 4096
 
 struct last_words {
 	int fd; /* our end of the child's stderr, owned; -1: there is none, or it has ended */

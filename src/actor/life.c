@@ -15,8 +15,8 @@
 #include "core/report.h"
 #include "core/trace.h"
 
-#define BOOT_LINGER_NS \
-	(100 * LIFE_MS) /* a child that does not serve yet has nothing to clean up */
+/* A child that does not serve yet has nothing to clean up */
+#define BOOT_LINGER_NS (100 * LIFE_MS)
 
 /* When the last rung of every ladder in this actor is due at the latest. */
 static _Thread_local int64_t end_before = INT64_MAX;

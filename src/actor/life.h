@@ -48,15 +48,15 @@ enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 #undef LIFE_EVENT_ENUM
 
 #define LIFE_MS 1000000LL
-#define LIFE_ACK_NS \
-	(500 * LIFE_MS) /* a responsive actor acks within this on a busy machine */
-#define LIFE_LINGER_NS \
-	(1600 * LIFE_MS) /* from SIGTERM to SIGKILL: the reference's patience */
-#define LIFE_TOTAL_NS (3000 * LIFE_MS) /* from the ask to SIGKILL, however it answers */
-#define LIFE_MARGIN_NS \
-	(200 * LIFE_MS) /* a child's end comes before its parent's by this */
-#define LIFE_BOOT_NS \
-	(10000 * LIFE_MS) /* to serving: loading a big program from a cold disk */
+/* A responsive actor acks within this on a busy machine */
+#define LIFE_ACK_NS (500 * LIFE_MS)
+/* From SIGTERM to SIGKILL: the reference's patience */
+#define LIFE_LINGER_NS (1600 * LIFE_MS)
+#define LIFE_TOTAL_NS  (3000 * LIFE_MS) /* from the ask to SIGKILL, however it answers */
+/* A child's end comes before its parent's by this */
+#define LIFE_MARGIN_NS (200 * LIFE_MS)
+/* To serving: loading a big program from a cold disk */
+#define LIFE_BOOT_NS (10000 * LIFE_MS)
 
 struct life;
 

@@ -7,15 +7,17 @@
 #include "actor/runtime.h"
 #include "actor/schema.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/util.h"
 
 /*
  * Every wait here ends: with a frame of the callee, with the end of the link
- * (context_link_lost), or with cancellation. The wait for the callee's end while leaving
- * is no checkpoint; it is bounded by the ack of the cancel (LIFE_ACK_NS), then by the
- * callee's own end, its link or its process.
+ * (context_link_lost), or with cancellation. Leaving waits for the callee's end as long as
+ * that takes, and a cancellation meanwhile cancels the callee too. A callee that was
+ * cancelled has the patience that a child has, LIFE_ACK_NS for the ack and LIFE_TOTAL_NS
+ * for its end; then the context ends without it.
  *
  * The law of absorption: a cancellation of the callee that we asked for is no failure of
  * ours.
@@ -48,8 +50,13 @@ static void keep(struct acre_context *ctx, struct buf *to, struct slice packed)
 		link_refuse(&ctx->peer->link, "no memory for a value");
 }
 
+/* What comes after the outcome changes nothing: not even the result that lies here. */
 void opener_frame(struct acre_context *ctx, const struct msg *m)
 {
+	bool is_over = ctx->state == CONTEXT_DONE && !PLANTED(TWO_OUTCOMES);
+
+	if (is_over && m->kind != MSG_CANCEL_ACK)
+		return;
 	switch ((int)m->kind) {
 	case MSG_START_ACK:
 		if (m->start_ack.credit.given)
@@ -180,36 +187,50 @@ static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
 			 LIFE_TOTAL_NS);
 }
 
-/* The callee has been asked and says nothing: the context ends here, whatever it goes
- * on doing there. */
+/* The callee has been asked to end and does not: the context ends here, whatever it goes on doing
+ * there. */
 static void give_up(struct acre_context *ctx)
 {
-	int r = acre_fail(ACRE_ETOOSLOW,
-			  "%s did not acknowledge the cancel of %s within %lld ms",
-			  ctx->peer->name, ctx->endpoint_name,
-			  (long long)(LIFE_ACK_NS / 1000000));
+	int r = acre_fail(ACRE_ETOOSLOW, "%s of %s %s", ctx->endpoint_name, ctx->peer->name,
+			  ctx->cancel_acked ? "acknowledged its cancel and did not end in time"
+					    : "did not acknowledge its cancel in time");
 
 	context_end(ctx, ACRE_ETOOSLOW, report_take(r));
 }
 
-/* Not a checkpoint. Bound: the ack's patience, then the callee's end. */
-static void await_end(struct acre_context *ctx)
+/* Not a checkpoint: it was cancelled, and has this long to end, or until `acked` to say that it
+ * will. */
+static void await_cancelled(struct acre_context *ctx, int64_t span_ns, bool acked)
 {
-	struct patience p = { .over = false };
+	struct patience p;
 
-	if (ctx->cancel_called)
-		patience_begin(&p, &ctx->end_waits, LIFE_ACK_NS);
-	while (ctx->state != CONTEXT_DONE) {
+	patience_begin(&p, &ctx->end_waits, span_ns);
+	while (ctx->state != CONTEXT_DONE && !p.over && ctx->cancel_acked == acked) {
 		struct wait w = { .task = task_this() };
 
-		if (p.over && !ctx->cancel_acked) {
-			give_up(ctx);
-			break;
-		}
 		list_push(&ctx->end_waits, &w.node);
 		park_shielded_on(WAIT_RESULT, ctx, &w, 1);
 	}
 	patience_end(&p);
+}
+
+/* Waits for the callee's end, cancelling it if `r` says so or the wait is cancelled; `r` as it
+ * is then. */
+static int await_end(struct acre_context *ctx, int r)
+{
+	while (r >= 0 && !ctx->cancel_called && ctx->state != CONTEXT_DONE)
+		r = context_wait(ctx, &ctx->end_waits, WAIT_RESULT);
+	if (ctx->state == CONTEXT_DONE)
+		return r;
+	send_cancel(ctx, report_class(r) == ECANCELED ? scope_why(task_this()->scope)
+						      : ACRE_REASON_PARENT);
+	if (!ctx->cancel_acked)
+		await_cancelled(ctx, LIFE_ACK_NS, false);
+	if (ctx->cancel_acked)
+		await_cancelled(ctx, LIFE_TOTAL_NS - LIFE_ACK_NS, true);
+	if (ctx->state != CONTEXT_DONE)
+		give_up(ctx);
+	return r;
 }
 
 /* Whether the outcome is a cancellation that this side asked for. */
@@ -277,13 +298,9 @@ int acre_context_close(struct acre_context **ctx, int r)
 
 	if (!c)
 		return r;
-	if (r < 0)
-		send_cancel(c, report_class(r) == ECANCELED
-				       ? scope_why(task_this()->scope)
-				       : ACRE_REASON_PARENT);
-	else
+	if (r >= 0)
 		acre_ignore(acre_stop(c));
-	await_end(c);
+	r = await_end(c, r);
 	if (c->r < 0 && !is_absorbed(c) && r >= 0)
 		r = context_failure(c);
 	else if (c->r < 0 && report_class(r) == ECANCELED && !is_absorbed(c) &&
@@ -311,6 +328,8 @@ static int opener_cancel(struct acre_context *ctx)
 	while (r >= 0 && ctx->state != CONTEXT_DONE && !ctx->cancel_acked && !p.over)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_CANCEL_ACK);
 	patience_end(&p);
+	if (r >= 0 && ctx->state == CONTEXT_DONE && ctx->peer->link_lost && ctx->r == -ACRE_ECLOSED)
+		r = context_failure(ctx); /* nobody is left to be asked */
 	if (r >= 0 && p.over && !ctx->cancel_acked && ctx->state != CONTEXT_DONE)
 		r = acre_fail(ACRE_ETOOSLOW,
 			      "%s did not acknowledge the cancel of %s within %lld ms",

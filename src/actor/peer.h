@@ -33,18 +33,19 @@ struct acre_actor {
 	struct map contexts;	  /* by cid, both sides */
 	uint32_t n_contexts;
 	uint64_t next_req; /* of Cancels */
-	struct buf
-		last_result; /* of the last call: its texts are borrowed until the next one */
-	struct acre_context *
-		ready_probe; /* child: the call whose answer means that it serves; owned */
+	/* of the last call: its texts are borrowed until the next one */
+	struct buf last_result;
+	/* child: the call whose answer means that it serves; owned */
+	struct acre_context *ready_probe;
 
 	/* a child only */
 	struct life life;
 	struct member member;	   /* of the nursery that owns it */
 	struct report *boot_error; /* owned: the Error without cid that it sent */
 	struct list
-		end_waits; /* tasks in acre_spawn(), acre_actor_wait() and acre_actor_cancel() */
-	bool served; /* acre_spawn() has returned it */
+		end_waits; /* tasks in acre_spawn(), acre_actor_wait(), acre_actor_cancel() */
+	enum acre_sigint sigint; /* what an interrupt does to it */
+	bool served;		 /* acre_spawn() has returned it */
 	bool cancel_called;
 	bool acked;
 	int ended;		/* class of its failure as -class, 0 while well */
@@ -76,3 +77,6 @@ void actor_booted(struct acre_actor *a);
 void actor_acked(struct acre_actor *a);
 void actor_link_lost(struct acre_actor *a);
 void actor_boot_error(struct acre_actor *a, const struct msg *m);
+/* Asks the child to end and waits until it was reaped. Not a checkpoint. Bound: the
+ * ladder. */
+void actor_end(struct acre_actor *a);

@@ -5,8 +5,8 @@
 #define PROGRAM_PATH_MAX 4096 /* the kernel's own limit, with the end */
 
 /*
- * Laid out before the process is made, by the thread that asks for it: the search reads the
- * environment, and the spawner execs while other tasks run that may change it.
+ * Laid out before the process is made, by the thread that asks for it: the search reads
+ * the environment, and the spawner execs while other tasks run that may change it.
  */
 struct program {
 	char path[PROGRAM_PATH_MAX];

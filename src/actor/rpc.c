@@ -153,6 +153,10 @@ static int run_endpoint(struct acre_context *ctx, const void *in)
 	struct scope s;
 	int r;
 
+	if (ctx->deadline <= clock_now()) { /* never begun: it would only be cancelled */
+		ctx->reason = ctx->reason ? ctx->reason : ACRE_REASON_DEADLINE;
+		return -ECANCELED;
+	}
 	scope_push(&s, task_this(), ctx->endpoint->file, ctx->endpoint->line);
 	ctx->scope = &s;
 	if (ctx->deadline != ACRE_NEVER_NS_)
@@ -174,16 +178,15 @@ static int run_endpoint(struct acre_context *ctx, const void *in)
 
 static int serve(struct acre_context *ctx)
 {
-	struct acre_msg_kind kind = *ctx->endpoint->in();
-	uint8_t *in = mem_zalloc(kind.size ? kind.size : 1);
+	const struct acre_msg_kind *kind = ctx->endpoint->in();
+	uint8_t *in = mem_zalloc(kind->size ? kind->size : 1);
 	int r;
 
 	if (!in)
 		return acre_fail(ENOMEM, "no memory for the argument of %s",
 				 ctx->endpoint_name);
-	kind.bare = false; /* arguments go by name */
-	r = schema_read(&kind, buf_bytes(&ctx->argument), buf_len(&ctx->argument), in,
-			"argument");
+	r = schema_read_argument(kind, buf_bytes(&ctx->argument), buf_len(&ctx->argument),
+				 in);
 	if (r >= 0)
 		r = run_endpoint(ctx, in);
 	if (r < 0)
@@ -246,9 +249,6 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 	if (m->cid.len >= UUID_SIZE || from->n_contexts >= wire_limits_default.ctx)
 		return acre_fail(EAGAIN, "%u contexts are open, or a cid of %zu bytes",
 				 from->n_contexts, m->cid.len);
-	if (m->start.remaining_us == 0) /* never begun: it would only be cancelled */
-		return acre_fail(ACRE_ECTXC, "the time for %s was over before it began",
-				 e->name);
 	ctx = context_new(from, false);
 	if (!ctx)
 		return acre_fail(ENOMEM, "no memory for a call of %s", e->name);
@@ -260,7 +260,7 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 						   (int64_t)m->start.credit.bytes }
 				: (struct credit){ (int64_t)from->credit.items,
 						   (int64_t)from->credit.bytes };
-	if (m->start.remaining_us > 0)
+	if (m->start.remaining_us >= 0)
 		ctx->deadline = clock_now() + m->start.remaining_us * 1000;
 	r = buf_append(&ctx->argument, m->start.kwargs.p, m->start.kwargs.len);
 	if (r >= 0)

@@ -25,8 +25,8 @@ struct runtime {
 	char name[ACTOR_NAME_MAX];
 	char uuid[UUID_SIZE];
 	struct acre_actor *parent; /* owned; NULL in the root */
-	struct list
-		children; /* struct acre_actor, in order of birth; owned by their nurseries */
+	/* struct acre_actor, in order of birth; owned by their nurseries */
+	struct list children;
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
 	struct list end_hooks;	       /* newest first */

@@ -2,15 +2,16 @@
 /* schema.c - structs of ACRE_MSG as msgpack values, and back, checked field by field. */
 #include "actor/schema.h"
 
-#include <stdio.h>
+#include <float.h>
 #include <string.h>
 
 #include <acre/error.h>
 
 #include "base/util.h"
 
-#define FIELDS_MAX \
-	64 /* a bit each in the set of fields that came; more is a message of messages */
+/* A bit each in the set of fields that came; more is a message of messages. */
+#define FIELDS_MAX 64
+#define KEY_SHOWN_MAX 64 /* bytes of a foreign key in a report */
 
 static int64_t int_of(const void *at, uint32_t size)
 {
@@ -83,6 +84,10 @@ void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 		pack_nil(w);
 		return;
 	}
+	if (kind->n_fields > FIELDS_MAX) {
+		pack_writer_fail(w, -EINVAL);
+		return;
+	}
 	if (!kind->bare)
 		pack_map(w, kind->n_fields);
 	for (uint32_t i = 0; i < kind->n_fields; i++) {
@@ -153,6 +158,19 @@ static const char *read_text(struct pack_reader *in)
 	return text;
 }
 
+/* Infinities and what rounds to a float are floats. */
+static float read_single(struct pack_reader *in)
+{
+	const uint8_t *at = in->p;
+	double v = pack_read_f64(in), size = v < 0 ? -v : v;
+
+	if (size > (double)FLT_MAX && size <= DBL_MAX) {
+		pack_reader_refuse(in, at, "a float of 32 bits", "a larger one");
+		return 0;
+	}
+	return (float)v;
+}
+
 static void read_field(struct pack_reader *in, const struct acre_field *f, void *to)
 {
 	struct pack_bytes b;
@@ -169,7 +187,7 @@ static void read_field(struct pack_reader *in, const struct acre_field *f, void 
 		return;
 	case ACRE_FIELD_FLOAT:
 		if (f->size == sizeof(float))
-			*(float *)to = (float)pack_read_f64(in);
+			*(float *)to = read_single(in);
 		else
 			*(double *)to = pack_read_f64(in);
 		return;
@@ -221,6 +239,15 @@ static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, v
 	return pack_reader_end(in) < 0 ? refused(kind, in, where, NULL) : 0;
 }
 
+static int unexpected(const struct acre_msg_kind *kind, const char *where,
+		      struct pack_str key)
+{
+	return acre_fail(ACRE_ETYPE,
+			 "invalid `%s` msg payload: a value does not match type-spec %s: "
+			 "unexpected field %.*s",
+			 where, kind->name, (int)size_min(key.len, KEY_SHOWN_MAX), key.s);
+}
+
 static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen,
 			  const char *where)
 {
@@ -233,37 +260,56 @@ static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen,
 	return 0;
 }
 
+/* A map of fields. `strict`: there is no key that the kind has no field for. */
+static int read_map(const struct acre_msg_kind *kind, struct pack_reader *in, void *ret,
+		    const char *where, bool strict)
+{
+	uint64_t seen = 0;
+	uint32_t next = 0;
+
+	if (kind->n_fields > FIELDS_MAX)
+		return acre_fail(ACRE_ETYPE, "%s has %u fields: at most %d can travel",
+				 kind->name, kind->n_fields, FIELDS_MAX);
+	for (size_t n = pack_read_map(in); n--;) {
+		struct pack_str key = pack_read_str(in);
+		const struct acre_field *f = field_of(kind, next, key);
+
+		if (in->fault)
+			break;
+		if (!f && strict)
+			return unexpected(kind, where, key);
+		if (!f) {
+			pack_skip(in);
+			continue;
+		}
+		read_field(in, f, (uint8_t *)ret + f->offset);
+		if (in->fault)
+			return refused(kind, in, where, f);
+		next = (uint32_t)(f - kind->fields) + 1;
+		seen |= 1ull << (next - 1);
+	}
+	if (pack_reader_end(in) < 0)
+		return refused(kind, in, where, NULL);
+	return check_all_came(kind, seen, where);
+}
+
 int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret,
 		const char *where)
 {
 	struct pack_reader in;
-	uint64_t seen = 0;
-	uint32_t next = 0;
 
 	pack_reader_init(&in, packed, len, &wire_limits_default);
-	if (kind->bare)
-		return read_bare(kind, &in, ret, where);
-	if (kind->n_fields > FIELDS_MAX)
-		return acre_fail(ACRE_ETYPE, "%s has %u fields: at most %d can travel",
-				 kind->name, kind->n_fields, FIELDS_MAX);
-	for (size_t n = pack_read_map(&in); n--;) {
-		const struct acre_field *f = field_of(kind, next, pack_read_str(&in));
+	return kind->bare ? read_bare(kind, &in, ret, where)
+			  : read_map(kind, &in, ret, where, false);
+}
 
-		if (in.fault)
-			break;
-		if (!f) {
-			pack_skip(&in);
-			continue;
-		}
-		read_field(&in, f, (uint8_t *)ret + f->offset);
-		if (in.fault)
-			return refused(kind, &in, where, f);
-		next = (uint32_t)(f - kind->fields) + 1;
-		seen |= 1ull << (next - 1);
-	}
-	if (pack_reader_end(&in) < 0)
-		return refused(kind, &in, where, NULL);
-	return check_all_came(kind, seen, where);
+int schema_read_argument(const struct acre_msg_kind *kind, void *packed, size_t len,
+			 void *ret)
+{
+	struct pack_reader in;
+
+	pack_reader_init(&in, packed, len, &wire_limits_default);
+	return read_map(kind, &in, ret, "argument", true);
 }
 
 bool schema_borrows(const struct acre_msg_kind *kind)

@@ -22,6 +22,11 @@ void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret,
 		const char *where);
 
+/* The same for the argument of an endpoint: always a map, also of a bare kind, and
+ * with no key that the endpoint does not take. */
+int schema_read_argument(const struct acre_msg_kind *kind, void *packed, size_t len,
+			 void *ret);
+
 /* Whether texts or bytes of that kind point into the packed value. */
 bool schema_borrows(const struct acre_msg_kind *kind);
 bool schema_is_nil(const void *packed, size_t len);

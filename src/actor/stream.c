@@ -52,6 +52,7 @@ static void grant(struct acre_context *ctx)
 	m.credit = as_msg(ctx->taken);
 	if (link_send(&ctx->peer->link, &m) < 0)
 		return; /* the link is ending, and with it this context */
+	link_flush(&ctx->peer->link); /* the sender may go on while we consume the rest */
 	ctx->granted.items += ctx->taken.items;
 	ctx->granted.bytes += ctx->taken.bytes;
 	ctx->taken = (struct credit){ 0, 0 };
@@ -139,7 +140,7 @@ static int wait_to_send(struct acre_context *ctx)
 		if (r >= 0)
 			r = refused(ctx);
 	}
-	while (r >= 0 && link_is_full(&ctx->peer->link)) {
+	while (r >= 0 && !ctx->peer->link.closed && link_is_full(&ctx->peer->link)) {
 		r = link_wait_room(&ctx->peer->link);
 		if (r >= 0)
 			r = refused(ctx);

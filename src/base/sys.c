@@ -101,9 +101,11 @@ static int real_close_range(unsigned first, unsigned last, int flags)
 	return kernel_int(syscall(SYS_close_range, first, last, flags));
 }
 
+/* Not libc's, which ThreadSanitizer watches: the child that is about to exec has our memory but
+ * descriptors of its own, and would be taken for a thread that changes ours. */
 static int real_dup3(int from, int to, int flags)
 {
-	return kernel(dup3(from, to, flags));
+	return kernel_int(syscall(SYS_dup3, from, to, flags));
 }
 
 static int real_fcntl(int fd, int cmd, long arg)

@@ -25,8 +25,8 @@
 #include "base/util.h"
 
 #ifdef __has_include
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #define FIBER_VALGRIND 1
 #endif
 #endif
@@ -192,8 +192,10 @@ void fiber_fini(struct fiber *f)
 	}
 #endif
 #ifdef FIBER_VALGRIND
-	if (unlikely(f->valgrind_id))
+	if (unlikely(f->valgrind_id)) {
 		VALGRIND_STACK_DEREGISTER(f->valgrind_id);
+		(void)VALGRIND_MAKE_MEM_UNDEFINED(f->low, f->size);
+	}
 	f->valgrind_id = 0;
 #endif
 }

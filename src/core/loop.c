@@ -28,10 +28,9 @@ void timer_set(struct timer *t, int64_t at, void (*fn)(struct timer *t))
 		heap_insert(&loop_this->timers, &t->node, at);
 }
 
-void timer_stop(struct timer *t)
+void timer_take_out(struct timer *t)
 {
-	if (heap_is_linked(&t->node))
-		heap_remove(&loop_this->timers, &t->node);
+	heap_remove(&loop_this->timers, &t->node);
 }
 
 void loop_defer(struct deferred *d, void (*fn)(struct deferred *d))

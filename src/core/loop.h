@@ -24,12 +24,12 @@
  * they unpark.
  */
 
-#define LOOP_EVENTS_MAX \
-	64 /* descriptors served per poll: bounds the batch that unwatch must search */
-#define LOOP_POLL_SWITCHES \
-	32 /* switches between two looks at the clock: 32 x 15 ns is half a microsecond */
-#define LOOP_POLL_GAP_NS \
-	200000 /* at most this long without a poll while tasks are ready (plus one task's run) */
+/* Descriptors served per poll: bounds the batch that unwatch must search */
+#define LOOP_EVENTS_MAX 64
+/* Switches between two looks at the clock: 32 x 15 ns is half a microsecond */
+#define LOOP_POLL_SWITCHES 32
+/* At most this long without a poll while tasks are ready (plus one task's run) */
+#define LOOP_POLL_GAP_NS   200000
 #define LOOP_POLL_LOOKS	   64 /* nor longer than this many looks: 2,048 switches */
 #define LOOP_STACK_DEFAULT (64 * 1024)
 #define LOOP_STACK_CACHE   256 /* free stacks kept with their pages: 256 x 4 KiB touched */

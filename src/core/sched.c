@@ -17,21 +17,15 @@
  * loop's corpse, and whoever runs next buries it, first thing after the switch.
  */
 
-#define SHUFFLE_WINDOW \
-	16 /* a shuffled queue picks among its first 16: enough to reorder, cheap to walk */
-
 _Thread_local struct loop *loop_this;
 
-struct task *sched_task(const char *call)
+void sched_no_task(const char *call)
 {
-	struct task *t = task_this();
-
-	if (!t)
-		BUG("%s outside of a task", call);
-	return t;
+	BUG("%s outside of a task", call);
 }
 
-/* xorshift64*: the schedule must be reproducible from its seed, nothing more. */
+/* xorshift64*: the schedule must be reproducible from its seed, nothing more. The high bits
+ * are the good ones. */
 static uint64_t draw(struct loop *loop)
 {
 	loop->seed ^= loop->seed >> 12;
@@ -40,10 +34,11 @@ static uint64_t draw(struct loop *loop)
 	return loop->seed * 0x2545f4914f6cdd1dULL;
 }
 
+/* Among the first 16 of the queue: enough to reorder, cheap to walk. */
 static struct task *pick_shuffled(struct loop *loop)
 {
 	struct list *node = loop->ready.next;
-	uint64_t steps = draw(loop) % SHUFFLE_WINDOW;
+	uint64_t steps = draw(loop) >> 60;
 
 	while (steps-- && node->next != &loop->ready)
 		node = node->next;
@@ -136,9 +131,18 @@ static void unlink_waits(struct wait *waits, uint32_t n)
 		list_remove(&waits[i].node);
 }
 
+static inline struct task *task_to_park(enum wait_what what)
+{
+	struct task *t = task_this();
+
+	if (unlikely(!t))
+		sched_no_task(wait_word(what));
+	return t;
+}
+
 int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n)
 {
-	struct task *t = sched_task(wait_word(what));
+	struct task *t = task_to_park(what);
 
 	if (t->scope->covered) {
 		unlink_waits(waits, n);
@@ -152,7 +156,7 @@ int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_
 int park_shielded_on(enum wait_what what, const void *object, struct wait *waits,
 		     uint32_t n)
 {
-	struct task *t = sched_task(wait_word(what));
+	struct task *t = task_to_park(what);
 
 	t->waits = waits;
 	t->n_waits = n;
@@ -198,16 +202,14 @@ void sched_yield_task(void)
 	run_another(t->loop, t);
 }
 
-void sched_begin(void)
+void sched_main(void *task)
 {
-	bury(loop_this);
-}
-
-void sched_leave(struct task *t)
-{
+	struct task *t = task, *next;
 	struct loop *loop = t->loop;
-	struct task *next = choose(loop);
 
+	bury(loop);
+	task_run(t);
+	next = choose(loop);
 	t->state = TASK_ENDED;
 	loop->corpse = t;
 	if (next) {

@@ -53,10 +53,8 @@ void sched_cancelled(struct task *t);
 
 /* Puts a new task into the ready queue. */
 void sched_start(struct task *t);
-/* The running task ends: runs the next one, never returns. */
-_Noreturn void sched_leave(struct task *t);
-/* First thing in a new task: buries the one that ended to let it run. */
-void sched_begin(void);
+/* What a task's fiber does: it runs the task, and then whoever is next. */
+_Noreturn void sched_main(void *task);
 /* The loop's fiber runs ready tasks until it is to poll. */
 void sched_run(struct loop *loop);
 /* The running task goes to the end of the queue. */
@@ -68,5 +66,14 @@ static inline int checkpoint(struct task *t)
 	return t->scope->covered ? -ECANCELED : 0;
 }
 
+_Noreturn void sched_no_task(const char *call) __attribute__((cold));
+
 /* The running task; calling a checkpoint outside of one is a bug. */
-struct task *sched_task(const char *call);
+static inline struct task *sched_task(const char *call)
+{
+	struct task *t = task_this();
+
+	if (unlikely(!t))
+		sched_no_task(call);
+	return t;
+}

@@ -24,8 +24,8 @@ struct scope {
 	struct scope *inner;	 /* NULL for the innermost */
 	struct task *task;	 /* borrowed: who opened it; NULL once closed */
 	struct nursery *nursery; /* whose scope this is, NULL for a plain one */
-	struct timer
-		timer; /* at the earlier of the two instants below; off if both are never */
+	/* at the earlier of the two instants below; off if both are never */
+	struct timer timer;
 	int64_t deadline;
 	int64_t shield_until; /* 0: no shield */
 	const char *file;     /* where it was opened */

@@ -15,6 +15,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
+
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -242,6 +246,17 @@ static void cool_down(struct stack_pool *p, void *low)
 	p->n_cold++;
 }
 
+/* What memcheck took for dead when its user left it can be written again. */
+static void revive(const struct stack_pool *p, void *low)
+{
+#ifdef VALGRIND_MAKE_MEM_UNDEFINED
+	(void)VALGRIND_MAKE_MEM_UNDEFINED(low, p->usable);
+#else
+	(void)p;
+	(void)low;
+#endif
+}
+
 void *stack_get(struct stack_pool *p)
 {
 	struct stack_link *link = p->warm;
@@ -255,6 +270,8 @@ void *stack_get(struct stack_pool *p)
 		low = p->n_cold > 0 ? warm_up(p) : cut(p);
 	}
 	p->n_out += low != NULL;
+	if (low)
+		revive(p, low);
 	return low;
 }
 
@@ -264,6 +281,7 @@ void stack_put(struct stack_pool *p, void *low)
 
 	CHECK(p->n_out > 0);
 	p->n_out--;
+	revive(p, low);
 	if (unlikely(p->n_warm == p->cache_max)) {
 		cool_down(p, low);
 		return;

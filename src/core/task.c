@@ -83,13 +83,10 @@ static int checked_result(struct task *t, int r)
 	return r;
 }
 
-static void task_main(void *arg)
+void task_run(struct task *t)
 {
-	struct task *t = arg;
-	int r;
+	int r = checked_result(t, t->kind->run(t->arg));
 
-	sched_begin();
-	r = checked_result(t, t->kind->run(t->arg));
 	trace(ACRE_EVENT_TASK_END, t->id, (uint64_t)(int64_t)r);
 	if (t->starter)
 		r = answer_starter(t, r);
@@ -98,17 +95,19 @@ static void task_main(void *arg)
 	report_home_fini(&t->reports);
 	list_remove(&t->all);
 	t->loop->n_tasks--;
-	sched_leave(t);
 }
 
 static void set_name(struct task *t, const char *name)
 {
 	size_t len = strnlen(name, TASK_NAME_MAX - 1);
 
-	memcpy(t->name, name, len);
-	t->name[len] = '\0';
+	memcpy(t->name_room, name, len);
+	t->name_room[len] = '\0';
+	t->name = t->name_room;
 }
 
+/* Field by field, and start() goes on with it: clearing it all first, with its name and its
+ * scope, would cost as much as two switches. */
 static struct task *task_new(struct loop *loop, size_t stack_size)
 {
 	struct stack_pool *pool = pool_for(loop, stack_size);
@@ -123,13 +122,20 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 			(id % TASK_COLOURS) * TASK_ALIGN - STACK_LINK_SIZE);
 	room = (void *)((uintptr_t)room & ~(uintptr_t)(TASK_ALIGN - 1));
 	t = &room->task;
-	memset(t, 0, sizeof *t);
-	t->reports.spares = room->spares;
+	t->ready = t->all = (struct list){ 0 };
+	t->member = (struct member){ .task = t };
+	t->state = TASK_NEW;
+	t->what = WAIT_NOTHING;
+	t->object = NULL;
+	t->waits = NULL;
+	t->n_waits = 0;
+	t->said_ready = false;
+	report_home_init(&t->reports, room->spares);
 	t->loop = loop;
 	t->pool = pool;
 	t->stack = low;
 	t->id = loop->next_task_id = id;
-	fiber_init(&t->fiber, low, (size_t)((uint8_t *)room - (uint8_t *)low), task_main,
+	fiber_init(&t->fiber, low, (size_t)((uint8_t *)room - (uint8_t *)low), sched_main,
 		   t);
 	return t;
 }
@@ -156,8 +162,9 @@ static int start(struct loop *loop, struct nursery *n, const struct acre_task_ki
 	t->kind = kind;
 	t->arg = arg;
 	t->starter = starter;
-	set_name(t, options->name ? options->name : kind->name);
-	t->member.task = t;
+	t->name = kind->name;
+	if (options->name)
+		set_name(t, options->name);
 	t->scope = &t->base;
 	t->base = (struct scope){
 		.outer = &n->scope,
@@ -182,7 +189,7 @@ int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *
 		    struct nursery *n)
 {
 	return start(loop, n, kind, arg,
-		     &(const struct acre_task_options){ .name = kind->name }, NULL);
+		     &(const struct acre_task_options){ .name = NULL }, NULL);
 }
 
 int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,

@@ -13,8 +13,8 @@ struct loop;
 struct wait;
 struct stack_pool;
 
-#define TASK_NAME_MAX \
-	32 /* bytes with the end: a name is for people, a longer one is cut */
+/* Bytes with the end: a name is for people, a longer one is cut */
+#define TASK_NAME_MAX 32
 
 /* Why a task does not run. The words are what dumps and `acre tree` print. */
 #define WAITS(W)                                           \
@@ -122,7 +122,8 @@ struct task {
 	struct list all;	    /* in loop->tasks: for dumps and paths */
 	bool said_ready;
 	uint32_t id; /* number within the loop, from 1 */
-	char name[TASK_NAME_MAX];
+	const char *name; /* its kind's, or in name_room */
+	char name_room[TASK_NAME_MAX];
 	struct report_home reports;
 };
 
@@ -138,6 +139,9 @@ int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *
 /* Starts a task in a nursery from inside the library. */
 int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,
 	       const char *name);
+
+/* The whole of its life, on its own stack (sched_main). */
+void task_run(struct task *t);
 
 /* Gives back an ended task's stack, and with it the task. */
 void task_free(struct task *t);

@@ -9,8 +9,8 @@
 
 struct sleeper {
 	struct timer timer;
-	struct list
-		waits; /* the one wait below, until the time is over or it is cancelled */
+	/* the one wait below, until the time is over or it is cancelled */
+	struct list waits;
 };
 
 static void wake(struct timer *timer)

@@ -13,5 +13,11 @@ struct timer {
 
 /* Sets or moves it; on this thread's loop. */
 void timer_set(struct timer *t, int64_t at, void (*fn)(struct timer *t));
-/* Idempotent. */
-void timer_stop(struct timer *t);
+void timer_take_out(struct timer *t);
+
+/* Idempotent. Most timers are those of scopes without a deadline, and off. */
+static inline void timer_stop(struct timer *t)
+{
+	if (heap_is_linked(&t->node))
+		timer_take_out(t);
+}

@@ -221,6 +221,12 @@ void link_written(struct link *l)
 		loop_defer(&l->flush, flush_deferred);
 }
 
+void link_flush(struct link *l)
+{
+	if (!l->closed && !l->broken && !(l->watch.events & EPOLLOUT))
+		flush(l);
+}
+
 int link_send(struct link *l, const struct msg *m)
 {
 	struct buf *out = link_queue(l, m->kind);

@@ -82,6 +82,9 @@ void link_fini(struct link *l);
  * link_written(). NULL if the link is closed. */
 struct buf *link_queue(struct link *l, enum msg_kind kind);
 void link_written(struct link *l);
+/* Writes what is queued now instead of at the end of the round: for what the other side
+ * waits for while this round goes on. */
+void link_flush(struct link *l);
 /* Appends one frame: msg_write() and link_written(). ACRE_ECLOSED. */
 int link_send(struct link *l, const struct msg *m);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_supervision.c - failures, cancellation and interrupts over a tree: cases C022 to C035. */
+/* test_supervision.c - what failures and cancellation do to a tree: cases C022 to C035, G4, G9. */
 #include "conform/tree.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/wait.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
 
 TEST_TREE(c022_remote_error_fells_the_nursery)
 {
@@ -14,8 +14,7 @@ TEST_TREE(c022_remote_error_fells_the_nursery)
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "errorer");
 		assert_ok(r);
-		r = called = acre_call(a, fails_with_assert, &(struct acre_int){ 0 },
-				       acre_nil, &nil);
+		r = called = acre_call(a, fails_with_assert, &(struct acre_int){ 0 }, acre_nil, &nil);
 		assert_remote(called, T_ASSERT);
 		assert_string_equal(acre_why(called)->actor, "errorer");
 	}
@@ -23,79 +22,143 @@ TEST_TREE(c022_remote_error_fells_the_nursery)
 	return 0;
 }
 
-struct errorer {
-	struct acre_nursery *nursery;
-	int64_t after_ms;
-	int r;
+/*
+ * Failures that come at once are all members of the group, since none of them was
+ * cancelled: each task holds its own back until all have theirs.
+ */
+
+struct errorers {
+	struct acre_event all_failed;
+	int left;
 };
 
-ACRE_TASK(fail_in_an_actor, struct errorer *e)
-{
-	struct acre_actor *a;
+struct errorer {
+	struct errorers *all;
+	struct acre_actor *actor; /* NULL: one of its own */
+	int number;
+	int64_t after_ms;
+	bool succeeds;
+};
 
-	e->r = acre_spawn(e->nursery, &a, .name = "errorer");
-	if (e->r >= 0)
-		e->r = acre_call(a, fails_with_assert, &(struct acre_int){ e->after_ms },
-				 acre_nil, &nil);
-	return e->r;
+static int call_or_make(struct errorer *e)
+{
+	struct acre_int after = { e->after_ms }, v;
+	char name[32];
+
+	if (e->actor)
+		return acre_call(e->actor, fails_with_assert, &after, acre_nil, &nil);
+	snprintf(name, sizeof name, "errorer_%d", e->number);
+	if (e->succeeds)
+		return acre_oneshot(ten, &nil, acre_int, &v, .spawn = { .name = name });
+	return acre_oneshot(fails_with_assert, &after, acre_nil, &nil, .spawn = { .name = name });
 }
 
-/* n one-shots that fail after some time, each in a task and an actor of its own. */
-static int run_errorers(struct errorer *errorers, int n_errorers)
+ACRE_TASK(fail_with_the_others, struct errorer *e)
 {
+	int waited, r = call_or_make(e);
+
+	assert_remote(r, T_ASSERT);
+	if (--e->all->left == 0)
+		acre_event_set(&e->all->all_failed);
+	waited = acre_event_wait(&e->all->all_failed);
+	assert_ok(waited);
+	return r;
+}
+
+static int fail_together(struct errorer *errorers, int n_errorers)
+{
+	struct errorers all = { .left = n_errorers };
 	int r = 0;
 
+	acre_event_init(&all.all_failed);
 	ACRE_NURSERY(n, r)
 		for (int i = 0; i < n_errorers && r >= 0; i++) {
-			errorers[i].nursery = &n;
-			r = acre_go(&n, fail_in_an_actor, &errorers[i]);
+			errorers[i].all = &all;
+			errorers[i].number = i;
+			r = acre_go(&n, fail_with_the_others, &errorers[i]);
 		}
 	return r;
 }
 
 TEST_TREE(c023_two_errorers_make_a_group)
 {
-	struct errorer two[2] = { { .after_ms = 300 }, { .after_ms = 300 } };
-	int r = run_errorers(two, 2);
+	struct errorer two[2] = { { .after_ms = 0 }, { .after_ms = 0 } };
+	int r = 0;
 
-	/* the second may have been cancelled before it failed: then it is no member */
-	assert_true(acre_is(r, T_ASSERT));
-	assert_in_range(acre_count(r), 1, 2);
-	assert_int_equal(acre_code(r), acre_count(r) == 1 ? T_ASSERT : ACRE_EGROUP);
+	ACRE_NURSERY(n, r) {
+		for (int i = 0; i < 2 && r >= 0; i++)
+			r = acre_spawn(&n, &two[i].actor, .name = "errorer");
+		assert_ok(r);
+		r = fail_together(two, 2);
+	}
+	assert_int_equal(acre_code(r), ACRE_EGROUP);
+	assert_int_equal(acre_count(r), 2);
+	assert_remote(r, T_ASSERT);
 	return 0;
 }
 
-ACRE_TASK(fail_locally, struct acre_event *go)
+/* The group holds every failure: those that it keeps are all different, the others are counted. */
+static void holds_all_errorers(int r, uint32_t n)
 {
-	int r = acre_event_wait(go);
+	const struct acre_report *group = acre_why(r);
 
-	return acre_fail(T_ASSERT, "%s", r < 0 ? "although cancelled" : "when told");
+	assert_int_equal(acre_code(r), ACRE_EGROUP);
+	assert_int_equal(acre_count(r), n);
+	assert_int_equal(group->n_members + group->n_more, n);
+	assert_true(acre_has(r, T_ASSERT) && acre_has(r, ACRE_EREMOTE));
+	for (uint32_t i = 0; i < group->n_members; i++) {
+		assert_int_equal(group->members[i]->code, T_ASSERT);
+		assert_true(group->members[i]->remote);
+		assert_text_has(group->members[i]->actor, "errorer_");
+		for (uint32_t k = 0; k < i; k++)
+			assert_string_not_equal(group->members[i]->actor, group->members[k]->actor);
+	}
 }
+
+#define MANY 25
 
 TEST_TREE(c024_twenty_five_errorers)
 {
-	struct errorer many[25] = { { .after_ms = 0 } };
-	struct acre_event go;
-	acre_instant begun = acre_now();
-	int r = run_errorers(
-		many, 25); /* failing while others are being spawned: all is reaped */
+	for (int64_t after_ms = 0; after_ms <= 500; after_ms += 500) {
+		struct errorer many[MANY] = { { .after_ms = 0 } };
+		acre_instant begun = acre_now();
+		int r;
 
-	assert_true(acre_has(r, T_ASSERT));
-	assert_in_range(acre_count(r), 1, 25);
-	assert_int_equal(acre_children(NULL, 0), 0);
-	assert_true(seconds_since(begun) < 30);
-
-	acre_event_init(&go);
-	r = 0;
-	ACRE_NURSERY(n, r) {
-		for (int i = 0; i < 25 && r >= 0; i++)
-			r = acre_go(&n, fail_locally, &go);
-		acre_event_set(&go);
+		for (int i = 0; i < MANY; i++)
+			many[i].after_ms = after_ms;
+		r = fail_together(many, MANY);
+		holds_all_errorers(r, MANY);
+		assert_int_equal(acre_children(NULL, 0), 0);
+		assert_true(seconds_since(begun) < 30);
 	}
-	assert_int_equal(acre_code(r), ACRE_EGROUP);
-	assert_int_equal(acre_count(r), 25); /* exact, though eight are kept */
-	assert_true(acre_has(r, T_ASSERT));
-	assert_false(acre_is(r, T_ASSERT)); /* of those not kept nobody can tell */
+	return 0;
+}
+
+ACRE_TASK(fail_alone, struct errorer *e)
+{
+	int r = call_or_make(e);
+
+	return r < 0 ? r : 0;
+}
+
+TEST_TREE(c024_errorers_among_twenty_five_one_shots)
+{
+	static const int n_errorers[] = { 1, 5, MANY };
+
+	actors_are_killed();
+	for (size_t k = 0; k < sizeof n_errorers / sizeof *n_errorers; k++) {
+		struct errorer many[MANY];
+		int r = 0;
+
+		ACRE_NURSERY(n, r)
+			for (int i = 0; i < MANY && r >= 0; i++) {
+				many[i] = (struct errorer){ .number = i, .succeeds = i >= n_errorers[k] };
+				r = acre_go(&n, fail_alone, &many[i]);
+			}
+		assert_true(acre_has(r, T_ASSERT)); /* the others are cancelled as they spawn */
+		assert_in_range(acre_count(r), 1, n_errorers[k]);
+		assert_int_equal(acre_children(NULL, 0), 0);
+	}
 	return 0;
 }
 
@@ -115,6 +178,7 @@ TEST_TREE(c025_cancel_one_actor)
 	ACRE_NURSERY(m, r) {
 		r = acre_spawn(&m, &a, .name = "two");
 		assert_ok(r);
+		assert_int_equal(acre_call(a, ten, &nil, acre_int, &v), 1);
 		r = acre_fail(EINTR, "as if interrupted");
 	}
 	assert_class(r, EINTR);
@@ -133,211 +197,126 @@ ACRE_CONTEXT(stream_for_ever, acre_nil)
 	return r;
 }
 
-TEST_TREE(c026_cancel_an_endless_stream)
+static int consume_for_a_second(struct acre_actor *a, int *ret_n)
 {
-	enum acre_reason reason = ACRE_REASON_NONE;
-	struct acre_actor *a;
 	struct acre_int v;
-	int within = 0, got = 0, r = 0;
+	int r = 0;
 
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "streamer");
-		assert_ok(r);
-		ACRE_WITHIN(acre_secs(1), within)
-			ACRE_OPEN(ctx, within, a, stream_for_ever, &nil)
-				while ((within = acre_recv(ctx, acre_int, &v)) > 0)
-					got++;
-		assert_class(within, ETIMEDOUT);
-		acre_nursery_cancel(&n);
-		reason = acre_nursery_cancelled(&n);
-	}
-	assert_int_equal(r, 0);
-	assert_true(got > 5);
-	assert_int_equal(reason, ACRE_REASON_ASKED);
-	return 0;
+	ACRE_WITHIN(acre_secs(1), r)
+		ACRE_OPEN(ctx, r, a, stream_for_ever, &nil)
+			while ((r = acre_recv(ctx, acre_int, &v)) > 0)
+				assert_int_equal(v.value, (*ret_n)++);
+	return r;
 }
 
-/* C027: idle children, one-shots beside them, and what is called on each idle one in turn. */
-ACRE_CONTEXT(do_nothing, acre_nil)
+TEST_TREE(c026_cancel_an_endless_stream)
 {
-	return 0;
+	struct acre_nursery n;
+	struct acre_actor *a;
+	int consumed = 0, got = 0, r = 0;
+
+	ACRE_WITHIN(acre_secs(4), r) {
+		acre_nursery_open(&n);
+		r = acre_spawn(&n, &a, .name = "streamer");
+		assert_ok(r);
+		consumed = consume_for_a_second(a, &got);
+		acre_nursery_cancel(&n);
+		r = acre_nursery_close(&n, 0);
+	}
+	assert_class(consumed, ETIMEDOUT);
+	assert_true(got > 5);
+	assert_int_equal(acre_nursery_cancelled(&n), ACRE_REASON_ASKED);
+	return r;
+}
+
+/*
+ * C027: idle children, one-shots beside them, and what is called on each idle one in turn.
+ */
+
+enum deed { NOT_MADE, DOES_NOTHING, FAILS, FAILS_LATE, SLEEPS };
+
+#define DO(F) F(uint32_t, deed)
+ACRE_MSG(todo, DO)
+
+ACRE_CONTEXT(do_it, todo)
+{
+	int r = 0;
+
+	if (in->deed == SLEEPS)
+		r = acre_sleep(acre_secs(3600));
+	else if (in->deed == FAILS_LATE)
+		r = acre_sleep(acre_secs(1));
+	if (r >= 0 && in->deed >= FAILS)
+		r = acre_fail(T_ASSERT, "assert 0");
+	return r;
 }
 
 struct mix {
 	int n;
-	int64_t oneshots_fail_after_ms; /* -1: they sleep for ever; -2: they do nothing; -3: none */
-	int64_t call_fails_after_ms; /* -1: none is made; -2: it does nothing */
+	enum deed oneshot;
+	enum deed call;
+	uint32_t n_failures_max;
 };
 
 struct oneshot {
 	struct acre_nursery *nursery;
-	int64_t fail_after_ms;
+	struct todo todo;
 };
 
-ACRE_TASK(one_shot_task, struct oneshot *o)
+ACRE_TASK(shoot, struct oneshot *o)
 {
-	struct acre_actor *a;
-	int r = acre_spawn(o->nursery, &a, .name = "oneshot");
-
-	if (r < 0)
-		return r;
-	if (o->fail_after_ms == -1)
-		return acre_call(a, sleeps_for_ever, &nil, acre_nil, &nil);
-	if (o->fail_after_ms == -2)
-		return acre_call(a, do_nothing, &nil, acre_nil, &nil);
-	return acre_call(a, fails_with_assert, &(struct acre_int){ o->fail_after_ms },
-			 acre_nil, &nil);
+	return acre_oneshot(do_it, &o->todo, acre_nil, &nil, .nursery = o->nursery);
 }
 
-static int run_mix(const struct mix *mix, enum acre_reason *ret_reason)
+static int run_mix_in(struct acre_nursery *n, const struct mix *mix, struct oneshot *shots)
 {
+	struct todo todo = { mix->call };
 	struct acre_actor *idle[3];
-	struct oneshot shots[3];
 	int r = 0;
 
-	ACRE_NURSERY(n, r) {
-		for (int i = 0; i < mix->n && r >= 0; i++)
-			r = acre_spawn(&n, &idle[i], .name = "idle");
-		for (int i = 0; i < mix->n && r >= 0 && mix->oneshots_fail_after_ms != -3;
-		     i++) {
-			shots[i] = (struct oneshot){ &n, mix->oneshots_fail_after_ms };
-			r = acre_go(&n, one_shot_task, &shots[i]);
-		}
-		for (int i = 0; i < mix->n && r >= 0 && mix->call_fails_after_ms != -1;
-		     i++)
-			r = mix->call_fails_after_ms == -2
-				    ? acre_call(idle[i], do_nothing, &nil, acre_nil, &nil)
-				    : acre_call(idle[i], fails_with_assert,
-						&(struct acre_int){
-							mix->call_fails_after_ms },
-						acre_nil, &nil);
-		*ret_reason = acre_nursery_cancelled(&n);
-		if (r >= 0 && mix->call_fails_after_ms == -1)
-			r = acre_sleep(acre_secs(
-				60)); /* until a one-shot's failure cancels it */
-		*ret_reason = acre_nursery_cancelled(&n);
+	for (int i = 0; i < mix->n && r >= 0; i++)
+		r = acre_spawn(n, &idle[i], .name = "idle");
+	for (int i = 0; i < mix->n && r >= 0; i++) {
+		shots[i] = (struct oneshot){ n, { mix->oneshot } };
+		r = acre_go(n, shoot, &shots[i]);
 	}
+	for (int i = 0; i < mix->n && r >= 0 && mix->call != NOT_MADE; i++)
+		r = acre_call(idle[i], do_it, &todo, acre_nil, &nil);
 	return r;
 }
 
 TEST_TREE(c027_some_cancels_all)
 {
 	static const struct mix mixes[] = {
-		{ 1, 0, -1 }, { 2, 0, -1 },    { 3, 0, -1 },
-		{ 3, -1, 0 }, { 3, -2, 1000 }, { 3, 1000, -2 },
+		{ 1, FAILS, NOT_MADE, 1 },
+		{ 2, FAILS, NOT_MADE, 2 },
+		{ 3, FAILS, NOT_MADE, 3 },
+		{ 3, SLEEPS, FAILS, 1 },
+		{ 3, DOES_NOTHING, FAILS_LATE, 1 },
+		{ 3, FAILS_LATE, DOES_NOTHING, 3 },
 	};
 
+	actors_are_killed();
 	for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
-		enum acre_reason reason = ACRE_REASON_NONE;
 		acre_instant begun = acre_now();
-		int r = run_mix(&mixes[i], &reason);
+		struct acre_nursery n;
+		struct oneshot shots[3];
+		int r;
 
-		test_note("mix %zu", i);
-		assert_true(acre_is(r, T_ASSERT));
-		assert_true(acre_is(r, ACRE_EREMOTE));
-		assert_in_range(acre_count(r), 1, mixes[i].n);
+		acre_nursery_open(&n);
+		r = run_mix_in(&n, &mixes[i], shots);
+		r = acre_nursery_close(&n, r);
+		test_note("mix %zu: %u failures", i, acre_count(r));
+		assert_remote(r, T_ASSERT);
+		assert_in_range(acre_count(r), 1, mixes[i].n_failures_max);
+		assert_int_equal(acre_nursery_cancelled(&n), ACRE_REASON_SIBLING);
 		assert_int_equal(acre_children(NULL, 0), 0);
 		assert_true(seconds_since(begun) < 10);
 	}
 	return 0;
 }
 
-/* Runs a body as the root of a process of its own, with signals; tells its pidfd-like pipe when it is up. */
-static int up[2];
-
-static void say_up(void)
-{
-	assert_int_equal(write(up[1], "u", 1), 1);
-}
-
-static int idle_tree(void)
-{
-	struct acre_actor *a;
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "idle");
-		if (r >= 0)
-			say_up();
-		if (r >= 0)
-			r = acre_sleep(acre_secs(3600));
-	}
-	return r;
-}
-
-ACRE_TASK(hold_three, void *unused)
-{
-	struct acre_actor *a;
-	int r = 0;
-
-	(void)unused;
-	ACRE_NURSERY(n, r) {
-		for (int i = 0; i < 3 && r >= 0; i++)
-			r = acre_spawn(&n, &a, .name = "sleeper");
-		if (r >= 0)
-			say_up();
-		if (r >= 0)
-			r = acre_sleep(acre_secs(3600));
-	}
-	return r;
-}
-
-static int tree_in_background(void)
-{
-	int r = 0;
-
-	ACRE_NURSERY(n, r)
-		r = acre_go(&n, hold_three, NULL);
-	return r;
-}
-
-static int body_of_main;
-
-static int main_body(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	return body_of_main ? tree_in_background() : idle_tree();
-}
-
-/* SIGINT to a root under ACRE_MAIN: its exit status, in less than 2 s. */
-static void interrupt_main(int which)
-{
-	acre_instant begun;
-	char c;
-	pid_t pid;
-	int status;
-
-	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
-	body_of_main = which;
-	pid = fork();
-	if (pid == 0) {
-		char *argv[] = { (char *)(uintptr_t) "root", NULL };
-
-		_exit(acre_main_(1, argv, main_body));
-	}
-	close(up[1]);
-	assert_int_equal(read(up[0], &c, 1), 1);
-	begun = acre_now();
-	assert_int_equal(kill(pid, SIGINT), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(up[0]);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 130);
-	assert_true(seconds_since(begun) < 2);
-}
-
-TEST(c029_sigint_simple)
-{
-	interrupt_main(0);
-}
-
-TEST(c030_sigint_nursery_in_another_task)
-{
-	interrupt_main(1);
-}
-
-ACRE_TASK(interrupt_after, void *unused)
+ACRE_TASK(interrupt_later, int *unused)
 {
 	int r = acre_sleep(acre_ms(500));
 
@@ -354,29 +333,34 @@ TEST_TREE(c033_graceful_beats_hard)
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "idle");
 		if (r >= 0)
-			r = acre_go(&n, interrupt_after, NULL);
+			r = acre_go(&n, interrupt_later, &r);
 	}
 	assert_class(r, EINTR);
 	assert_true(seconds_since(begun) < 2.9); /* no wait for a hard kill */
 	return 0;
 }
 
-/* C034: a nursery that lives in the actor's state. */
+/*
+ * C034: a nursery that lives in the actor's state.
+ */
+
 static struct acre_nursery *kept;
 
 ACRE_CONTEXT(keep_a_nursery, acre_nil)
 {
-	int r = acre_started(ctx, acre_nil);
+	int r = 0;
 
 	ACRE_NURSERY(n, r) {
 		kept = &n;
-		r = acre_sleep(acre_secs(3600));
+		r = acre_started(ctx, acre_nil);
+		if (r >= 0)
+			r = acre_sleep(acre_secs(3600));
 	}
 	kept = NULL;
 	return r;
 }
 
-ACRE_TASK(fail_with_name, void *unused)
+ACRE_TASK(fail_with_name, struct acre_nursery *unused)
 {
 	int r = acre_sleep(acre_ms(500));
 
@@ -386,34 +370,36 @@ ACRE_TASK(fail_with_name, void *unused)
 
 ACRE_CONTEXT(start_in_kept, acre_nil)
 {
-	return kept ? acre_go(kept, fail_with_name, NULL)
-		    : acre_fail(T_RUNTIME, "no nursery");
+	return kept ? acre_go(kept, fail_with_name, kept) : acre_fail(T_RUNTIME, "no nursery");
 }
 
 TEST_TREE(c034_actor_local_nursery)
 {
 	struct acre_actor *a;
-	int r = 0;
+	int started = -1, r = 0;
 
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "keeper");
 		ACRE_OPEN(ctx, r, a, keep_a_nursery, &nil)
-			r = acre_call(a, start_in_kept, &nil, acre_nil, &nil);
-		assert_remote(r, T_NAME);
-		r = 0;
+			r = started = acre_call(a, start_in_kept, &nil, acre_nil, &nil);
+		assert_int_equal(started, 0);
 	}
-	return r;
+	assert_remote(r, T_NAME);
+	return 0;
 }
 
-/* C035: chains and trees of responsive actors. */
+/*
+ * C035: chains and trees of actors that obey.
+ */
+
 #define NODE(F) F(uint32_t, depth) F(uint32_t, breadth)
 ACRE_MSG(node, NODE)
 
-static int hold_below(struct acre_context *ctx, struct node at);
+static int hold_below(struct acre_context *ctx, const struct node *at);
 
 ACRE_CONTEXT(hold, node)
 {
-	return hold_below(ctx, *in);
+	return hold_below(ctx, in);
 }
 
 struct held {
@@ -434,27 +420,46 @@ ACRE_TASK(hold_one, struct held *h)
 }
 
 /* Started once everything below is. */
-static int hold_below(struct acre_context *ctx, struct node at)
+static int hold_below(struct acre_context *ctx, const struct node *at)
 {
 	struct held held[4];
 	void *none;
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
-		for (uint32_t i = 0; at.depth && i < at.breadth && r >= 0; i++) {
-			held[i].node = (struct node){ at.depth - 1, at.breadth };
+		for (uint32_t i = 0; at->depth && i < at->breadth && r >= 0; i++) {
+			held[i].node = (struct node){ at->depth - 1, at->breadth };
 			r = acre_spawn(&n, &held[i].actor, .name = "held");
 			if (r >= 0)
 				r = acre_go_ready(&n, hold_one, &held[i], &none);
 		}
-		if (r >= 0 && ctx)
-			r = acre_started(ctx, acre_nil);
-		if (r >= 0 && ctx)
-			r = acre_sleep(acre_secs(3600));
 		if (r >= 0)
-			acre_nursery_cancel(&n);
+			r = acre_started(ctx, acre_nil);
+		if (r >= 0)
+			r = acre_sleep(acre_secs(3600));
 	}
 	return r;
+}
+
+/* The seconds from the cancel at the root until all of it is gone. */
+static double cancel_tree(const struct node *shape)
+{
+	struct held top = { .node = { shape->depth - 1, shape->breadth } };
+	struct acre_nursery n;
+	acre_instant begun;
+	void *none;
+	int r;
+
+	acre_nursery_open(&n);
+	r = acre_spawn(&n, &top.actor, .name = "top");
+	if (r >= 0)
+		r = acre_go_ready(&n, hold_one, &top, &none);
+	assert_ok(r);
+	begun = acre_now();
+	acre_nursery_cancel(&n);
+	r = acre_nursery_close(&n, 0);
+	assert_ok(r);
+	return seconds_since(begun);
 }
 
 TEST_TREE(c035_deep_cancel_cost)
@@ -462,23 +467,128 @@ TEST_TREE(c035_deep_cancel_cost)
 	static const struct node shapes[] = { { 1, 1 }, { 3, 1 }, { 3, 2 } };
 
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-		struct held top = { .node = { shapes[i].depth - 1, shapes[i].breadth } };
-		struct acre_nursery n;
-		acre_instant begun;
-		void *none;
-		int r;
+		double s = cancel_tree(&shapes[i]);
 
-		acre_nursery_open(&n);
-		r = acre_spawn(&n, &top.actor, .name = "top");
-		if (r >= 0)
-			r = acre_go_ready(&n, hold_one, &top, &none);
-		assert_ok(r);
-		begun = acre_now();
-		acre_nursery_cancel(&n);
-		assert_ok(acre_nursery_close(&n, 0));
-		test_note("shape %zu: %.1f ms", i, seconds_since(begun) * 1e3);
-		assert_true(seconds_since(begun) <
-			    1.5); /* far from any rung of the ladder */
+		test_note("depth %u, breadth %u: %.1f ms, %.1f ms a level", shapes[i].depth,
+			  shapes[i].breadth, s * 1e3, s * 1e3 / shapes[i].depth);
+		assert_true(s < 1.5); /* far from a hard kill at any level */
+	}
+	return 0;
+}
+
+/*
+ * G4: a nursery closes only when all in it has ended and was reaped.
+ */
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+TEST_TREE(g4_a_nursery_closes_only_when_its_processes_have_ended)
+{
+	struct acre_actor *a;
+	pid_t pids[4];
+	int pidfds[4], r = 0;
+
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < 4 && r >= 0; i++) {
+			r = acre_spawn(&n, &a, .name = "member");
+			assert_ok(r);
+			pids[i] = acre_actor_pid(a);
+			pidfds[i] = pidfd_open(pids[i], 0);
+			assert_true(pidfds[i] >= 0);
+		}
+	for (int i = 0; i < 4; i++) {
+		assert_true(has_ended(pidfds[i]));
+		assert_int_equal(kill(pids[i], 0), -1); /* no zombie either */
+		close(pidfds[i]);
+	}
+	return r;
+}
+
+/*
+ * G9: what ended a block is what it says, and no failure is lost on its way over links.
+ */
+
+ACRE_TASK(call_sleeper, struct acre_actor *a)
+{
+	return acre_call(a, sleeps_for_ever, &nil, acre_nil, &nil);
+}
+
+TEST_TREE(g9_a_deadline_that_ends_the_children_after_the_body_is_no_success)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_WITHIN(acre_ms(200), r)
+		ACRE_NURSERY(n, r) {
+			r = acre_spawn(&n, &a, .name = "sleeper");
+			if (r >= 0)
+				r = acre_go(&n, call_sleeper, a);
+		}
+	assert_class(r, ETIMEDOUT);
+	return 0;
+}
+
+struct leaf {
+	int number;
+};
+
+ACRE_TASK(fail_as_leaf, struct leaf *leaf)
+{
+	return acre_fail(T_VALUE, "leaf %d of %s", leaf->number, acre_self_name());
+}
+
+/* Fails with a group of that many local failures, all of them made in one round. */
+ACRE_CONTEXT(fail_below, acre_int)
+{
+	struct leaf leaves[20];
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < in->value && r >= 0; i++) {
+			leaves[i].number = i;
+			r = acre_go(&n, fail_as_leaf, &leaves[i]);
+		}
+	return r;
+}
+
+static void holds_all_leaves(int r, const char *actor, uint32_t n)
+{
+	const struct acre_report *group = acre_why(r);
+	char *story = acre_story(r);
+
+	assert_text_has(story, "backtrace:"); /* taken there, by modules; told here */
+	free(story);
+	assert_int_equal(group->code, ACRE_EGROUP);
+	assert_true(group->remote);
+	assert_string_equal(group->actor, actor);
+	assert_int_equal(group->n_members + group->n_more, n);
+	assert_true(group->n_members >= 3);
+	for (uint32_t i = 0; i < group->n_members; i++) {
+		const struct acre_report *leaf = group->members[i];
+
+		assert_int_equal(leaf->code, T_VALUE);
+		assert_text_has(leaf->message, actor);
+		assert_text_has(leaf->file, "test_supervision.c");
+		for (uint32_t k = 0; k < i; k++)
+			assert_string_not_equal(leaf->message, group->members[k]->message);
+	}
+}
+
+TEST_TREE(g9_the_report_at_the_root_holds_every_failure)
+{
+	static const int64_t n_leaves[] = { 3, 20 };
+
+	for (size_t i = 0; i < sizeof n_leaves / sizeof *n_leaves; i++) {
+		struct acre_int below = { n_leaves[i] };
+		int r = acre_oneshot(fail_below, &below, acre_nil, &nil, .spawn = { .name = "branch" });
+
+		assert_int_equal(acre_count(r), n_leaves[i]);
+		holds_all_leaves(r, "branch", (uint32_t)n_leaves[i]);
 	}
 	return 0;
 }

@@ -73,7 +73,7 @@ TEST_TASK(who_said_nothing_has_empty_last_words)
 static void flood(void)
 {
 	for (int i = 0; i < FLOOD / 16; i++) {
-		char line[17];
+		char line[32];
 
 		snprintf(line, sizeof line, "line %010d\n", i);
 		say(line);
@@ -83,7 +83,7 @@ static void flood(void)
 /* Of a flood the last 4,096 bytes are kept, which end with the last line. */
 static void check_tail(const char *words)
 {
-	char last[17];
+	char last[32];
 
 	snprintf(last, sizeof last, "line %010d\n", FLOOD / 16 - 1);
 	assert_int_equal(strlen(words), LAST_WORDS_MAX);

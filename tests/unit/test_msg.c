@@ -10,6 +10,7 @@
 #define STOP	  TAG("\xa4Stop")
 #define YIELD	  TAG("\xa5Yield")
 #define CID_X	  "\xa3\x63id\xa1x" /* cid = "x" */
+
 TEST(golden_frames_are_read_as_what_they_say)
 {
 	struct vectors v;

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* test_calls.c - one-shot calls, what may be called, and with what: cases C016 to C018. */
+#include "conform/tree.h"
+
+#include <sys/socket.h>
+
+#include "base/sys.h"
+
+#define FD_LINK 3 /* in an actor: its link to the parent (actor/child.c) */
+
+/*
+ * C016: the call that makes its own actor.
+ */
+
+ACRE_CONTEXT(stream_only, acre_nil, .kind = ACRE_ENDPOINT_STREAM)
+{
+	return acre_send(ctx, acre_int, .value = 1);
+}
+
+TEST_TREE(c016_one_shot_calls)
+{
+	struct acre_actor *a;
+	struct acre_int v = { 0 };
+	int r = acre_oneshot(ten, &nil, acre_int, &v); /* in a private tree */
+
+	assert_int_equal(r, 1);
+	assert_int_equal(v.value, 10);
+	assert_int_equal(acre_children(NULL, 0), 0);
+	r = 0;
+	ACRE_NURSERY(n, r) {
+		assert_int_equal(acre_oneshot(ten, &nil, acre_int, &v, .nursery = &n), 1);
+		assert_int_equal(acre_children(NULL, 0), 0); /* reaped already */
+		r = acre_spawn(&n, &a, .name = "survivor");
+		assert_ok(r);
+		assert_int_equal(acre_oneshot(ten, &nil, acre_int, &v, .actor = a), 1);
+		assert_true(acre_actor_is_connected(a));
+		assert_class(acre_oneshot(ten, &nil, acre_int, &v, .actor = a,
+					  .nursery = &n),
+			     EINVAL);
+		assert_int_equal(acre_children(NULL, 0), 1);
+	}
+	return r;
+}
+
+TEST_TREE(c016_a_wrong_kind_of_endpoint_is_refused_before_anything_is_spawned)
+{
+	struct acre_spawn_options nowhere = { .program = "/nonexistent/program" };
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = acre_oneshot(stream_only, &nil, acre_int, &v, .spawn = nowhere);
+
+	assert_class(r, ACRE_ETYPE);
+	r = acre_oneshot(ten, &nil, acre_int, &v, .spawn = nowhere);
+	assert_class(r, ACRE_EBOOT); /* the control */
+	r = 0;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "callee");
+		assert_ok(r);
+		assert_class(acre_call(a, stream_only, &nil, acre_int, &v), ACRE_ETYPE);
+	}
+	return r;
+}
+
+struct shot {
+	struct acre_int value;
+};
+
+ACRE_TASK(shoot, struct shot *shot)
+{
+	int r = acre_oneshot(ten, &nil, acre_int, &shot->value);
+
+	return r < 0 ? r : 0;
+}
+
+TEST_TREE(c016_three_one_shots_at_once)
+{
+	struct shot shots[3] = { { { 0 } } };
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < 3 && r >= 0; i++)
+			r = acre_go(&n, shoot, &shots[i]);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(shots[i].value.value, 10);
+	return r;
+}
+
+TEST_TREE(c016_a_cancelled_one_shot_leaves_no_actor)
+{
+	int within = 0, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		ACRE_WITHIN(acre_ms(100), within)
+			within = acre_oneshot(sleeps_for_ever, &nil, acre_nil, &nil,
+					      .nursery = &n);
+		assert_class(within, ETIMEDOUT);
+		assert_int_equal(acre_children(NULL, 0), 0);
+	}
+	return r;
+}
+
+/* From the next frame on this process does nothing any more, not even for a SIGTERM. */
+static ssize_t read_and_hang(int fd, void *bytes, size_t len)
+{
+	char peeked;
+
+	while (fd == FD_LINK && recv(fd, &peeked, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		pause();
+	return sys_real.read(fd, bytes, len);
+}
+
+ACRE_CONTEXT(ten_and_no_ack, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	static struct sys_table deaf;
+
+	deaf = sys_real;
+	deaf.read = read_and_hang;
+	sys_use(&deaf);
+	return acre_return(ctx, acre_int, .value = 10);
+}
+
+TEST_TREE(c016_no_ack_while_reaping)
+{
+	struct acre_spawn_options impatient = { .linger = acre_ms(100) };
+	acre_instant begun = acre_now();
+	struct acre_int v = { 0 };
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_oneshot(ten_and_no_ack, &nil, acre_int, &v, .nursery = &n,
+				 .spawn = impatient);
+		assert_int_equal(r, 1); /* the result had come, and is not lost */
+		assert_int_equal(v.value, 10);
+		assert_int_equal(acre_children(NULL, 0), 0); /* killed, and reaped */
+	}
+	assert_true(seconds_since(begun) >= 0.5); /* it had the time of an ack */
+	assert_true(seconds_since(begun) < 5);
+	return r;
+}
+
+/*
+ * C017: only what an actor exposes can be called.
+ */
+
+ACRE_CONTEXT(short_sleep, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_sleep(acre_ms(1));
+}
+
+/* Calls back what its parent has, or has not. */
+ACRE_CONTEXT(call_parent, acre_text, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	struct acre_context *back = NULL;
+	int r = acre_open_named(&back, acre_parent(), "main", in->value, acre_nil_msg_(),
+				&nil);
+
+	return acre_context_close(&back, r);
+}
+
+static int root_without_endpoints(void *unused)
+{
+	struct acre_text sleep = { "short_sleep" }, none = { "no_such_endpoint" };
+	struct acre_actor *a;
+	int r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "caller");
+		assert_ok(r);
+		r = acre_call(a, call_parent, &sleep, acre_nil, &nil);
+		assert_remote(r, ACRE_ENOTEXPOSED);
+		assert_ok(acre_expose("main"));
+		assert_ok(acre_call(a, call_parent, &sleep, acre_nil, &nil));
+		r = acre_call(a, call_parent, &none, acre_nil, &nil);
+		assert_remote(r, ACRE_ENOENDPOINT);
+		assert_text_has(acre_why(r)->message, "no_such_endpoint");
+		r = 0;
+	}
+	return r;
+}
+
+TEST(c017_not_exposed)
+{
+	int r = acre_run(root_without_endpoints, NULL, NULL);
+
+	assert_ok(r);
+	report_thread_fini();
+}
+
+/*
+ * C018: arguments that the endpoint does not take.
+ */
+
+#define STRAY(F) F(const char *, surprise)
+#define MORE(F)	 F(int64_t, value) F(const char *, surprise)
+#define WRONG(F) F(const char *, value)
+ACRE_MSG(stray, STRAY)
+ACRE_MSG(more, MORE)
+ACRE_MSG(wrong, WRONG)
+
+static void refuses(struct acre_actor *a, const char *endpoint,
+		    const struct acre_msg_kind *kind, const void *arg, const char *field)
+{
+	struct acre_context *ctx = NULL;
+	int r = acre_open_named(&ctx, a, "main", endpoint, kind, arg);
+
+	assert_remote(r, ACRE_ETYPE);
+	assert_null(ctx);
+	assert_text_has(acre_why(r)->message, field);
+}
+
+TEST_TREE(c018_bad_arguments)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "strict");
+		assert_ok(r);
+		refuses(a, "fails_with_assert", stray_msg_(), &(struct stray){ "!" },
+			"surprise");
+		refuses(a, "fails_with_assert", more_msg_(), &(struct more){ 1, "!" },
+			"surprise");
+		refuses(a, "sleeps_for_ever", stray_msg_(), &(struct stray){ "!" },
+			"surprise");
+		refuses(a, "fails_with_assert", wrong_msg_(), &(struct wrong){ "ten" },
+			"value");
+		refuses(a, "fails_with_assert", acre_nil_msg_(), &nil, "value");
+		assert_true(acre_actor_is_connected(a));
+	}
+	return r;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* test_backend.c - the names of the backends, and actors that fail to be made. */
+#include "conform/tree.h"
+
+#include <sys/stat.h>
+
+#include "actor/backend.h"
+#include "base/sys.h"
+
+/*
+ * Names.
+ */
+
+TEST(a_backend_is_found_by_its_name_and_by_the_references)
+{
+	static const char *const names[] = { "exec", "trio", "mp_spawn", NULL };
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct backend *b = NULL;
+
+		assert_ok(backend_find(&b, names[i])); /* the last one is the default */
+		assert_string_equal(b->name, "exec");
+		assert_non_null(b->make);
+	}
+}
+
+TEST(an_unknown_name_is_refused_with_the_choices)
+{
+	const struct backend *b = NULL;
+	int r = backend_find(&b, "telepathy");
+
+	assert_class(r, EINVAL);
+	assert_null(b);
+	assert_text_has(acre_why(r)->message, "telepathy");
+#define IS_A_CHOICE(id, name, text) assert_text_has(acre_why(r)->message, " " name);
+	ACRE_BACKENDS(IS_A_CHOICE)
+	report_thread_fini();
+}
+
+TEST(a_backend_that_is_not_to_be_had_is_refused_with_the_reason)
+{
+	static const char *const names[] = { "mp_forkserver",
+					     "fork_from_worker_thread",
+					     "main_thread_forkserver",
+					     "thread",
+					     "subint",
+					     "subint_fork",
+					     "subint_forkserver" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const struct backend *b = NULL;
+		int r = backend_find(&b, names[i]);
+
+		if (r >= 0) {
+			assert_null(b->why_not);
+			continue;
+		}
+		assert_class(r, EOPNOTSUPP);
+		assert_text_has(acre_why(r)->message, ": ");
+		assert_null(b);
+	}
+	report_thread_fini();
+}
+
+/*
+ * Boots that fail: a value with step and errno, or with how it died, and at once.
+ */
+
+static int boot_of(struct acre_nursery *n, const char *program)
+{
+	struct acre_actor *a = NULL;
+	int r = acre_spawn(n, &a, .name = "newborn", .program = program);
+
+	assert_class(r, ACRE_EBOOT);
+	assert_null(a);
+	assert_non_null(acre_why(r)->death);
+	return r;
+}
+
+TEST_TREE(a_program_that_is_not_there_fails_to_boot_with_its_name)
+{
+	int boot, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		boot = boot_of(&n, "/no/such/program");
+		assert_true(acre_has(boot, ACRE_EBOOT));
+		assert_string_equal(acre_why(boot)->death->step, "exec");
+		assert_int_equal(acre_why(boot)->death->error, ENOENT);
+		assert_text_has(acre_why(boot)->message, "newborn");
+		assert_text_has(acre_why(boot)->message, "/no/such/program");
+		assert_int_equal(acre_why(boot)->n_members, 1);
+		assert_int_equal(acre_why(boot)->members[0]->code, ENOENT);
+
+		boot = boot_of(&n, "no-such-program");
+		assert_string_equal(acre_why(boot)->death->step, "finding its program");
+		assert_text_has(acre_why(boot)->message, "no-such-program");
+
+		boot = boot_of(&n, "/etc/passwd");
+		assert_int_equal(acre_why(boot)->death->error, EACCES);
+	}
+	return r; /* none of it is the nursery's */
+}
+
+TEST_TREE(a_program_that_ends_by_itself_fails_to_boot_with_its_status)
+{
+	int boot, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		boot = boot_of(&n, "true");
+		assert_int_equal(acre_why(boot)->death->status, 0);
+		assert_null(acre_why(boot)->death->step);
+		boot = boot_of(&n, "false");
+		assert_int_equal(acre_why(boot)->death->status, 1);
+		boot = boot_of(&n, "cat"); /* which knows no --acre-actor */
+		assert_text_has(acre_why(boot)->death->last_words, "--acre-actor");
+	}
+	return r;
+}
+
+/* A program of the given text, which the kernel starts by its first line. */
+static char *script(const char *text)
+{
+	char *path = malloc(4096);
+	FILE *f;
+
+	snprintf(path, 4096, "%s/script", test_dir());
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n%s\n", text);
+	fclose(f);
+	assert_int_equal(chmod(path, 0755), 0);
+	return path;
+}
+
+TEST_TREE(a_program_that_kills_itself_fails_to_boot_with_the_signal)
+{
+	char *path = script("kill -ABRT $$");
+	int boot, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		boot = boot_of(&n, path);
+		assert_int_equal(acre_why(boot)->death->signal, SIGABRT);
+		assert_false(acre_why(boot)->death->hard_kill);
+	}
+	free(path);
+	return r;
+}
+
+/* It has closed its link and lives on. */
+TEST_TREE(a_program_that_leaves_its_link_fails_to_boot_soon)
+{
+	char *path = script("exec 3<&-; exec sleep 1000");
+	acre_instant begun = acre_now();
+	int boot, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		boot = boot_of(&n, path);
+		assert_string_equal(acre_why(boot)->death->step, "keeping its link");
+		assert_true(acre_why(boot)->death->hard_kill);
+	}
+	assert_true(seconds_since(begun) < 5); /* the boot's own limit is 10 */
+	free(path);
+	return r;
+}
+
+/* C038: the newborn is gone when the cancelled spawn returns. */
+TEST_TREE(c038_cancel_during_spawn)
+{
+	char *path = script("trap '' TERM; exec sleep 1000");
+	struct acre_actor *a = NULL;
+	acre_instant begun = acre_now();
+	int r = 0;
+
+	ACRE_WITHIN(acre_ms(50), r)
+		ACRE_NURSERY(n, r) {
+			r = acre_spawn(&n, &a, .program = path);
+			assert_class(r, ECANCELED);
+			assert_int_equal(acre_children(NULL, 0), 0);
+		}
+	assert_class(r, ETIMEDOUT);
+	assert_true(seconds_since(begun) < 1);
+	free(path);
+	return 0;
+}
+
+/*
+ * Whatever call fails on the way, the house is clean.
+ */
+
+static int spawn_and_call(void)
+{
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "ten");
+		if (r >= 0)
+			r = acre_call(a, ten, &nil, acre_int, &v);
+	}
+	return r;
+}
+
+TEST_TREE(a_descriptor_too_few_is_a_failure_and_nothing_is_left)
+{
+	static const char *const calls[] = { "socketpair", "pipe2", "spawn",
+					     "openat",	   "fcntl", "close_range",
+					     "execve" };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		for (uint64_t nth = 1; nth <= 3; nth++) {
+			bool failed;
+			int r;
+
+			sys_use(&sys_fault);
+			sys_fault_only(calls[i]);
+			sys_fault_at(nth, EMFILE, false);
+			r = spawn_and_call();
+			failed = sys_fault_calls() >= nth;
+			sys_use(&sys_real);
+			test_note("%s %d: %d", calls[i], (int)nth, r);
+			assert_true(r >= 0 || failed);
+			if (nth == 1)
+				assert_true(r < 0 && acre_has(r, EMFILE));
+			assert_int_equal(acre_children(NULL, 0), 0);
+		}
+	assert_ok(spawn_and_call());
+	return 0;
+}
