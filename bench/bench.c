@@ -97,7 +97,7 @@ static double median(double v[REPETITIONS])
 
 static const char *verdict(const struct bench_row *row, double ratio)
 {
-	if (!row->bar)
+	if (row->bar <= 0)
 		return "";
 	if (row->sense == BENCH_COST ? ratio <= row->bar : ratio >= row->bar)
 		return "met";
@@ -121,7 +121,7 @@ static void run_row(const struct bench_row *row)
 		printf("%-24s %10.2f %-4s %10.2f %-4s  x%6.2f (%.2f-%.2f)", row->name, f,
 		       row->unit, o, row->unit, ratio[REPETITIONS / 2], ratio[0],
 		       ratio[REPETITIONS - 1]);
-		if (row->bar)
+		if (row->bar > 0)
 			printf("  bar x%.2f %s", row->bar,
 			       verdict(row, ratio[REPETITIONS / 2]));
 		printf("  [%s]\n", row->floor_name);

@@ -40,7 +40,7 @@ static int run(const char *command, char output[OUTPUT_MAX])
 
 static bool is_program(const char *folder, const char *name)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX + 300];
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", folder, name);
