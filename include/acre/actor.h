@@ -50,7 +50,8 @@ struct acre_actor; /* opaque */
 /* What SIGINT does to an actor that is not the root. */
 enum acre_sigint {
 	ACRE_SIGINT_PARENT, /* nothing: the parent decides; orphaned, the actor ends by itself */
-	ACRE_SIGINT_CANCEL, /* it cancels this actor, which ends orderly: no failure to its parent */
+	/* it cancels this actor, which ends orderly: no failure to its parent */
+	ACRE_SIGINT_CANCEL,
 	ACRE_SIGINT_IGNORE
 };
 

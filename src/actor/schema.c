@@ -7,6 +7,7 @@
 
 #include <acre/error.h>
 
+#include "base/utf8.h"
 #include "base/util.h"
 
 /* A bit each in the set of fields that came; more is a message of messages. */
@@ -242,10 +243,12 @@ static int read_bare(const struct acre_msg_kind *kind, struct pack_reader *in, v
 static int unexpected(const struct acre_msg_kind *kind, const char *where,
 		      struct pack_str key)
 {
+	size_t shown = utf8_valid_len(key.s, size_min(key.len, KEY_SHOWN_MAX));
+
 	return acre_fail(ACRE_ETYPE,
 			 "invalid `%s` msg payload: a value does not match type-spec %s: "
 			 "unexpected field %.*s",
-			 where, kind->name, (int)size_min(key.len, KEY_SHOWN_MAX), key.s);
+			 where, kind->name, (int)shown, key.s);
 }
 
 static int check_all_came(const struct acre_msg_kind *kind, uint64_t seen,

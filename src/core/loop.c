@@ -99,21 +99,57 @@ static void read_timer_fd(struct watch *w, uint32_t events)
 	acre_ignore(sys_read(w->fd, &expirations, sizeof expirations));
 }
 
+static bool has_spare_stacks(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->n_pools; i++)
+		if (loop->pools[i].n_warm > LOOP_STACK_CACHE)
+			return true;
+	return false;
+}
+
+/* When free stacks go back next. The caches take as many as there were tasks, so that a crowd
+ * that comes again finds its stacks warm; while the loop sleeps, half of the surplus goes every
+ * LOOP_TRIM_GAP_NS. */
+static int64_t next_trim(struct loop *loop)
+{
+	int64_t now;
+
+	if (!has_spare_stacks(loop)) {
+		loop->trim_at = ACRE_NEVER_NS_;
+		return ACRE_NEVER_NS_;
+	}
+	now = clock_now();
+	for (size_t i = 0; now >= loop->trim_at && i < loop->n_pools; i++)
+		stack_pool_trim(&loop->pools[i], LOOP_STACK_CACHE);
+	if (now >= loop->trim_at || loop->trim_at == ACRE_NEVER_NS_)
+		loop->trim_at = now + LOOP_TRIM_GAP_NS;
+	return loop->trim_at;
+}
+
+/* When there is something to do though nothing has happened. */
+static int64_t next_instant(struct loop *loop)
+{
+	struct heap_node *first = heap_min(&loop->timers);
+	int64_t trim = next_trim(loop);
+
+	return first && heap_key(first) < trim ? heap_key(first) : trim;
+}
+
 /* An embedded loop waits in a foreign one: its next timer must make the pollable fd
  * readable. */
 static void arm_timer_fd(struct loop *loop)
 {
-	struct heap_node *first = heap_min(&loop->timers);
+	int64_t at = next_instant(loop);
 	struct itimerspec when = { 0 };
 
-	if (first) {
-		when.it_value.tv_sec = heap_key(first) / 1000000000;
-		when.it_value.tv_nsec = heap_key(first) % 1000000000;
+	if (at != ACRE_NEVER_NS_) {
+		when.it_value.tv_sec = at / 1000000000;
+		when.it_value.tv_nsec = at % 1000000000;
 	}
 	/* what is ready already, or was posted before we could say that we sleep, is
 	 * due at once */
 	if (!list_is_empty(&loop->ready) || !mailbox_sleep(&loop->mailbox) ||
-	    (first && heap_key(first) <= 0))
+	    at <= 0)
 		when.it_value = (struct timespec){ .tv_nsec = 1 };
 	acre_ignore(sys_timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL));
 }
@@ -148,12 +184,11 @@ static void run_deferred(struct loop *loop)
 
 static int64_t time_to_wait(struct loop *loop)
 {
-	struct heap_node *first = heap_min(&loop->timers);
-	int64_t left;
+	int64_t at = next_instant(loop), left;
 
-	if (!first)
+	if (at == ACRE_NEVER_NS_)
 		return FOR_EVER;
-	left = heap_key(first) - clock_now();
+	left = at - clock_now();
 	return left > 0 ? left : 0;
 }
 
@@ -282,6 +317,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	loop->stack_size = options->stack_size ? options->stack_size : LOOP_STACK_DEFAULT;
 	loop->pid = sys_getpid();
 	loop->polled_at = clock_now();
+	loop->trim_at = ACRE_NEVER_NS_;
 	loop_this = loop;
 	report_home_set(&loop->reports);
 	loop->reports.spares = loop->spares;

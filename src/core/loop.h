@@ -32,6 +32,7 @@
 #define LOOP_POLL_GAP_NS   200000
 #define LOOP_POLL_LOOKS	   64 /* nor longer than this many looks: 2,048 switches */
 #define LOOP_STACK_DEFAULT (64 * 1024)
+#define LOOP_TRIM_GAP_NS   100000000 /* a crowd that comes back sooner finds warm stacks */
 #define LOOP_STACK_CACHE   256 /* free stacks kept with their pages: 256 x 4 KiB touched */
 #define LOOP_POOLS	   4 /* stack sizes in use at once: 64 KiB, 256 KiB, 1 MiB, 8 MiB */
 
@@ -70,6 +71,7 @@ struct loop {
 	struct task *corpse; /* ended, its stack still in use: buried by who runs next */
 	struct stack_pool pools[LOOP_POOLS];
 	size_t n_pools;
+	int64_t trim_at; /* when free stacks go back; ACRE_NEVER_NS_: there are few */
 	size_t stack_size;
 	pid_t pid;	  /* the process that made it: after fork it is of no use */
 	bool ended;	  /* the root task has */

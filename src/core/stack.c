@@ -116,6 +116,9 @@ int stack_pool_init(struct stack_pool *p, size_t usable, size_t cache_max)
 		.by_mprotect = !sys_has(SYS_HAS_GUARD_INSTALL),
 	};
 	p->stride = p->usable + STACK_GUARD_SIZE;
+#ifdef RUNNING_ON_VALGRIND
+	p->on_valgrind = RUNNING_ON_VALGRIND;
+#endif
 	return 0;
 }
 
@@ -225,6 +228,22 @@ static void *cut(struct stack_pool *p)
 	return (uint8_t *)guard + STACK_GUARD_SIZE;
 }
 
+static void *take_warm(struct stack_pool *p)
+{
+	struct stack_link *link = p->warm;
+
+	p->warm = link->next;
+	p->n_warm--;
+	return low_of(p, link);
+}
+
+/* Guards survive it; on locked memory it fails, and the pages stay (K50). */
+static void drop_pages(uintptr_t low, size_t len)
+{
+	if (len > 0)
+		acre_ignore(sys_madvise((void *)low, len, MADV_DONTNEED));
+}
+
 static void *warm_up(struct stack_pool *p)
 {
 	void *low = p->cold[p->first_cold];
@@ -236,14 +255,54 @@ static void *warm_up(struct stack_pool *p)
 	return low;
 }
 
-/* Guards survive MADV_DONTNEED; on locked memory it fails, and the pages stay (K50). */
-static void cool_down(struct stack_pool *p, void *low)
+static void add_cold(struct stack_pool *p, void *low)
 {
-	acre_ignore(sys_madvise(low, p->usable, MADV_DONTNEED));
-	if (!keep_warm)
-		acre_ignore(protect(p, low, p->usable));
 	p->cold[(p->first_cold + p->n_cold) % p->n_all] = low;
 	p->n_cold++;
+}
+
+static void cool_down(struct stack_pool *p, void *low)
+{
+	drop_pages((uintptr_t)low, p->usable);
+	if (!keep_warm)
+		acre_ignore(protect(p, low, p->usable));
+	add_cold(p, low);
+}
+
+/* Those that lie side by side in one call, guards in between included: a crowd of tasks has
+ * mostly taken them in order, and ended in order. */
+static void cool_down_warm(struct stack_pool *p, size_t n)
+{
+	uintptr_t run = 0, run_end = 0, low;
+
+	for (; n > 0; n--) {
+		low = (uintptr_t)take_warm(p);
+		add_cold(p, (void *)low);
+		if (low + p->stride == run) {
+			run = low;
+		} else if (low == run_end + STACK_GUARD_SIZE) {
+			run_end = low + p->usable;
+		} else {
+			drop_pages(run, run_end - run);
+			run = low;
+			run_end = low + p->usable;
+		}
+	}
+	drop_pages(run, run_end - run);
+}
+
+void stack_pool_keep(struct stack_pool *p, size_t n)
+{
+	if (keep_warm)
+		p->cache_max = size_max(p->cache_max, n);
+}
+
+void stack_pool_trim(struct stack_pool *p, size_t n)
+{
+	size_t spare = p->n_warm > n ? p->n_warm - n : 0;
+
+	cool_down_warm(p, spare - spare / 2);
+	p->cache_max = size_min(p->cache_max, size_max(size_max(p->n_out, p->n_warm), n));
 }
 
 /* What memcheck took for dead when its user left it can be written again. */
@@ -259,18 +318,14 @@ static void revive(const struct stack_pool *p, void *low)
 
 void *stack_get(struct stack_pool *p)
 {
-	struct stack_link *link = p->warm;
 	void *low;
 
-	if (likely(link != NULL)) {
-		p->warm = link->next;
-		p->n_warm--;
-		low = low_of(p, link);
-	} else {
+	if (likely(p->n_warm > 0))
+		low = take_warm(p);
+	else
 		low = p->n_cold > 0 ? warm_up(p) : cut(p);
-	}
 	p->n_out += low != NULL;
-	if (low)
+	if (unlikely(p->on_valgrind) && low)
 		revive(p, low);
 	return low;
 }
@@ -281,7 +336,8 @@ void stack_put(struct stack_pool *p, void *low)
 
 	CHECK(p->n_out > 0);
 	p->n_out--;
-	revive(p, low);
+	if (unlikely(p->on_valgrind))
+		revive(p, low);
 	if (unlikely(p->n_warm == p->cache_max)) {
 		cool_down(p, low);
 		return;

