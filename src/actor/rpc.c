@@ -136,16 +136,21 @@ static void send_failure(struct acre_context *ctx, int r)
 	report_unref(rep);
 }
 
+/* A result that cannot go (too large for a frame, no memory) is answered as the failure that
+ * it is: the caller waits for one or the other. */
 static void send_result(struct acre_context *ctx)
 {
 	struct msg m = { .kind = MSG_RETURN,
 			 .cid = context_cid(ctx),
 			 .pld = { "\xc0", 1 } }; /* nil */
+	int r;
 
 	if (ctx->result_given)
 		m.pld = (struct slice){ (const char *)buf_bytes(&ctx->result),
 					buf_len(&ctx->result) };
-	acre_ignore(peer_send(ctx->peer, &m));
+	r = peer_send(ctx->peer, &m);
+	if (r < 0)
+		send_failure(ctx, r);
 }
 
 static int run_endpoint(struct acre_context *ctx, const void *in)
