@@ -17,7 +17,7 @@
  * A child is a member of its nursery from the moment its process exists. acre_spawn()
  * returns when the child has answered the ready probe, which it does once it serves, or
  * when it is gone. Its end has three witnesses, the process, the link and its answers,
- * and one judge: died() below, which runs when the process was reaped and the link
+ * and one judge: gone() below, which runs when the process was reaped and the link
  * drained.
  */
 
@@ -384,7 +384,7 @@ static int await_boot(struct acre_actor *a)
 /* From here on its end is an event, whatever fails. */
 static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_options *o)
 {
-	int gone, r = life_begin(&a->life);
+	int r = life_begin(&a->life);
 
 	if (r < 0) {
 		sys_close(TAKE_FD(take_link));
@@ -394,8 +394,10 @@ static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_op
 	r = greet(a, take_link, o);
 	if (r < 0 || a->member.nursery->scope.covered)
 		life_event(&a->life, LIFE_EV_KILL);
-	gone = r < 0 ? await_boot(a) : 0;
-	return r < 0 ? r : gone;
+	if (r < 0)
+		acre_ignore(
+			await_boot(a)); /* it is gone on return; why is told already */
+	return r;
 }
 
 int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,

@@ -30,15 +30,11 @@ static void take_error(struct acre_context *ctx, const struct msg_error *e)
 	int class = rep ? report_public(rep)->code : ACRE_EREMOTE;
 
 	if (class == ACRE_ECTXC && e->canceller.name.p) {
+		const char *reason = report_public(rep)->reason;
+
 		context_set_canceller(ctx, e->canceller);
-		if (!ctx->reason)
-			ctx->reason = reason_of_word(
-				rep && report_public(rep)->reason
-					? report_public(rep)->reason
-					: "",
-				rep && report_public(rep)->reason
-					? strlen(report_public(rep)->reason)
-					: 0);
+		if (!ctx->reason && reason)
+			ctx->reason = reason_of_word(reason, strlen(reason));
 	}
 	context_end(ctx, class, rep);
 }
@@ -119,8 +115,7 @@ static int send_start(struct acre_context *ctx, const char *ns,
 			.ns = slice_of(ns),
 			.func = slice_of(ctx->endpoint_name),
 			.kwargs = { (const char *)buf_bytes(&packed), buf_len(&packed) },
-			.uid = { slice_of(runtime_this->name),
-				 slice_of(runtime_this->uuid) },
+			.uid = runtime_uid(),
 			.remaining_us = t ? remaining_us(t) : -1,
 		};
 		r = peer_send(ctx->peer, &m);
@@ -133,7 +128,7 @@ static int send_start(struct acre_context *ctx, const char *ns,
 }
 
 /* Everything up to the Start; on failure nothing is left. */
-static int start(struct acre_context **ret, struct acre_actor *a, const char *ns,
+int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
 		 const char *name, const struct acre_msg_kind *kind, const void *arg)
 {
 	struct acre_context *ctx;
@@ -167,12 +162,6 @@ static int start(struct acre_context **ret, struct acre_actor *a, const char *ns
 	return 0;
 }
 
-int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
-		 const char *func, const struct acre_msg_kind *kind, const void *arg)
-{
-	return start(ret, a, ns, func, kind, arg);
-}
-
 static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
 {
 	if (ctx->cancel_called || ctx->state == CONTEXT_DONE)
@@ -180,8 +169,7 @@ static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
 	ctx->cancel_called = true;
 	ctx->cancel_req = ++ctx->peer->next_req;
 	ctx->reason = reason;
-	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
-						 slice_of(runtime_this->uuid) });
+	context_set_canceller(ctx, runtime_uid());
 	context_set_state(ctx, CONTEXT_ENDING);
 	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason,
 			 LIFE_TOTAL_NS);
@@ -191,9 +179,11 @@ static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
  * there. */
 static void give_up(struct acre_context *ctx)
 {
-	int r = acre_fail(ACRE_ETOOSLOW, "%s of %s %s", ctx->endpoint_name, ctx->peer->name,
-			  ctx->cancel_acked ? "acknowledged its cancel and did not end in time"
-					    : "did not acknowledge its cancel in time");
+	int r = acre_fail(ACRE_ETOOSLOW, "%s of %s %s", ctx->endpoint_name,
+			  ctx->peer->name,
+			  ctx->cancel_acked
+				  ? "acknowledged its cancel and did not end in time"
+				  : "did not acknowledge its cancel in time");
 
 	context_end(ctx, ACRE_ETOOSLOW, report_take(r));
 }
@@ -264,7 +254,7 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 	if (!actor)
 		return acre_fail(EINVAL,
 				 "Invalid Operation: a context of %s with oneself", name);
-	r = start(&ctx, actor, name_space, name, kind, arg);
+	r = opener_start(&ctx, actor, name_space, name, kind, arg);
 	if (r < 0)
 		return r;
 	r = await_first(ctx);
@@ -292,6 +282,13 @@ struct acre_context *acre_open_block_(struct acre_context **ret, int *r,
 	return *ret;
 }
 
+/* A failure of the callee's own, from before a cancel reached it. */
+static bool has_failed_itself(const struct acre_context *ctx)
+{
+	return ctx->r != -ACRE_ETOOSLOW && ctx->r != -ACRE_ECLOSED &&
+	       ctx->r != -ACRE_ECTXC;
+}
+
 int acre_context_close(struct acre_context **ctx, int r)
 {
 	struct acre_context *c = TAKE_PTR(*ctx);
@@ -301,11 +298,9 @@ int acre_context_close(struct acre_context **ctx, int r)
 	if (r >= 0)
 		acre_ignore(acre_stop(c));
 	r = await_end(c, r);
-	if (c->r < 0 && !is_absorbed(c) && r >= 0)
+	if (c->r < 0 && !is_absorbed(c) &&
+	    (r >= 0 || (report_class(r) == ECANCELED && has_failed_itself(c))))
 		r = context_failure(c);
-	else if (c->r < 0 && report_class(r) == ECANCELED && !is_absorbed(c) &&
-		 c->r != -ACRE_ETOOSLOW && c->r != -ACRE_ECLOSED && c->r != -ACRE_ECTXC)
-		r = context_failure(c); /* it had failed before the cancel reached it */
 	context_free(c);
 	return r;
 }
@@ -328,7 +323,8 @@ static int opener_cancel(struct acre_context *ctx)
 	while (r >= 0 && ctx->state != CONTEXT_DONE && !ctx->cancel_acked && !p.over)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_CANCEL_ACK);
 	patience_end(&p);
-	if (r >= 0 && ctx->state == CONTEXT_DONE && ctx->peer->link_lost && ctx->r == -ACRE_ECLOSED)
+	if (r >= 0 && ctx->state == CONTEXT_DONE && ctx->peer->link_lost &&
+	    ctx->r == -ACRE_ECLOSED)
 		r = context_failure(ctx); /* nobody is left to be asked */
 	if (r >= 0 && p.over && !ctx->cancel_acked && ctx->state != CONTEXT_DONE)
 		r = acre_fail(ACRE_ETOOSLOW,

@@ -27,7 +27,7 @@ static void send_aid(struct acre_actor *a)
 	struct msg m = { .kind = MSG_AID };
 
 	m.aid = (struct msg_aid){
-		.uid = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) },
+		.uid = runtime_uid(),
 		.pid = runtime_this->self.pid,
 		.is_registrar = runtime_this->is_root,
 		.acre_version = 1,
@@ -81,8 +81,7 @@ void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
 	m.cancel = (struct msg_cancel){
 		.req = req,
 		.reason = slice_of(reason_word(reason)),
-		.canceller = { slice_of(runtime_this->name),
-			       slice_of(runtime_this->uuid) },
+		.canceller = runtime_uid(),
 		.remaining_us = remaining_ns / 1000,
 	};
 	acre_ignore(link_send(&a->link, &m));

@@ -105,8 +105,7 @@ static int cancelled_failure(struct acre_context *ctx)
 	if (!ctx->reason)
 		ctx->reason = ACRE_REASON_PARENT;
 	if (!ctx->canceller[0])
-		context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
-							 slice_of(runtime_this->uuid) });
+		context_set_canceller(ctx, runtime_uid());
 	return acre_fail(ACRE_ECTXC, "%s was cancelled by %s (%s)", ctx->endpoint_name,
 			 itself ? "itself" : ctx->canceller, reason_word(ctx->reason));
 }
@@ -365,7 +364,6 @@ void rpc_cancel_self(struct acre_context *ctx)
 		return;
 	ctx->cancel_called = true;
 	ctx->reason = ACRE_REASON_ASKED;
-	context_set_canceller(ctx, (struct uid){ slice_of(runtime_this->name),
-						 slice_of(runtime_this->uuid) });
+	context_set_canceller(ctx, runtime_uid());
 	scope_cancel(ctx->scope, ctx->reason);
 }

@@ -47,6 +47,14 @@ struct runtime {
 
 extern _Thread_local struct runtime *runtime_this;
 
+/* Who we are, as frames say it; borrowed from the runtime. */
+static inline struct uid runtime_uid(void)
+{
+	struct uid uid = { slice_of(runtime_this->name), slice_of(runtime_this->uuid) };
+
+	return uid;
+}
+
 /* Makes the runtime of this thread's loop. -ENOMEM ... */
 int runtime_open(struct runtime **ret, const char *name, const char *uuid);
 struct runtime *runtime_free(struct runtime *rt);

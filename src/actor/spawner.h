@@ -36,4 +36,4 @@ int spawner_make(struct spawn_request *request);
 void spawner_stop(void);
 
 /* be_exec.c: what the thread does for each request. */
-void spawn_in_spawner(struct spawn_request *request);
+void spawn_in_spawner(struct spawn_request *q);

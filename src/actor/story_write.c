@@ -268,8 +268,7 @@ static int send_least(struct acre_actor *to, struct slice cid, int class)
 	struct msg_error *e = &m.error;
 	struct pack_writer w;
 
-	e->src_uid = (struct uid){ slice_of(runtime_this->name),
-				   slice_of(runtime_this->uuid) };
+	e->src_uid = runtime_uid();
 	e->src_type = slice_of(name ? name : acre_class_name(class));
 	e->boxed_type = e->src_type;
 	e->message = slice_of("(no memory for the story of this failure)");

@@ -15,10 +15,10 @@ struct kind_row {
 	bool before_data;
 };
 
-#define KIND_ROW(kind, text, before, which)                                            \
-	[MSG_##kind] = { .name = text,                                                 \
-			 .name_len = sizeof text - 1,                                  \
-			 .limit = offsetof(struct wire_limits, which),                 \
+#define KIND_ROW(kind, text, before, which)                            \
+	[MSG_##kind] = { .name = text,                                 \
+			 .name_len = sizeof text - 1,                  \
+			 .limit = offsetof(struct wire_limits, which), \
 			 .before_data = before },
 static const struct kind_row rows[N_MSG] = { [MSG_NONE] = { .name = "?" },
 					     MSG_KINDS(KIND_ROW) };
@@ -124,7 +124,7 @@ static void put_credit(struct pack_writer *w, struct msg_credit credit)
 }
 
 #define FEATURE_ROW(name, text) [MSG_BIT_##name] = text,
-static const char *const features[] = { MSG_FEATURES(FEATURE_ROW) };
+const char *const msg_features[MSG_N_FEATURES] = { MSG_FEATURES(FEATURE_ROW) };
 
 static void put_aid_acre(struct pack_writer *w, const struct msg_aid *aid)
 {
@@ -133,9 +133,9 @@ static void put_aid_acre(struct pack_writer *w, const struct msg_aid *aid)
 	pack_u64(w, aid->acre_version);
 	pack_cstr(w, "feat");
 	pack_array(w, (size_t)__builtin_popcount(aid->features));
-	for (size_t i = 0; i < ARRAY_N(features); i++)
+	for (size_t i = 0; i < MSG_N_FEATURES; i++)
 		if (aid->features & (1u << i))
-			pack_str(w, features[i], strlen(features[i]));
+			pack_str(w, msg_features[i], strlen(msg_features[i]));
 	if (aid->credit.given) {
 		pack_cstr(w, "credit");
 		put_credit(w, aid->credit);

@@ -51,6 +51,7 @@ enum msg_kind { MSG_NONE, MSG_KINDS(MSG_ENUM) N_MSG };
 enum { MSG_FEATURES(MSG_FEATURE_BIT) MSG_N_FEATURES };
 #undef MSG_FEATURE_BIT
 #define MSG_FEATURE(name) (1u << MSG_BIT_##name)
+extern const char *const msg_features[MSG_N_FEATURES]; /* their names */
 
 struct slice { /* borrowed text or packed bytes; p NULL: the value was nil or absent */
 	const char *p;

@@ -127,9 +127,6 @@ struct field_list {
 	[MSG_##kind] = { fields_##kind, ARRAY_N(fields_##kind) },
 static const struct field_list fields_of[N_MSG] = { MSG_KINDS(FIELD_LIST) };
 
-#define FEATURE_ROW(name, text) [MSG_BIT_##name] = text,
-static const char *const features[] = { MSG_FEATURES(FEATURE_ROW) };
-
 static const struct slice nil;
 
 /*
@@ -199,8 +196,8 @@ static struct msg_credit read_credit(struct pack_reader *in)
 
 static uint32_t feature_bit(struct slice name)
 {
-	for (size_t i = 0; i < ARRAY_N(features); i++)
-		if (slice_is(name, features[i]))
+	for (size_t i = 0; i < MSG_N_FEATURES; i++)
+		if (slice_is(name, msg_features[i]))
 			return 1u << i;
 	return 0;
 }
@@ -464,7 +461,7 @@ static int read_any(struct msg *ret, struct pack_reader *in, size_t len,
 /* Goes over these bytes if they come. */
 static bool comes(struct pack_reader *in, const char *bytes, size_t len)
 {
-	if ((size_t)(in->end - in->p) < len || memcmp(in->p, bytes, len))
+	if ((size_t)(in->end - in->p) < len || memcmp(in->p, bytes, len) != 0)
 		return false;
 	in->p += len;
 	return true;
