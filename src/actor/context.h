@@ -115,7 +115,7 @@ void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
 void opener_frame(struct acre_context *ctx, const struct msg *m);
 /* A call of the runtime itself ("self"): no task waits; `ctx` ends by itself. */
 int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
-		 const char *func, const struct acre_msg_kind *kind, const void *arg);
+		 const char *name, const struct acre_msg_kind *kind, const void *arg);
 
 /* rpc.c: the callee */
 void rpc_start(struct acre_actor *from, const struct msg *m);

@@ -246,7 +246,7 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 		    const char *name_space, const char *name,
 		    const struct acre_msg_kind *kind, const void *arg)
 {
-	struct acre_context *ctx;
+	struct acre_context *ctx = NULL;
 	int r = checkpoint(sched_task("acre_open"));
 
 	if (r < 0)
@@ -255,7 +255,7 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 		return acre_fail(EINVAL,
 				 "Invalid Operation: a context of %s with oneself", name);
 	r = opener_start(&ctx, actor, name_space, name, kind, arg);
-	if (r < 0)
+	if (!ctx)
 		return r;
 	r = await_first(ctx);
 	if (r < 0)

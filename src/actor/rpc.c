@@ -318,10 +318,10 @@ void rpc_start(struct acre_actor *from, const struct msg *m)
 	if (serve_self(from, m))
 		return;
 	r = accept_start(from, m, &ctx);
-	if (r < 0)
-		refuse(from, m->cid, r);
-	else
+	if (ctx)
 		send_start_ack(ctx);
+	else
+		refuse(from, m->cid, r);
 }
 
 static void ack(struct acre_actor *from, const struct msg *m, bool reached)

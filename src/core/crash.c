@@ -172,6 +172,9 @@ static void find_stack(struct place *at)
 
 #if defined(__x86_64__)
 
+#define CALL_OPCODE 0xe8 /* call rel32 */
+#define CALL_SIZE   5	 /* bytes: the opcode and the distance */
+
 static void read_registers(struct place *at, const mcontext_t *m)
 {
 	at->pc = (uintptr_t)m->gregs[REG_RIP];
@@ -185,10 +188,10 @@ static void read_registers(struct place *at, const mcontext_t *m)
 /* Where the call before a return address goes, if it is a plain one. */
 static uintptr_t call_target(uintptr_t returns_to)
 {
-	const uint8_t *call = (const uint8_t *)returns_to - 5;
+	const uint8_t *call = (const uint8_t *)(returns_to - CALL_SIZE);
 	int32_t distance;
 
-	if (*call != 0xe8)
+	if (returns_to <= CALL_SIZE || *call != CALL_OPCODE)
 		return 0;
 	memcpy(&distance, call + 1, sizeof distance);
 	return returns_to + (uintptr_t)(intptr_t)distance;

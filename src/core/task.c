@@ -229,28 +229,26 @@ int acre_go_(struct acre_nursery *nursery, const struct acre_task_kind *kind, vo
 	return start(loop_this, n, kind, arg, options, NULL);
 }
 
-static int stop_for(struct ready_wait *w, bool cancellable)
+static int stop_for(struct ready_wait *w, struct wait *here, bool cancellable)
 {
-	struct wait here = { .task = task_this() };
-
-	list_push(&w->waits, &here.node);
-	return cancellable ? park_on(WAIT_TASK_READY, w, &here, 1)
-			   : park_shielded_on(WAIT_TASK_READY, w, &here, 1);
+	list_push(&w->waits, &here->node);
+	return cancellable ? park_on(WAIT_TASK_READY, w, here, 1)
+			   : park_shielded_on(WAIT_TASK_READY, w, here, 1);
 }
 
 /* Waits until the task is ready, or has ended after this task was cancelled. */
-static int wait_ready(struct ready_wait *w)
+static int wait_ready(struct ready_wait *w, struct wait *here)
 {
 	int r = 0;
 
 	while (r >= 0 && !w->answered && !w->ended)
-		r = stop_for(w, true);
+		r = stop_for(w, here, true);
 	if (r >= 0)
 		return 0;
 	if (!w->ended)
 		scope_cancel(&w->task->base, ACRE_REASON_PARENT);
 	while (!w->ended) /* bound: the task's own end, it is cancelled */
-		stop_for(w, false);
+		stop_for(w, here, false);
 	return r;
 }
 
@@ -259,6 +257,7 @@ int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *ki
 {
 	struct nursery *n = nursery_of(nursery);
 	struct ready_wait w = { .answered = false };
+	struct wait here = { .task = task_this() };
 	int cancelled;
 	int r = check_start(n, kind, options);
 
@@ -267,7 +266,7 @@ int acre_go_ready_(struct acre_nursery *nursery, const struct acre_task_kind *ki
 		r = start(loop_this, n, kind, arg, options, &w);
 	if (r < 0)
 		return r;
-	cancelled = wait_ready(&w);
+	cancelled = wait_ready(&w, &here);
 	if (w.report)
 		return report_file(w.report, -w.r);
 	if (w.r < 0 || cancelled < 0)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/util.h"
 #include "core/fiber.h"
 
 static int *volatile nowhere;
@@ -55,12 +56,21 @@ static const char *story_of(int r)
 	return story;
 }
 
-static const char *place(int line)
+/* Stacks of the dead are printed with names where libdw is there to find them. */
+static void assert_has_frames(const char *story)
 {
-	static char text[64];
+#ifdef ACRE_HAVE_LIBDW
+	static const int lines[] = { CRASH_LINE, CALL_LINE };
+	char place[64];
 
-	snprintf(text, sizeof text, "test_crash_tree.c:%d\n", line);
-	return text;
+	assert_text_has(story, "#0 write_nowhere ");
+	for (size_t i = 0; i < ARRAY_N(lines); i++) {
+		snprintf(place, sizeof place, "test_crash_tree.c:%d\n", lines[i]);
+		assert_text_has(story, place);
+	}
+#else
+	(void)story;
+#endif
 }
 
 TEST(a_crash_three_actors_deep_is_told_with_file_and_line_at_the_root)
@@ -75,11 +85,7 @@ TEST(a_crash_three_actors_deep_is_told_with_file_and_line_at_the_root)
 
 	assert_text_has(story, "was killed by signal 11 (SIGSEGV");
 	assert_text_has(story, "acre: SIGSEGV at address 0x0 in task ");
-#ifdef ACRE_HAVE_LIBDW
-	assert_text_has(story, "#0 write_nowhere ");
-	assert_text_has(story, place(CRASH_LINE));
-	assert_text_has(story, place(CALL_LINE));
-#endif
+	assert_has_frames(story);
 	report_thread_fini();
 }
 
