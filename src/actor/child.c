@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actor/birth.h"
 #include "actor/context.h"
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
@@ -26,10 +27,6 @@
  * That the process dies with its parent is not done here: the kernel does it (be_exec.c).
  */
 
-#define FD_LINK	   3
-#define FD_PARENT  4 /* pidfd of the parent */
-#define FD_ROOT	   5 /* pidfd of the root */
-#define ARGUMENT   "--acre-actor"
 #define TITLE_HEAD "_subactor["
 
 static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__,
@@ -188,10 +185,10 @@ static int set_up(struct runtime *rt, struct acre_actor *parent)
 {
 	int r = 0;
 
-	for (int fd = FD_LINK; r >= 0 && fd <= FD_ROOT; fd++)
+	for (int fd = BIRTH_FD_LINK; r >= 0 && fd < BIRTH_FD_END; fd++)
 		r = sys_fcntl(fd, F_SETFD,
 			      FD_CLOEXEC); /* inherited on purpose, by us only */
-	rt->root_pidfd = FD_ROOT;
+	rt->root_pidfd = BIRTH_FD_ROOT;
 	rt->parent = parent;
 	parent->pid = sys_getppid();
 	parent->link.fd = -1;
@@ -200,7 +197,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent)
 	if (r >= 0)
 		r = runtime_take_signals(rt);
 	if (r >= 0)
-		r = peer_open(parent, FD_LINK, "parent");
+		r = peer_open(parent, BIRTH_FD_LINK, "parent");
 	return r;
 }
 
@@ -237,12 +234,12 @@ int acre_boot(int argc, char **argv)
 {
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
 
-	if (argc != 2 || strcmp(argv[1], ARGUMENT) != 0)
+	if (argc != 2 || strcmp(argv[1], ACTOR_ARGUMENT) != 0)
 		return 0;
 	if (parse_title(argv[0], name, uuid) < 0) {
 		fprintf(stderr,
 			"%s: %s is for actors that a parent makes, not for people\n",
-			argv[0], ARGUMENT);
+			argv[0], ACTOR_ARGUMENT);
 		exit(EXIT_FAILURE);
 	}
 	exit(run(name, uuid));

@@ -54,7 +54,7 @@ static void *run(void *unused)
 
 	(void)unused;
 	while ((job = next_job())) {
-		spawn_in_spawner(job->request);
+		job->request->make(job->request);
 		mailbox_post(job->box,
 			     &job->letter); /* the job may be gone after this line */
 	}
@@ -114,6 +114,8 @@ int spawner_make(struct spawn_request *request)
 	r = start();
 	if (r < 0)
 		return r;
+	request->pid = PIDREF_NULL;
+	request->step = NULL;
 	loop_this->n_foreign++;
 	ask(&job);
 	park_shielded(WAIT_SPAWN, request); /* bound: a vfork and an exec */

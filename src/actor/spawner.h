@@ -13,6 +13,8 @@
 #define SPAWN_FDS_MAX 8
 
 struct spawn_request {
+	/* What the thread does; sets the answers. */
+	void (*make)(struct spawn_request *q);
 	const char *path; /* of the image */
 	char *const *argv;
 	char *const *env;
@@ -35,5 +37,12 @@ int spawner_make(struct spawn_request *request);
  * with it. Idempotent. */
 void spawner_stop(void);
 
-/* be_exec.c: what the thread does for each request. */
-void spawn_in_spawner(struct spawn_request *q);
+/* For make(): says what has failed. */
+static inline void spawn_failed(struct spawn_request *q, const char *step, int r)
+{
+	q->step = step;
+	q->error = -r;
+}
+
+/* be_exec.c: a process that executes `path` */
+void spawn_exec(struct spawn_request *q);

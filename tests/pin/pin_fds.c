@@ -136,7 +136,8 @@ static int count_in_one_of_ours(void)
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ COUNT }, NULL };
 	char *env[] = { NULL };
 	struct spawn_request q = {
-		.path = "/bin/sh", .argv = argv, .env = env, .stderr_fd = STDERR_FILENO
+		.make = spawn_exec, .path = "/bin/sh", .argv = argv, .env = env,
+		.stderr_fd = STDERR_FILENO
 	};
 
 	assert_ok(spawner_make(&q));

@@ -103,7 +103,8 @@ static inline int spawn_own(struct spawn_request *ret, const char *arg, int fd3,
 	int r = program_new(&program, NULL);
 
 	assert_ok(r);
-	*ret = (struct spawn_request){ .path = program->path,
+	*ret = (struct spawn_request){ .make = spawn_exec,
+				       .path = program->path,
 				       .argv = argv,
 				       .env = program->env,
 				       .fds = { fd3 },

@@ -192,7 +192,7 @@ TEST_SPAWN(a_process_whose_parent_has_gone_does_not_start)
 TEST_SPAWN(a_program_that_is_not_there_is_told_with_step_and_errno)
 {
 	char *none[] = { NULL };
-	struct spawn_request q = { .path = "/no/such/program",
+	struct spawn_request q = { .make = spawn_exec, .path = "/no/such/program",
 				   .argv = none,
 				   .env = none,
 				   .stderr_fd = STDERR_FILENO };
@@ -300,7 +300,8 @@ TEST_SPAWN(processes_outlive_the_request_and_end_with_the_thread)
 	char *argv[] = { (char[]){ "sleep" }, (char[]){ "1000" }, NULL };
 	char *env[] = { NULL };
 	struct spawn_request q = {
-		.path = "/bin/sleep", .argv = argv, .env = env, .stderr_fd = STDERR_FILENO
+		.make = spawn_exec, .path = "/bin/sleep", .argv = argv, .env = env,
+		.stderr_fd = STDERR_FILENO
 	};
 
 	assert_ok(spawner_make(&q));

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* birth.h - what every actor that is a process gets from its parent. */
+#pragma once
+
+#include "actor/backend.h"
+#include "actor/spawner.h"
+
+/* argv[1] of a process that is to be an actor, and of one that is to be a forkserver. */
+#define ACTOR_ARGUMENT	    "--acre-actor"
+#define FORKSERVER_ARGUMENT "--acre-forkserver"
+
+/* The descriptors an actor's process begins with, beyond the standard ones. */
+enum birth_fd {
+	BIRTH_FD_LINK = 3, /* to the parent */
+	BIRTH_FD_PARENT,   /* pidfd of the parent */
+	BIRTH_FD_ROOT,	   /* pidfd of the root */
+	BIRTH_FD_END
+};
+
+/* Has the process made as the request says, with these descriptors and a stderr that we
+ * read: life->pid and life->words are set. Parks, as spawner_make() does. A failure is
+ * filed, and step and errno are in life->death. */
+int birth_of_process(struct life *life, const struct birth *birth,
+		     struct spawn_request *q);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* newborn.c - the first steps of a process that we made, in the order that closes each window. */
+#include "actor/newborn.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/sys.h"
+#include "base/util.h"
+
+/*
+ * PDEATHSIG before the parent check: a parent that died in between is seen by the one or
+ * the other (kernel-facts K3, pinned by tests/pin/pin_pdeathsig.c). NO_NEW_PRIVS before
+ * exec: a set-user-id image would clear PDEATHSIG (K4). Its own process group: one ^C
+ * reaches the root only (K33); and what one has sent to the parent's group since the clone
+ * is forgotten, or it would end the child at the next step. Default dispositions, which
+ * clone3 has set but for what we ignore, and an empty mask: both survive exec, and a
+ * blocked SIGTERM would make that rung useless (K29). close_range behind the declared
+ * descriptors: nothing else of ours goes along (K40, pinned by tests/pin/pin_fds.c).
+ */
+
+static int die_with_parent_in_child(const struct newborn *n)
+{
+	int r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+
+	if (r >= 0 && sys_getppid() != n->parent && !PLANTED(NO_PARENT_CHECK))
+		r = -ESRCH;
+	return r;
+}
+
+/* What is ignored is not pending any more. */
+static void forget_signal_in_child(int sig)
+{
+	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	acre_ignore(sys_sigaction(sig, &ignore, NULL));
+	acre_ignore(sys_sigaction(sig, &dfl, NULL));
+}
+
+static int reset_signals_in_child(void)
+{
+	static const int keyboard[] = { SIGINT, SIGQUIT, SIGTSTP };
+	struct sigaction old;
+	sigset_t none;
+
+	for (size_t i = 0; i < ARRAY_N(keyboard); i++)
+		forget_signal_in_child(keyboard[i]);
+	for (int sig = 1; sig < NSIG; sig++) /* EINVAL for the two that libc keeps */
+		if (sys_sigaction(sig, NULL, &old) >= 0 && old.sa_handler == SIG_IGN)
+			forget_signal_in_child(sig);
+	sigemptyset(&none);
+	return sys_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+/* All are moved out of the way first, so that no place is taken while it holds what is
+ * still needed. */
+static int place_fds_in_child(const struct newborn *n)
+{
+	int moved[NEWBORN_FDS_MAX], r = 0;
+
+	for (int i = 0; r >= 0 && i < n->n_fds; i++)
+		r = moved[i] = sys_fcntl(n->fds[i], F_DUPFD_CLOEXEC, NEWBORN_FDS_MAX);
+	for (int i = 0; r >= 0 && i < n->n_fds; i++)
+		r = sys_dup3(moved[i], i, 0);
+	if (r >= 0 && !PLANTED(FD_WITHOUT_CLOEXEC))
+		r = sys_close_range((unsigned int)n->n_fds, ~0U, 0);
+	return r;
+}
+
+int newborn_begin_in_child(struct newborn *n)
+{
+	int r;
+
+	n->step = "tying its life to the parent's";
+	r = die_with_parent_in_child(n);
+	if (r < 0)
+		return r;
+	n->step = "giving up new privileges";
+	r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (r < 0)
+		return r;
+	n->step = "making its process group";
+	r = sys_setpgid(0, 0);
+	if (r < 0)
+		return r;
+	n->step = "resetting its signals";
+	r = reset_signals_in_child();
+	if (r < 0)
+		return r;
+	n->step = "placing its descriptors";
+	return place_fds_in_child(n);
+}
+
+/* A standard output that is closed, or is a descriptor of ours, is not one to inherit. */
+static bool is_to_inherit(int fd)
+{
+	return sys_fcntl(fd, F_GETFD, 0) == 0;
+}
+
+void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
+{
+	*n = (struct newborn){ .parent = sys_getpid(), .n_fds = NEWBORN_FD_FIRST };
+	n->fds[STDIN_FILENO] = null_fd;
+	n->fds[STDOUT_FILENO] = is_to_inherit(STDOUT_FILENO) ? STDOUT_FILENO : null_fd;
+	n->fds[STDERR_FILENO] = q->stderr_fd;
+	for (int i = 0; i < q->n_fds; i++)
+		n->fds[n->n_fds++] = q->fds[i];
+}

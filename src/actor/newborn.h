@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* newborn.h - the first steps of a process that we made, whatever made it. */
+#pragma once
+
+#include "actor/spawner.h"
+
+#define NEWBORN_FD_FIRST 3 /* the child's first descriptor beyond the standard ones */
+#define NEWBORN_FDS_MAX	 (NEWBORN_FD_FIRST + SPAWN_FDS_MAX)
+
+struct newborn {
+	pid_t parent;		   /* whose child it must still be */
+	int fds[NEWBORN_FDS_MAX];  /* what becomes its descriptors 0, 1, 2 ...; borrowed */
+	int n_fds;
+	const char *step; /* the last one begun: what failed */
+};
+
+/* By the parent, before. stdin is `null_fd`, stdout ours if we have one. */
+void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd);
+
+/* By the child, before anything else: it dies with its parent, has its own process group,
+ * default signals, and the planned descriptors, without FD_CLOEXEC, and no others. 0, or
+ * -errno of n->step. Makes calls of base/sys.h only, uses no memory but its own. */
+int newborn_begin_in_child(struct newborn *n);
