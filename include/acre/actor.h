@@ -58,9 +58,10 @@ enum acre_sigint {
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
 	const char *name; /* not unique, 1-127 bytes; NULL: "actor" */
-	/* NULL: the nursery's, else the tree's (ACRE_SPAWN_METHOD), else exec */
+	/* NULL: exec for another program, else the nursery's, the tree's
+	 * (ACRE_SPAWN_METHOD), exec */
 	const char *backend;
-	const char *program; /* backend exec: another executable; NULL: this one */
+	const char *program; /* backend exec only: another executable; NULL: this one */
 	/* namespaces that may be called, NULL at the end; NULL: "main" alone */
 	const char *const *expose;
 	/* a shared object to load there; its endpoints are exposed as the namespace
@@ -140,6 +141,9 @@ struct acre_run_options {
 	/* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
 	const char *backend;
 	const char *const *expose; /* NULL: nothing */
+	/* shared objects that forkservers of the tree load before they fork, at most 16
+	 * paths and NULL at the end: actors then need not load them themselves */
+	const char *const *preload;
 	size_t stack_size;	   /* of tasks; 0: 64 KiB */
 	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;

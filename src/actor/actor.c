@@ -201,8 +201,12 @@ static int check_options(const struct acre_spawn_options *o)
 static int choose_backend(const struct backend **ret, const struct nursery *n,
 			  const struct acre_spawn_options *o)
 {
-	if (o->backend || n->backend)
-		return backend_find(ret, o->backend ? o->backend : n->backend);
+	if (o->backend)
+		return backend_find(ret, o->backend);
+	if (o->program) /* another image: there is one backend that can do that */
+		return backend_find(ret, "exec");
+	if (n->backend)
+		return backend_find(ret, n->backend);
 	*ret = runtime_this->backend;
 	return 0;
 }
@@ -294,7 +298,15 @@ static void pack_exposed(struct pack_writer *w, const struct acre_spawn_options 
 
 static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
 {
-	pack_map(w, 3);
+	size_t n = 0;
+
+	while (runtime_this->preload[n])
+		n++;
+	pack_map(w, 4);
+	pack_cstr(w, "preload");
+	pack_array(w, n);
+	for (size_t i = 0; i < n; i++)
+		pack_cstr(w, runtime_this->preload[i]);
 	pack_cstr(w, "method");
 	pack_cstr(w, runtime_this->backend->name);
 	pack_cstr(w, "module");

@@ -11,7 +11,7 @@
 
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL },
-	{ "forkserver", NULL, "the forkserver is not part of this version" },
+	{ "forkserver", be_forkserver_make, NULL },
 	{ "fork", NULL, "forking with our memory is not part of this version" },
 	{ "thread", NULL, "thread actors are not part of this version" },
 	{ "subint", NULL, NO_PYTHON },

@@ -27,5 +27,6 @@ struct backend {
  * NULL means the default, exec. */
 int backend_find(const struct backend **ret, const char *name);
 
-/* be_exec.c */
+/* be_exec.c, be_forkserver.c */
 int be_exec_make(struct life *life, const struct birth *birth);
+int be_forkserver_make(struct life *life, const struct birth *birth);

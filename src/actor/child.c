@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "actor/birth.h"
+#include "actor/child.h"
 #include "actor/context.h"
 #include "actor/endpoint.h"
+#include "actor/forkserver.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -28,9 +30,6 @@
  */
 
 #define TITLE_HEAD "_subactor["
-
-static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__,
-						 __LINE__ };
 
 /* Tells the parent why this actor cannot be; a reference parent drops it. */
 static void send_boot_error(struct acre_actor *parent, int r)
@@ -56,7 +55,7 @@ static int expose_all(struct slice packed)
 
 		pack_skip(&in);
 		if (pack_reader_result(&in) >= 0)
-			r = endpoint_expose(name.s, name.len);
+			r = endpoint_expose(&runtime_this->exposed, name.s, name.len);
 	}
 	return r;
 }
@@ -66,12 +65,25 @@ static void keep_text(char *to, size_t size, struct pack_str text)
 	snprintf(to, size, "%.*s", (int)size_min(text.len, size - 1), text.s);
 }
 
+static int keep_preload(struct pack_reader *in)
+{
+	int r = 0;
+
+	for (size_t n = pack_read_array(in); n--;) {
+		struct pack_str path = pack_read_str(in);
+
+		if (r >= 0 && pack_reader_result(in) >= 0)
+			r = runtime_preload(runtime_this, path.s, path.len);
+	}
+	return r;
+}
+
 static int be_what_was_asked(const struct msg_spawn_spec *spec)
 {
 	struct pack_reader in;
 	char path[4096] = "", method[32] = "";
 	uint64_t sigint = 0;
-	int r;
+	int r = 0;
 
 	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
 	for (size_t n = pack_read_map(&in); n--;) {
@@ -81,18 +93,21 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 			keep_text(path, sizeof path, pack_read_str(&in));
 		else if (pack_str_is(key, "method"))
 			keep_text(method, sizeof method, pack_read_str(&in));
+		else if (pack_str_is(key, "preload"))
+			r = keep_preload(&in);
 		else if (pack_str_is(key, "sigint"))
 			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
 		else
 			pack_skip(&in);
 	}
-	r = pack_reader_result(&in);
-	if (r < 0)
+	if (pack_reader_result(&in) < 0)
 		return acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
+	if (r < 0)
+		return r;
 	runtime_this->sigint = (enum acre_sigint)sigint;
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
 	if (r >= 0 && *path)
-		r = endpoint_load(path);
+		r = endpoint_load(&runtime_this->exposed, path);
 	crash_learn_modules();
 	return r < 0 ? r : expose_all(spec->enable_modules);
 }
@@ -149,7 +164,7 @@ static void say_goodbye(struct acre_actor *parent)
 	}
 }
 
-int child_main(void *arg)
+static int child_main(void *arg)
 {
 	struct runtime *rt = arg;
 	struct nursery service;
@@ -162,6 +177,9 @@ int child_main(void *arg)
 	say_goodbye(rt->parent);
 	return r;
 }
+
+static const struct acre_task_kind main_kind = { "actor", child_main, __FILE__,
+						 __LINE__ };
 
 /* _subactor[NAME@UUID]: the uuid has a fixed length, a name may hold anything. */
 static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[UUID_SIZE])
@@ -181,39 +199,39 @@ static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[U
 	return 0;
 }
 
-static int set_up(struct runtime *rt, struct acre_actor *parent)
+static int set_up(struct runtime *rt, struct acre_actor *parent,
+		  const struct child_boot *boot)
 {
 	int r = 0;
 
-	for (int fd = BIRTH_FD_LINK; r >= 0 && fd < BIRTH_FD_END; fd++)
-		r = sys_fcntl(fd, F_SETFD,
-			      FD_CLOEXEC); /* inherited on purpose, by us only */
-	rt->root_pidfd = BIRTH_FD_ROOT;
+	rt->root_pidfd = boot->root_pidfd;
+	rt->parent_pidfd = boot->parent_pidfd;
 	rt->parent = parent;
-	parent->pid = sys_getppid();
+	parent->pid = boot->is_thread ? sys_getpid() : sys_getppid();
 	parent->link.fd = -1;
 	memcpy(parent->name, "parent", sizeof "parent");
 	list_init(&parent->end_waits);
-	if (r >= 0)
+	if (!boot->is_thread)
 		r = runtime_take_signals(rt);
 	if (r >= 0)
-		r = peer_open(parent, BIRTH_FD_LINK, "parent");
+		r = peer_open(parent, boot->link_fd, "parent");
 	return r;
 }
 
-static int run(const char *name, const char *uuid)
+int child_live(const struct child_boot *boot)
 {
 	struct acre_actor *parent = mem_zalloc(sizeof *parent);
+	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
 	struct runtime *rt = NULL;
 	struct loop *loop = NULL;
-	int status, r = parent ? 0 : -ENOMEM;
+	int status, r = parent ? parse_title(boot->title, name, uuid) : -ENOMEM;
 
 	if (r >= 0)
 		r = loop_open(&loop, &(struct loop_options){ .seed = 0 });
 	if (r >= 0)
 		r = runtime_open(&rt, name, uuid);
 	if (r >= 0)
-		r = set_up(rt, parent);
+		r = set_up(rt, parent, boot);
 	if (r >= 0)
 		r = crash_catch();
 	if (r >= 0)
@@ -230,17 +248,39 @@ static int run(const char *name, const char *uuid)
 	return status;
 }
 
-int acre_boot(int argc, char **argv)
+int child_live_in_process(const char *title)
+{
+	for (int fd = BIRTH_FD_LINK; fd < BIRTH_FD_END; fd++)
+		if (sys_fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+			fprintf(stderr, "%s: descriptor %d is for actors that a parent makes\n",
+				title, fd);
+			return EXIT_FAILURE;
+		}
+	return child_live(&(struct child_boot){ .title = title,
+						.link_fd = BIRTH_FD_LINK,
+						.parent_pidfd = BIRTH_FD_PARENT,
+						.root_pidfd = BIRTH_FD_ROOT });
+}
+
+static bool is_title(const char *text)
 {
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
 
+	return parse_title(text, name, uuid) >= 0;
+}
+
+int acre_boot(int argc, char **argv)
+{
+	if (argc >= 2 && !strcmp(argv[1], FORKSERVER_ARGUMENT) &&
+	    !strncmp(argv[0], FORKSERVER_TITLE, strlen(FORKSERVER_TITLE)))
+		forkserver_main(argc, argv);
 	if (argc != 2 || strcmp(argv[1], ACTOR_ARGUMENT) != 0)
 		return 0;
-	if (parse_title(argv[0], name, uuid) < 0) {
+	if (!is_title(argv[0])) {
 		fprintf(stderr,
 			"%s: %s is for actors that a parent makes, not for people\n",
 			argv[0], ACTOR_ARGUMENT);
 		exit(EXIT_FAILURE);
 	}
-	exit(run(name, uuid));
+	exit(child_live_in_process(argv[0]));
 }

@@ -3,9 +3,11 @@
 #include "actor/endpoint.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "actor/runtime.h"
 #include "base/util.h"
 #include "core/report.h"
 
@@ -15,46 +17,62 @@
  * namespace "main"; a loaded object's is named like its file. What is not exposed cannot
  * be called, whatever is in the table.
  *
- * The table belongs to the process and is filled before main(), or by the boot of an
- * actor: one thread at a time.
+ * The table belongs to the process, is filled before main() or by the boot of an actor,
+ * and only grows; what is exposed belongs to each actor. Lookups and additions take the
+ * table's lock, since actors may be threads.
  */
 
-/* Sections in one process: the program and the modules an actor loads */
-#define SPACES_MAX     16
 #define REGISTERED_MAX 256 /* endpoints registered at run time */
-#define SPACE_NAME_MAX 128 /* bytes with the end: as long as an endpoint's name may be */
 
 struct space {
-	char name[SPACE_NAME_MAX];
+	char name[ENDPOINT_SPACE_NAME_MAX];
 	const struct acre_endpoint *const *first;
 	const struct acre_endpoint *const *end;
 };
 
 static struct {
-	struct space spaces[SPACES_MAX];
+	struct space spaces[ENDPOINT_SPACES_MAX];
 	size_t n_spaces;
 	const struct acre_endpoint *registered[REGISTERED_MAX];
 	size_t n_registered;
-	char exposed[SPACES_MAX][SPACE_NAME_MAX];
-	size_t n_exposed;
 	/* name of the shared object whose constructors run; NULL: the program's */
 	const char *loading;
-} table;
+	/* recursive: the constructors of a module run while we load it */
+	pthread_mutex_t lock;
+} table = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };
+
+static void lock(void)
+{
+	pthread_mutex_lock(&table.lock);
+}
+
+static void unlock(void)
+{
+	pthread_mutex_unlock(&table.lock);
+}
+
+static bool is_announced(const struct acre_endpoint *const *first)
+{
+	for (size_t i = 0; i < table.n_spaces; i++)
+		if (table.spaces[i].first == first)
+			return true;
+	return false;
+}
 
 void acre_endpoints_(const struct acre_endpoint *const *first,
 		     const struct acre_endpoint *const *end)
 {
 	struct space *s;
 
-	for (size_t i = 0; i < table.n_spaces; i++)
-		if (table.spaces[i].first == first)
-			return;
-	if (first == end || table.n_spaces == SPACES_MAX)
-		return;
-	s = &table.spaces[table.n_spaces++];
-	snprintf(s->name, sizeof s->name, "%s", table.loading ? table.loading : "main");
-	s->first = first;
-	s->end = end;
+	lock();
+	if (first != end && !is_announced(first) && table.n_spaces < ENDPOINT_SPACES_MAX) {
+		s = &table.spaces[table.n_spaces++];
+		snprintf(s->name, sizeof s->name, "%s",
+			 table.loading ? table.loading : "main");
+		s->first = first;
+		s->end = end;
+	}
+	unlock();
 }
 
 static const struct acre_endpoint *find_in(const struct acre_endpoint *const *first,
@@ -86,30 +104,33 @@ static const struct acre_endpoint *lookup(struct slice name_space, struct slice 
 	return e;
 }
 
-static bool is_exposed(struct slice name_space)
+static bool is_exposed(const struct endpoint_exposed *exposed, struct slice name_space)
 {
-	for (size_t i = 0; i < table.n_exposed; i++)
-		if (slice_is(name_space, table.exposed[i]))
+	for (size_t i = 0; i < exposed->n; i++)
+		if (slice_is(name_space, exposed->names[i]))
 			return true;
 	return false;
 }
 
-int endpoint_find(const struct acre_endpoint **ret, struct slice name_space,
-		  struct slice name)
+int endpoint_find(const struct acre_endpoint **ret, const struct endpoint_exposed *exposed,
+		  struct slice name_space, struct slice name)
 {
 	const struct acre_endpoint *e;
 
-	if (!is_exposed(name_space))
+	if (!is_exposed(exposed, name_space))
 		return acre_fail(ACRE_ENOTEXPOSED,
 				 "the namespace \"%.*s\" is not exposed (%zu are)",
-				 (int)size_min(name_space.len, SPACE_NAME_MAX),
-				 name_space.p, table.n_exposed);
+				 (int)size_min(name_space.len, ENDPOINT_SPACE_NAME_MAX),
+				 name_space.p, exposed->n);
+	lock();
 	e = lookup(name_space, name);
+	unlock();
 	if (!e)
 		return acre_fail(ACRE_ENOENDPOINT,
 				 "the namespace \"%.*s\" has no endpoint \"%.*s\"",
 				 (int)name_space.len, name_space.p,
-				 (int)size_min(name.len, SPACE_NAME_MAX), name.p);
+				 (int)size_min(name.len, ENDPOINT_SPACE_NAME_MAX),
+				 name.p);
 	*ret = e;
 	return 0;
 }
@@ -127,58 +148,78 @@ static bool is_known(struct slice name)
 	return false;
 }
 
-int endpoint_expose(const char *name_space, size_t len)
+int endpoint_expose(struct endpoint_exposed *exposed, const char *name_space, size_t len)
 {
 	struct slice name = { name_space, len };
+	bool known;
 
-	if (!is_known(name))
+	lock();
+	known = is_known(name);
+	unlock();
+	if (!known)
 		return acre_fail(ENOENT,
 				 "no namespace \"%.*s\" to expose in this program",
-				 (int)size_min(len, SPACE_NAME_MAX), name_space);
-	if (is_exposed(name))
+				 (int)size_min(len, ENDPOINT_SPACE_NAME_MAX), name_space);
+	if (is_exposed(exposed, name))
 		return 0;
-	if (table.n_exposed == SPACES_MAX)
-		return acre_fail(ENOSPC, "%d namespaces are exposed already", SPACES_MAX);
-	snprintf(table.exposed[table.n_exposed++], SPACE_NAME_MAX, "%.*s", (int)len,
+	if (exposed->n == ENDPOINT_SPACES_MAX)
+		return acre_fail(ENOSPC, "%d namespaces are exposed already",
+				 ENDPOINT_SPACES_MAX);
+	snprintf(exposed->names[exposed->n++], ENDPOINT_SPACE_NAME_MAX, "%.*s", (int)len,
 		 name_space);
 	return 0;
 }
 
-int endpoint_load(const char *path)
+/* The namespace of an object: its file's name without directory and ending. */
+static void name_of(const char *path, char ret[ENDPOINT_SPACE_NAME_MAX])
 {
 	const char *slash = strrchr(path, '/');
-	char name[SPACE_NAME_MAX];
 	char *dot;
-	void *object;
 
-	snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
-	dot = strrchr(name, '.');
+	snprintf(ret, ENDPOINT_SPACE_NAME_MAX, "%s", slash ? slash + 1 : path);
+	dot = strrchr(ret, '.');
 	if (dot)
 		*dot = '\0';
+}
+
+int endpoint_preload(const char *path)
+{
+	char name[ENDPOINT_SPACE_NAME_MAX];
+	void *object;
+
+	name_of(path, name);
+	lock();
 	table.loading = name;
-	object = dlopen(
-		path,
-		RTLD_NOW |
-			RTLD_LOCAL); /* for good: endpoints live as long as the process */
+	/* for good: endpoints live as long as the process */
+	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	table.loading = NULL;
+	unlock();
 	if (!object)
 		return acre_fail(ACRE_EBOOT, "the module %s does not load: %s", path,
 				 dlerror());
-	return acre_note(endpoint_expose(name, strlen(name)),
-			 "exposing the module %s (has it any ACRE_CONTEXT?)", path);
+	return 0;
 }
 
-void endpoint_reset(void)
+int endpoint_load(struct endpoint_exposed *exposed, const char *path)
 {
-	table.n_exposed = 0;
+	char name[ENDPOINT_SPACE_NAME_MAX];
+	int r = endpoint_preload(path);
+
+	if (r < 0)
+		return r;
+	name_of(path, name);
+	return acre_note(endpoint_expose(exposed, name, strlen(name)),
+			 "exposing the module %s (has it any ACRE_CONTEXT?)", path);
 }
 
 int acre_expose(const char *name)
 {
-	return endpoint_expose(name, strlen(name));
+	if (!runtime_this)
+		return acre_fail(ACRE_ENORUNTIME, "acre_expose() outside of an actor");
+	return endpoint_expose(&runtime_this->exposed, name, strlen(name));
 }
 
-int acre_endpoint_register(const struct acre_endpoint *endpoint)
+static int add_locked(const struct acre_endpoint *endpoint)
 {
 	if (lookup(slice_of(space_of(endpoint)), slice_of(endpoint->name)))
 		return acre_fail(EEXIST, "there is an endpoint %s in %s", endpoint->name,
@@ -188,4 +229,14 @@ int acre_endpoint_register(const struct acre_endpoint *endpoint)
 				 REGISTERED_MAX);
 	table.registered[table.n_registered++] = endpoint;
 	return 0;
+}
+
+int acre_endpoint_register(const struct acre_endpoint *endpoint)
+{
+	int r;
+
+	lock();
+	r = add_locked(endpoint);
+	unlock();
+	return r;
 }

@@ -107,6 +107,8 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 	n->fds[STDIN_FILENO] = null_fd;
 	n->fds[STDOUT_FILENO] = is_to_inherit(STDOUT_FILENO) ? STDOUT_FILENO : null_fd;
 	n->fds[STDERR_FILENO] = q->stderr_fd;
+	if (q->stderr_fd < 0)
+		n->fds[STDERR_FILENO] = is_to_inherit(STDERR_FILENO) ? STDERR_FILENO : null_fd;
 	for (int i = 0; i < q->n_fds; i++)
 		n->fds[n->n_fds++] = q->fds[i];
 }

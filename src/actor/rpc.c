@@ -243,7 +243,7 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 {
 	const struct acre_endpoint *e;
 	struct acre_context *ctx;
-	int r = endpoint_find(&e, m->start.ns, m->start.func);
+	int r = endpoint_find(&e, &runtime_this->exposed, m->start.ns, m->start.func);
 
 	if (r < 0)
 		return r;

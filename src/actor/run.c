@@ -79,7 +79,9 @@ static int set_up(const struct acre_run_options *o)
 	rt->is_root = true;
 	r = choose_backend(rt, o->backend);
 	for (size_t i = 0; r >= 0 && o->expose && o->expose[i]; i++)
-		r = endpoint_expose(o->expose[i], strlen(o->expose[i]));
+		r = acre_expose(o->expose[i]);
+	for (size_t i = 0; r >= 0 && o->preload && o->preload[i]; i++)
+		r = runtime_preload(rt, o->preload[i], strlen(o->preload[i]));
 	if (r >= 0 && o->signals)
 		r = runtime_take_signals(rt);
 	return r;

@@ -68,7 +68,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 
 	if (!rt)
 		return -ENOMEM;
-	rt->signal_fd = rt->root_pidfd = -1;
+	rt->signal_fd = rt->root_pidfd = rt->parent_pidfd = -1;
 	rt->self = PIDREF_NULL;
 	list_init(&rt->children);
 	list_init(&rt->end_hooks);
@@ -103,11 +103,13 @@ struct runtime *runtime_free(struct runtime *rt)
 	CHECK(list_is_empty(&rt->children));
 	give_signals_back(rt);
 	spawner_stop();
-	endpoint_reset();
 	while ((node = list_pop(&rt->end_hooks)))
 		mem_free(list_entry(node, struct end_hook, node));
+	for (size_t i = 0; rt->preload[i]; i++)
+		mem_free(rt->preload[i]);
 	pidref_fini(&rt->self);
 	sys_close(TAKE_FD(rt->root_pidfd));
+	sys_close(TAKE_FD(rt->parent_pidfd));
 	report_set_actor("", "");
 	runtime_this = NULL;
 	return mem_free(rt);
@@ -185,6 +187,19 @@ int runtime_serve_no_more(struct runtime *rt, int r)
 	served = nursery_close(service, 0);
 	runtime_run_end_hooks(rt);
 	return r < 0 || served >= 0 ? r : served;
+}
+
+int runtime_preload(struct runtime *rt, const char *path, size_t len)
+{
+	size_t n = 0;
+
+	while (rt->preload[n])
+		n++;
+	if (n == ENDPOINT_SPACES_MAX)
+		return acre_fail(ENOSPC, "%d modules are to be preloaded already",
+				 ENDPOINT_SPACES_MAX);
+	rt->preload[n] = mem_strndup(path, len);
+	return rt->preload[n] ? 0 : acre_fail(ENOMEM, "no memory for a module's path");
 }
 
 void runtime_run_end_hooks(struct runtime *rt)

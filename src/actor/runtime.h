@@ -5,6 +5,7 @@
 #include <acre/actor.h>
 
 #include "actor/backend.h"
+#include "actor/endpoint.h"
 #include "actor/peer.h"
 #include "core/loop.h"
 
@@ -29,6 +30,9 @@ struct runtime {
 	struct list children;
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
+	struct endpoint_exposed exposed;
+	/* what a forkserver of ours loads; owned texts, NULL at the end */
+	char *preload[ENDPOINT_SPACES_MAX + 1];
 	struct list end_hooks;	       /* newest first */
 	enum acre_sigint sigint;
 	bool is_root;
@@ -40,6 +44,7 @@ struct runtime {
 	bool boot_failed;      /* child: it could not become what it was asked to be */
 	struct pidref self;    /* given to children as their parent's pidfd */
 	int root_pidfd;	       /* owned; -1 in the root: its own is self.fd */
+	int parent_pidfd;      /* owned; -1 in the root */
 	uint64_t next_cid;
 	char cid_head
 		[UUID_SIZE]; /* a uuid whose last twelve digits are counted up: our cids */
@@ -69,6 +74,5 @@ void runtime_run_end_hooks(struct runtime *rt);
 void runtime_cid(struct runtime *rt, char ret[UUID_SIZE]);
 /* A random version 4 uuid as text. */
 int uuid_new(char ret[UUID_SIZE]);
-
-/* The main task of a child: handshake, service, end. */
-int child_main(void *arg);
+/* Adds a module that forkservers load; ENOSPC, ENOMEM. */
+int runtime_preload(struct runtime *rt, const char *path, size_t len);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "actor/forkserver.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -58,6 +59,7 @@ static void *run(void *unused)
 		mailbox_post(job->box,
 			     &job->letter); /* the job may be gone after this line */
 	}
+	forkserver_stop();
 	return NULL;
 }
 
@@ -72,6 +74,7 @@ static int start(void)
 			   NULL); /* it may come from a parent's, by fork */
 	pthread_cond_init(&spawner.came, NULL);
 	list_init(&spawner.jobs);
+	forkserver_forget();
 	spawner.stops = false;
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &before);
@@ -116,13 +119,15 @@ int spawner_make(struct spawn_request *request)
 		return r;
 	request->pid = PIDREF_NULL;
 	request->step = NULL;
+	*request->detail = '\0';
 	loop_this->n_foreign++;
 	ask(&job);
 	park_shielded(WAIT_SPAWN, request); /* bound: a vfork and an exec */
 	loop_this->n_foreign--;
 	if (request->step)
-		return acre_fail(request->error, "%s failed for %s", request->step,
-				 request->path);
+		return acre_fail(request->error, "%s failed for %s%s%s", request->step,
+				 request->path, *request->detail ? ": " : "",
+				 request->detail);
 	return 0;
 }
 

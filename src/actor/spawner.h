@@ -18,13 +18,15 @@ struct spawn_request {
 	const char *path; /* of the image */
 	char *const *argv;
 	char *const *env;
+	const char *title; /* of a process that is forked */
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
-	int stderr_fd; /* what becomes its descriptor 2; borrowed */
+	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
 	/* answers */
 	struct pidref pid; /* the caller's on success */
 	const char *step;  /* the step that failed, static; NULL: it execed */
 	int error;	   /* its errno */
+	char detail[256];  /* what is known beyond that; may be "" */
 };
 
 /* Makes a process; parks the running task until it has execed, or could not. Not

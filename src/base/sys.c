@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/panic.h"
+#include "base/sys_sibling.h"
 #include "base/sys_spawn.h"
 
 _Static_assert(sizeof(long) == 8 && sizeof(time_t) == 8, "a 64-bit kernel interface");
@@ -267,6 +268,11 @@ static int real_madvise(void *addr, size_t len, int advice)
 static pid_t real_clone3(struct clone_args *args, size_t len)
 {
 	return kernel_int(syscall(SYS_clone3, args, len));
+}
+
+static pid_t real_fork_sibling(void)
+{
+	return sys_fork_sibling_real();
 }
 
 static pid_t real_spawn(const struct sys_spawn_args *args, int (*child)(void *),

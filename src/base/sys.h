@@ -118,6 +118,8 @@ struct sys_spawn_args {
 	C(CALL, pid_t, spawn,                                                                     \
 		(const struct sys_spawn_args *args, int (*child)(void *), void *arg),             \
 		(args, child, arg))                                                               \
+	/* a child of our parent; only in a process with one thread (sys_sibling.c) */         \
+	C(CALL, pid_t, fork_sibling, (void), ())                                                  \
 	C(CALL, int, execve, (const char *path, char *const argv[], char *const env[]),           \
 		(path, argv, env))                                                                \
 	C(CALL, int, prctl,                                                                       \

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* be_forkserver.c - an actor as a process forked from a small clean helper of ours. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/birth.h"
+#include "actor/forkserver.h"
+#include "actor/program.h"
+#include "actor/runtime.h"
+#include "base/sys.h"
+#include "base/util.h"
+
+/*
+ * The forkserver belongs to the spawner thread, which makes it with the first request and
+ * ends it with itself: it must have been made by a thread that lives as long as its
+ * children (kernel-facts K18). One that was killed is replaced by the next request.
+ *
+ * The thread waits for an answer while it holds on to its queue, so every wait has a bound:
+ * a forkserver that is silent for so long is killed, as one that has died.
+ */
+
+/* As long as an actor may take: loading big modules from a cold disk */
+#define BOOT_NS 10000000000
+/* A fork of a small process, on a machine that is busy */
+#define ANSWER_NS 5000000000
+
+/* The spawner thread's alone. */
+static struct {
+	struct pidref pid;
+	int control; /* our end */
+	bool runs;
+} server;
+
+void forkserver_stop(void)
+{
+	if (!server.runs)
+		return;
+	server.runs = false;
+	acre_ignore(pidref_signal(&server.pid, SIGKILL));
+	acre_ignore(pidref_reap(&server.pid, NULL, 0)); /* bound: SIGKILL, little memory */
+	pidref_fini(&server.pid);
+	sys_close(TAKE_FD(server.control));
+}
+
+void forkserver_forget(void)
+{
+	server.runs = false;
+}
+
+/* -ECONNRESET: it has died; -ETIMEDOUT: it is silent. Either way it is of no use. */
+static int await_answer(struct forkserver_answer *ret, int64_t patience_ns)
+{
+	struct pollfd p = { .fd = server.control, .events = POLLIN };
+	struct iovec iov = { ret, sizeof *ret };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int r = sys_poll(&p, 1, patience_ns);
+	ssize_t n;
+
+	if (r <= 0)
+		return r < 0 ? r : -ETIMEDOUT;
+	n = sys_recvmsg(server.control, &msg, 0);
+	if (n != sizeof *ret)
+		return n < 0 ? (int)n : -ECONNRESET;
+	ret->why[sizeof ret->why - 1] = '\0';
+	return 0;
+}
+
+static void say_why(struct spawn_request *q, const char *step, const struct forkserver_answer *a)
+{
+	spawn_failed(q, step, -a->error);
+	snprintf(q->detail, sizeof q->detail, "%s", a->why);
+}
+
+static int ready(struct spawn_request *q)
+{
+	struct forkserver_answer hello;
+	int r = await_answer(&hello, BOOT_NS);
+
+	if (r < 0)
+		spawn_failed(q, "starting the forkserver", r);
+	else if (hello.error)
+		say_why(q, "starting the forkserver", &hello);
+	if (q->step)
+		forkserver_stop();
+	return q->step ? -1 : 0;
+}
+
+static int start(struct spawn_request *q)
+{
+	struct spawn_request s = {
+		.path = q->path, .argv = q->argv, .env = q->env, .n_fds = 1, .stderr_fd = -1
+	};
+	int pair[2], r;
+
+	if (server.runs)
+		return 0;
+	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
+	if (r < 0) {
+		spawn_failed(q, "a socket pair for the forkserver", r);
+		return r;
+	}
+	s.fds[0] = pair[1];
+	spawn_exec(&s);
+	sys_close(pair[1]);
+	if (s.step) {
+		sys_close(pair[0]);
+		spawn_failed(q, "starting the forkserver", -s.error);
+		return -s.error;
+	}
+	server.pid = s.pid;
+	server.control = pair[0];
+	server.runs = true;
+	return ready(q);
+}
+
+static int ask(const struct spawn_request *q, const struct newborn *n)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof n->fds)] = { 0 };
+	size_t size = (size_t)n->n_fds * sizeof *n->fds;
+	struct forkserver_request request = { .n_fds = n->n_fds };
+	struct iovec iov = { &request, sizeof request };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = CMSG_SPACE(size) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(c), n->fds, size);
+	snprintf(request.title, sizeof request.title, "%s", q->title);
+	return (int)sys_sendmsg(server.control, &msg, 0);
+}
+
+/* Only we can reap it, so its number is still its own. */
+static void hold(struct spawn_request *q, const struct forkserver_answer *a)
+{
+	int r;
+
+	if (a->error) {
+		say_why(q, "forking from the forkserver", a);
+		return;
+	}
+	r = pidref_open(&q->pid, a->pid);
+	if (r < 0) { /* it ends when its link is closed, and is then the sweep's */
+		q->pid = PIDREF_NULL;
+		spawn_failed(q, "holding the forked process", r);
+	}
+}
+
+/* The answer tells; without one it is of no use. */
+static void await_child(struct spawn_request *q)
+{
+	struct forkserver_answer a;
+	int r = await_answer(&a, ANSWER_NS);
+
+	if (r < 0) {
+		forkserver_stop();
+		spawn_failed(q, "asking the forkserver", r);
+	} else {
+		hold(q, &a);
+	}
+}
+
+/* One that has died since the last request is replaced: it cannot have got this one. */
+static int ask_running(struct spawn_request *q, const struct newborn *n)
+{
+	bool is_old = server.runs;
+	int r = start(q);
+
+	if (r < 0)
+		return r;
+	r = ask(q, n);
+	if (r < 0 && is_old) {
+		forkserver_stop();
+		r = start(q);
+		if (r >= 0)
+			r = ask(q, n);
+	}
+	return r;
+}
+
+static void spawn_from_forkserver(struct spawn_request *q)
+{
+	auto_close int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+	struct newborn n;
+	int r = null_fd;
+
+	if (r >= 0) {
+		newborn_plan(&n, q, null_fd);
+		r = ask_running(q, &n);
+	}
+	if (r >= 0)
+		await_child(q);
+	else if (!q->step)
+		spawn_failed(q, "asking the forkserver", r);
+}
+
+/* argv: title, --acre-forkserver, modules. */
+static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3],
+		      char title[FORKSERVER_TITLE_MAX], char *const *modules)
+{
+	memset(title, ' ', FORKSERVER_TITLE_MAX - 1);
+	memcpy(title, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
+	title[FORKSERVER_TITLE_MAX - 1] = '\0';
+	*argv++ = title;
+	*argv++ = (char *)(uintptr_t)FORKSERVER_ARGUMENT;
+	while (*modules)
+		*argv++ = *modules++;
+	*argv = NULL;
+}
+
+int be_forkserver_make(struct life *life, const struct birth *birth)
+{
+	char *argv[ENDPOINT_SPACES_MAX + 3], title[FORKSERVER_TITLE_MAX];
+	struct spawn_request q = { .make = spawn_from_forkserver,
+				   .argv = argv,
+				   .title = birth->title };
+	struct program *program = NULL;
+	int r;
+
+	if (birth->program)
+		return acre_fail(EINVAL, "%s: another program is for the backend exec only",
+				 birth->title);
+	r = program_new(&program, NULL);
+	if (r < 0)
+		return acre_fail(report_class(r), "no memory for %s", birth->title);
+	fill_argv(argv, title, runtime_this->preload);
+	q.path = program->path;
+	q.env = program->env;
+	r = birth_of_process(life, birth, &q);
+	program_free(program);
+	return r;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* forkserver.c - the small clean process that forks actors. */
+#include "actor/forkserver.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/birth.h"
+#include "actor/child.h"
+#include "actor/endpoint.h"
+#include "base/line.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/report.h"
+
+/*
+ * It is this program, executed anew, and never gets further than this file: it has one
+ * thread, no loop, no runtime and little memory. So a fork of it costs the same however big
+ * its parent has become (kernel-facts K24), and no lock is held by anybody (K23). What it
+ * forks are not its children but its parent's (CLONE_PARENT, K15): their lives hang on the
+ * actor that asked for them, not on the forkserver, whose death costs a new start only.
+ *
+ * It keeps nothing of a request (K41). Environment and working directory are those of the
+ * moment when it was started.
+ */
+
+struct server {
+	pid_t parent; /* of it, and of what it forks */
+	char **argv;
+	int argc;
+};
+
+/* Where the arguments stand is what /proc shows. */
+static void take_title(const struct server *s, const char *title)
+{
+	char *first = s->argv[0], *last = s->argv[s->argc - 1];
+	size_t room = (size_t)(last - first) + strlen(last);
+	size_t len = strlen(title) + 1;
+
+	memset(first, 0, room);
+	memcpy(first, title, size_min(len, room));
+	if (len + sizeof ACTOR_ARGUMENT <= room)
+		memcpy(first + len, ACTOR_ARGUMENT, sizeof ACTOR_ARGUMENT);
+}
+
+/* The child's stderr is read by its parent: these are the words it has died with. */
+static int not_begun_in_child(const struct newborn *n, int r)
+{
+	struct line l = { .len = 0 };
+
+	line_text(&l, "acre: ");
+	line_text(&l, n->step);
+	line_text(&l, " failed: ");
+	line_text(&l, acre_class_name(-r));
+	line_write(&l, n->fds[STDERR_FILENO]);
+	return EXIT_FAILURE;
+}
+
+_Noreturn static void live_in_child(struct server *s, struct newborn *n, const char *title)
+{
+	int r = newborn_begin_in_child(n);
+
+	if (r < 0)
+		_exit(not_begun_in_child(n, r));
+	take_title(s, title);
+	exit(child_live_in_process(title));
+}
+
+static void answer(int pid, int error, const char *why)
+{
+	struct forkserver_answer a = { .pid = pid, .error = error };
+	struct iovec iov = { &a, sizeof a };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	snprintf(a.why, sizeof a.why, "%s", why);
+	acre_ignore(sys_sendmsg(FORKSERVER_CONTROL_FD, &msg, 0)); /* gone: so are we, soon */
+}
+
+static int take_fds(struct msghdr *msg, struct newborn *n)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -EBADMSG;
+	n->n_fds = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(n->fds, CMSG_DATA(c), (size_t)n->n_fds * sizeof(int));
+	return msg->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+}
+
+static void close_fds(struct newborn *n)
+{
+	for (int i = 0; i < n->n_fds; i++)
+		acre_ignore(sys_close(n->fds[i]));
+}
+
+/* > 0: a request came; 0: nobody is there to ask any more. */
+static int receive(struct forkserver_request *ret, struct newborn *n)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof n->fds)];
+	struct iovec iov = { ret, sizeof *ret };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof control };
+	ssize_t len = sys_recvmsg(FORKSERVER_CONTROL_FD, &msg, 0);
+	int r;
+
+	if (len <= 0)
+		return (int)len;
+	r = take_fds(&msg, n);
+	ret->title[FORKSERVER_TITLE_MAX - 1] = '\0';
+	if (r >= 0 && (len != sizeof *ret || ret->n_fds != n->n_fds))
+		r = -EBADMSG;
+	return r < 0 ? r : 1;
+}
+
+static bool serve(struct server *s)
+{
+	struct forkserver_request request;
+	struct newborn n = { .parent = s->parent };
+	int r = receive(&request, &n);
+	pid_t pid;
+
+	if (r == 0 || r == -ECONNRESET)
+		return false;
+	if (r < 0) {
+		close_fds(&n);
+		answer(0, -r, "a request that cannot be read");
+		return true;
+	}
+	pid = sys_fork_sibling();
+	if (pid == 0)
+		live_in_child(s, &n, request.title);
+	close_fds(&n);
+	answer(pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
+	return true;
+}
+
+static int preload(const struct server *s)
+{
+	int r = 0;
+
+	for (int i = 2; r >= 0 && i < s->argc; i++)
+		r = endpoint_preload(s->argv[i]);
+	if (r < 0)
+		answer(0, report_class(r), acre_why(r)->message);
+	report_thread_fini();
+	return r;
+}
+
+void forkserver_main(int argc, char **argv)
+{
+	struct server s = { .parent = sys_getppid(), .argv = argv, .argc = argc };
+	int r = sys_fcntl(FORKSERVER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
+
+	if (r >= 0)
+		r = preload(&s);
+	if (r >= 0) {
+		answer(0, 0, "");
+		while (serve(&s))
+			;
+	}
+	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
