@@ -22,9 +22,10 @@
  * 		use(item.value);
  *
  * Three rules. Every context has exactly one outcome, and the result is never lost,
- * however many items were left unread. A sender without credit waits (64 items, 1 MiB by
- * default), so nothing is dropped. Leaving the block with r < 0 cancels the callee;
- * leaving it otherwise waits for the result.
+ * however many items were left unread. A sender without credit waits, so nothing is
+ * dropped: at most 64 items and 1 MiB lie unread, up to 1,024 items (and 1 MiB still) where
+ * the reader is so fast that 64 would hold it up. Leaving the block with r < 0 cancels
+ * the callee; leaving it otherwise waits for the result.
  *
  * The dialogue is that of tractor's contexts; deadlines that travel are gRPC's; credits
  * are HTTP/2's windows.

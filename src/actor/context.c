@@ -38,6 +38,7 @@ struct acre_context *context_new(struct acre_actor *peer, bool is_opener)
 	buf_init(&ctx->result, limits->frame);
 	buf_init(&ctx->argument, limits->frame);
 	ctx->window = (struct credit){ limits->credit_items, limits->credit_bytes };
+	ctx->window_max = limits->credit_items_max;
 	ctx->granted = ctx->window;
 	return ctx;
 }

@@ -52,7 +52,10 @@ struct acre_context {
 	bool send_refused;   /* a send failed because of peer_left */
 	struct credit may_send;
 	struct credit granted; /* what the other side may still send us */
-	struct credit window;  /* what we grant at the start */
+	struct credit window;  /* what we grant at the start, and what it has become */
+	int64_t window_max;    /* items it may widen to */
+	int64_t turn_begun;    /* when our consumer last went on after a wait */
+	int64_t turn_items;    /* what it has taken since then */
 	struct credit taken;   /* read by our consumer and not granted again yet */
 
 	struct list recv_waits;

@@ -4,7 +4,9 @@
 
 #include "actor/context.h"
 #include "actor/schema.h"
-#include "base/mem.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/util.h"
 #include "core/trace.h"
 
 /*
@@ -13,12 +15,19 @@
  * has taken, in one Credit per half window. So what lies unread here is bounded by the
  * window, nothing is dropped, and control frames never queue behind data.
  *
+ * The window in items is small at first and widens for a consumer that is held up by the
+ * way there and back (doc/rfc/001-wider-windows.md). The window in bytes never does, so
+ * what lies here unread has the same bound in memory.
+ *
  * An item that arrives is copied into the context's inbox, one after the other, so that a
  * frame's memory can be used for the next read. A reader that borrows texts has its item
  * moved aside first.
  */
 
 #define ITEM_HEAD sizeof(uint32_t)
+/* A consumer that works longer on half a window than this would win little by a wider one:
+ * the way there and back takes tens of microseconds. And its items would grow old. */
+#define FAST_TURN_NS (1000 * 1000)
 
 static struct msg_credit as_msg(struct credit c)
 {
@@ -39,14 +48,11 @@ static bool has_credit(const struct acre_context *ctx)
 	return ctx->may_send.items >= 1 && ctx->may_send.bytes > 0;
 }
 
-/* Grants again what was taken, once it is half of the window in items or bytes. */
+/* Grants again what was taken. */
 static void grant(struct acre_context *ctx)
 {
 	struct msg m = { .kind = MSG_CREDIT, .cid = context_cid(ctx) };
 
-	if (ctx->taken.items * 2 < ctx->window.items &&
-	    ctx->taken.bytes * 2 < ctx->window.bytes)
-		return;
 	if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 		return;
 	m.credit = as_msg(ctx->taken);
@@ -58,11 +64,45 @@ static void grant(struct acre_context *ctx)
 	ctx->taken = (struct credit){ 0, 0 };
 }
 
+/* One Credit for half of the window, in items or bytes. */
 static void consumed(struct acre_context *ctx, uint32_t len)
 {
 	ctx->taken.items++;
 	ctx->taken.bytes += len;
+	if (ctx->taken.items * 2 >= ctx->window.items ||
+	    ctx->taken.bytes * 2 >= ctx->window.bytes)
+		grant(ctx);
+}
+
+/* Our consumer has nothing to take and is about to wait. If it took half of the window in
+ * one go, and fast, then the sender sends as much as it may in one go and waits as well: the
+ * window is what holds both up. */
+static void widen(struct acre_context *ctx)
+{
+	int64_t more = PLANTED(WINDOW_WITHOUT_END) ? INT64_MAX
+						   : ctx->window_max - ctx->window.items;
+
+	if (more <= 0 || ctx->turn_items * 2 < ctx->window.items)
+		return;
+	if (!(ctx->peer->features & MSG_FEATURE(CREDIT)))
+		return; /* it has a window of its own, which no Credit reaches */
+	if (clock_now() - ctx->turn_begun > FAST_TURN_NS)
+		return;
+	more = int64_min(more, ctx->window.items);
+	ctx->window.items += more;
+	ctx->taken.items += more;
 	grant(ctx);
+}
+
+static int wait_for_item(struct acre_context *ctx)
+{
+	int r;
+
+	widen(ctx);
+	r = context_wait(ctx, &ctx->recv_waits, WAIT_RECV);
+	ctx->turn_items = 0;
+	ctx->turn_begun = clock_now();
+	return r;
 }
 
 void stream_item(struct acre_context *ctx, const struct msg *m)
@@ -200,6 +240,7 @@ static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 	r = schema_read(kind, packed, len, ret, "item");
 	buf_consume(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox--;
+	ctx->turn_items++;
 	consumed(ctx, len);
 	return r < 0 ? r : 1;
 }
@@ -219,7 +260,7 @@ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void 
 			return context_failure(ctx);
 		if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 			return 0;
-		r = context_wait(ctx, &ctx->recv_waits, WAIT_RECV);
+		r = wait_for_item(ctx);
 	}
 	return r;
 }

@@ -38,6 +38,7 @@
 	P(ORPHANED_LINK, "a hard kill leaves waiters on the link of the killed child") \
 	P(LEAK_FD, "a descriptor of a finished child is not closed")                   \
 	P(ZOMBIE_LEFT, "a child that ended is not reaped")                             \
+	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,

@@ -36,6 +36,8 @@
 	L(CTX, ctx, 1024, "contexts", "each context is a task with a stack")             \
 	L(CREDIT_ITEMS, credit_items, 64, "messages",                                    \
 	  "items nobody has taken yet wait in memory, each with its own overhead")       \
+	L(CREDIT_ITEMS_MAX, credit_items_max, 1024, "messages",                          \
+	  "a stream's window may widen, and what waits in it grows old all the same")    \
 	L(CREDIT_BYTES, credit_bytes, 1024 * 1024, "bytes",                              \
 	  "items nobody has taken yet wait in memory")                                   \
 	L(ERROR_TEXT, error_text, 16 * 1024, "bytes",                                    \

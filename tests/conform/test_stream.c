@@ -99,7 +99,7 @@ ACRE_MSG(echo, ECHO)
 static void narrow(struct acre_context *ctx, const struct echo *how)
 {
 	if (ctx->is_opener ? how->one_to_opener : how->one_to_callee)
-		ctx->window.items = 1;
+		ctx->window.items = ctx->window_max = 1;
 	if (ctx->is_opener ? how->one_to_callee : how->one_to_opener)
 		ctx->may_send.items = 1;
 }

@@ -19,6 +19,7 @@ TEST(the_defaults_are_those_of_the_protocol)
 	assert_int_equal(wire_limits_default.endpoint, 128);
 	assert_int_equal(wire_limits_default.ctx, 1024);
 	assert_int_equal(wire_limits_default.credit_items, 64);
+	assert_int_equal(wire_limits_default.credit_items_max, 1024);
 	assert_int_equal(wire_limits_default.credit_bytes, 1048576);
 	assert_int_equal(wire_limits_default.error_text, 16384);
 	assert_int_equal(wire_limits_default.error_nodes, 256);
