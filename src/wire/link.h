@@ -20,6 +20,14 @@
  * link_close(). After it nothing is read or written. A frame under way is not left half
  * written if the socket takes its rest: a reference peer dies of half a frame.
  *
+ * If the socket is full, the peer sees half a frame and then the end. That cannot be
+ * otherwise where the end must come now: the rest would have to wait for a peer that does
+ * not read. An acre peer serves the whole frames before it and tells how the link ended;
+ * nothing behind the cut was written, so no half frame is ever taken for another one. Who
+ * closes a link in good order uses link_finish(), which leaves no half frame; who closes
+ * it at once has given the peer up: it is being killed, it has read nothing for
+ * LINK_CONTROL_HIGH bytes, it broke a rule, or there is no memory to answer it.
+ *
  * Not here: who may connect, what frames mean, reconnecting.
  */
 
@@ -63,8 +71,8 @@ struct link {
  * come from the next turn on. */
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
-/* Ends it now with this reason; idempotent. What was queued is dropped, but for a
- * frame under way. */
+/* Ends it now with this reason; idempotent. What was queued is dropped, but for what the
+ * socket takes at once of a frame under way. */
 void link_close(struct link *l, int r);
 /* Ends it once all that is queued has been written; further writes are refused. A peer
  * that does not read makes this wait: whoever asks for it bounds it by link_close(). */

@@ -240,6 +240,75 @@ TEST_TASK(a_refusal_is_heard_wherever_the_writer_stands)
 	return 0;
 }
 
+/* Fills the socket with frames of which the last is half written; the length of one. */
+static size_t fill_socket(struct end *e)
+{
+	struct buf one;
+	size_t len;
+
+	buf_init(&one, 64 * 1024);
+	put_frame(&one, MSG_YIELD, "x", 60000);
+	len = buf_len(&one);
+	buf_fini(&one);
+	for (int i = 0; i < 20; i++)
+		send_frame(e, MSG_YIELD, "x", 60000);
+	run_until_quiet();
+	assert_in_range(e->link.data_left, 1, len - 1);
+	return len;
+}
+
+/* A peer of acre's kind: what was whole is served, and the cut is told. */
+static void assert_told_by_a_link(const struct buf *bytes, size_t n_whole)
+{
+	struct end reader;
+	int fd = open_end(&reader, &wire_limits_default);
+	size_t done = 0;
+
+	while (done < buf_len(bytes)) {
+		ssize_t n = write(fd, buf_bytes(bytes) + done, buf_len(bytes) - done);
+
+		done += n > 0 ? (size_t)n : 0;
+		run_until_quiet();
+	}
+	close(fd);
+	run_until_quiet();
+	assert_int_equal(reader.n_frames, n_whole);
+	assert_int_equal(reader.class, ACRE_ECLOSED);
+	assert_string_equal(reader.why, "peer closed its link in the middle of a frame");
+	close_end(&reader, -1);
+}
+
+/* It cannot wait for a peer that does not read (link.h); link_finish() can, see below. */
+TEST_TASK(an_end_at_once_on_a_full_socket_cuts_the_last_frame_and_no_other)
+{
+	for (int refuses = 0; refuses < 2; refuses++) {
+		struct end e;
+		struct buf in;
+		size_t len;
+		int fd;
+
+		test_virtual_clock();
+		fd = open_end(&e, &wire_limits_default);
+		buf_init(&in, 64 * 1024 * 1024);
+		len = fill_socket(&e);
+		if (refuses)
+			link_refuse(&e.link, "you do not fit");
+		else
+			link_close(&e.link, acre_fail(ECONNABORTED, "closed"));
+		assert_int_equal(e.n_closed, 1); /* at once */
+
+		assert_true(read_all(fd, &in));
+		assert_true(buf_len(&in) > len);
+		assert_true(buf_len(&in) % len != 0);
+		for (size_t at = 0; at + len <= buf_len(&in); at += len)
+			assert_int_equal(length_of(buf_bytes(&in) + at), len);
+		assert_told_by_a_link(&in, buf_len(&in) / len);
+		buf_fini(&in);
+		close_end(&e, fd);
+	}
+	return 0;
+}
+
 /*
  * Back-pressure
  */
