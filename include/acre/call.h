@@ -18,9 +18,10 @@ ACRE_BEGIN_
 /*
  * The one-shot form: acre_call(actor, add, &pair, acre_int, &sum). 1 with a value, 0 if
  * it was nil, < 0 a failure. A call has the time of the scopes around it, which travels;
- * one whose time is over is never started. A text or bytes in `ret` is borrowed until the
- * next call of that actor ends, whichever task makes it. A checkpoint: cancelled, the
- * callee is cancelled and has ended, or was left behind after 3 s.
+ * one whose time is over is never started. A text or bytes in `ret` is borrowed by the task
+ * that called: until it calls the same actor again, it ends, or the actor ends. Calls of
+ * other tasks, and of other actors, leave it as it is. A checkpoint: cancelled, the callee
+ * is cancelled and has ended, or was left behind after 3 s.
  */
 #define acre_call(actor, endpoint, arg, message, ret)                    \
 	acre_call_((actor), &endpoint##_endpoint_, endpoint##_arg_(arg), \

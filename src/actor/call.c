@@ -12,9 +12,57 @@
 
 /*
  * A call is a context whose items nobody reads and whose first value nobody waits for.
- * Its result may borrow texts from the context, so the packed result of the last call of
- * a task is kept with the peer until the next call on it.
+ * Its result may borrow texts from the context, which ends with the call. So the packed
+ * result is kept for the task that called and the actor that it called: until that task
+ * calls that actor again and gets texts, and no longer than either of them lives.
  */
+
+struct kept_result {
+	struct task_kept of_task;
+	struct list of_actor; /* in actor->kept_results */
+	struct acre_actor *actor;
+	struct buf packed;
+};
+
+static void drop_result(struct task_kept *k)
+{
+	struct kept_result *kept = container_of(k, struct kept_result, of_task);
+
+	list_remove(&kept->of_task.node);
+	list_remove(&kept->of_actor);
+	buf_fini(&kept->packed);
+	mem_free(kept);
+}
+
+void call_drop_results(struct acre_actor *a)
+{
+	struct list *node;
+
+	while ((node = list_first(&a->kept_results)))
+		drop_result(&list_entry(node, struct kept_result, of_actor)->of_task);
+}
+
+/* The one of this task and this actor; NULL: there is no memory for it. */
+static struct kept_result *kept_result(struct task *t, struct acre_actor *a)
+{
+	struct kept_result *kept;
+	struct task_kept *k;
+
+	list_for_each(k, &t->kept, node) {
+		kept = container_of(k, struct kept_result, of_task);
+		if (k->drop == drop_result && kept->actor == a)
+			return kept;
+	}
+	kept = mem_zalloc(sizeof *kept);
+	if (!kept)
+		return NULL;
+	kept->of_task.drop = drop_result;
+	kept->actor = a;
+	buf_init(&kept->packed, wire_limits_default.frame);
+	list_push(&t->kept, &kept->of_task.node);
+	list_push(&a->kept_results, &kept->of_actor);
+	return kept;
+}
 
 /* Texts and bytes of a value that outlives its packed form: copied with malloc, the
  * caller's to free(). */
@@ -46,20 +94,26 @@ static int own_texts(const struct acre_msg_kind *kind, void *value)
 	return 0;
 }
 
-/* The value stays borrowed from `keep`, which the peer holds until the next call. */
-static void keep_result(struct acre_actor *a, struct acre_context *ctx)
+/* The value that was read stays borrowed from its packed form. */
+static int keep_result(struct acre_context *ctx)
 {
-	struct buf old = a->last_result;
+	struct kept_result *kept = kept_result(task_this(), ctx->peer);
+	struct buf old;
 
-	a->last_result = ctx->held;
+	if (!kept)
+		return acre_fail(ENOMEM, "no memory to keep the result of %s",
+				 ctx->endpoint_name);
+	old = kept->packed;
+	kept->packed = ctx->held;
 	ctx->held = old;
+	return 0;
 }
 
 int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
 	       const void *arg, const struct acre_msg_kind *kind, void *ret)
 {
 	struct acre_context *ctx;
-	int value, r = checkpoint(sched_task("acre_call"));
+	int value, kept, r = checkpoint(sched_task("acre_call"));
 
 	if (r < 0)
 		return r;
@@ -77,10 +131,8 @@ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
 		return r;
 	ctx->drains = true;
 	value = acre_result_(ctx, kind, ret);
-	if (value > 0 && schema_borrows(kind))
-		keep_result(actor, ctx);
-	r = acre_context_close(&ctx, value);
-	return r;
+	kept = value > 0 && schema_borrows(kind) ? keep_result(ctx) : 0;
+	return acre_context_close(&ctx, kept < 0 ? kept : value);
 }
 
 /* A call whose result outlives the actor. */

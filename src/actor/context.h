@@ -131,6 +131,9 @@ void stream_credit(struct acre_context *ctx, const struct msg *m);
 void stream_stop(struct acre_context *ctx, const struct msg *m);
 struct msg_credit stream_window(struct acre_context *ctx);
 
+/* call.c: the texts of results that tasks may still read */
+void call_drop_results(struct acre_actor *a);
+
 /* story_write.c, story_read.c: reports on the wire */
 int story_write(struct acre_actor *to, struct slice cid, struct report *rep);
 struct report *story_read(const struct msg_error *e, const char *from);

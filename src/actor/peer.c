@@ -44,7 +44,7 @@ int peer_open(struct acre_actor *a, int take_fd, const char *name)
 	int r;
 
 	map_init(&a->contexts);
-	buf_init(&a->last_result, wire_limits_default.frame);
+	list_init(&a->kept_results);
 	a->credit = (struct msg_credit){ true, wire_limits_default.credit_items,
 					 wire_limits_default.credit_bytes };
 	r = link_open(&a->link, take_fd, name, &ops, &wire_limits_default);
@@ -59,7 +59,7 @@ void peer_fini(struct acre_actor *a)
 {
 	a->ready_probe = context_free(a->ready_probe);
 	link_fini(&a->link);
-	buf_fini(&a->last_result);
+	call_drop_results(a);
 	map_fini(&a->contexts);
 }
 

@@ -33,8 +33,7 @@ struct acre_actor {
 	struct map contexts;	  /* by cid, both sides */
 	uint32_t n_contexts;
 	uint64_t next_req; /* of Cancels */
-	/* of the last call: its texts are borrowed until the next one */
-	struct buf last_result;
+	struct list kept_results; /* of calls, one for each task (call.c) */
 	/* child: the call whose answer means that it serves; owned */
 	struct acre_context *ready_probe;
 

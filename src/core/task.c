@@ -83,6 +83,17 @@ static int checked_result(struct task *t, int r)
 	return r;
 }
 
+static void drop_kept(struct task *t)
+{
+	struct list *node;
+
+	while ((node = list_first(&t->kept))) {
+		struct task_kept *k = list_entry(node, struct task_kept, node);
+
+		k->drop(k);
+	}
+}
+
 void task_run(struct task *t)
 {
 	int r = checked_result(t, t->kind->run(t->arg));
@@ -91,6 +102,7 @@ void task_run(struct task *t)
 	if (t->starter)
 		r = answer_starter(t, r);
 	timer_stop(&t->base.timer);
+	drop_kept(t);
 	nursery_member_ended(&t->member, r);
 	report_home_fini(&t->reports);
 	list_remove(&t->all);
@@ -131,6 +143,7 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->object = NULL;
 	t->waits = NULL;
 	t->n_waits = 0;
+	list_init(&t->kept);
 	t->said_ready = false;
 	report_home_init(&t->reports, room->spares);
 	t->loop = loop;

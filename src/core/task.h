@@ -100,6 +100,13 @@ struct ready_wait {
 	bool ended;
 };
 
+/* What a layer above keeps for a task, until the task ends or that layer takes it away. It
+ * is part of something larger, which drop() unlinks and frees. */
+struct task_kept {
+	struct list node; /* in task->kept */
+	void (*drop)(struct task_kept *k);
+};
+
 struct task {
 	struct fiber fiber;
 	struct list ready;   /* in the loop's ready queue while READY */
@@ -120,6 +127,7 @@ struct task {
 	void *stack; /* low end of its stack; the task itself lies at the high end */
 	struct ready_wait *starter; /* NULL unless acre_go_ready() waits for it */
 	struct list all;	    /* in loop->tasks: for dumps and paths */
+	struct list kept;	    /* struct task_kept, owned */
 	bool said_ready;
 	uint32_t id; /* number within the loop, from 1 */
 	const char *name; /* its kind's, or in name_room */

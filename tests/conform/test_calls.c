@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include "actor/context.h"
 #include "base/sys.h"
 
 #define FD_LINK 3 /* in an actor: its link to the parent (actor/child.c) */
@@ -58,6 +59,115 @@ TEST_TREE(c016_a_wrong_kind_of_endpoint_is_refused_before_anything_is_spawned)
 		assert_ok(r);
 		assert_class(acre_call(a, stream_only, &nil, acre_int, &v), ACRE_ETYPE);
 	}
+	return r;
+}
+
+/*
+ * Texts of results: borrowed by the task that called.
+ */
+
+ACRE_CONTEXT(echo_text, acre_text, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_text, .value = in->value);
+}
+
+#define N_CALLS 50
+
+struct caller {
+	struct acre_actor *actor;
+	const char *word;
+	struct caller *other;
+	int n_called;
+	struct acre_event called;
+};
+
+static int wait_for_call(struct caller *c, int n)
+{
+	int r = 0;
+
+	while (c->n_called < n && r >= 0) {
+		acre_event_init(&c->called);
+		r = acre_event_wait(&c->called);
+	}
+	return r;
+}
+
+/* Reads its text after the other task has called the same actor. */
+ACRE_TASK(call_by_turns, struct caller *c)
+{
+	struct acre_text ask = { c->word }, t;
+	int r = 0;
+
+	for (int i = 1; i <= N_CALLS && r >= 0; i++) {
+		r = acre_call(c->actor, echo_text, &ask, acre_text, &t);
+		assert_int_equal(r, 1);
+		c->n_called = i;
+		acre_event_set(&c->called);
+		r = wait_for_call(c->other, i);
+		assert_string_equal(t.value, c->word);
+	}
+	return r;
+}
+
+static int call_in_two_tasks(struct acre_actor *a)
+{
+	struct caller callers[2] = {
+		{ .actor = a, .word = "first task", .other = &callers[1] },
+		{ .actor = a, .word = "second task", .other = &callers[0] },
+	};
+	int r = 0;
+
+	for (int i = 0; i < 2; i++)
+		acre_event_init(&callers[i].called);
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < 2 && r >= 0; i++)
+			r = acre_go(&n, call_by_turns, &callers[i]);
+	return r;
+}
+
+TEST_TREE(two_tasks_call_one_actor_for_texts)
+{
+	struct acre_text mine;
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "echo");
+		assert_ok(r);
+		r = acre_call(a, echo_text, &(struct acre_text){ "mine" }, acre_text,
+			      &mine);
+		assert_int_equal(r, 1);
+		r = call_in_two_tasks(a);
+		assert_string_equal(mine.value, "mine");
+		/* theirs went with them: one is left, of the one task that lives */
+		assert_true(!list_is_empty(&a->kept_results));
+		assert_ptr_equal(a->kept_results.next, a->kept_results.prev);
+	}
+	return r;
+}
+
+TEST_TREE(one_task_calls_two_actors_for_texts)
+{
+	struct acre_actor *a, *b;
+	struct acre_text s, t;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "left");
+		if (r >= 0)
+			r = acre_spawn(&n, &b, .name = "right");
+		assert_ok(r);
+		r = acre_call(a, echo_text, &(struct acre_text){ "left" }, acre_text, &s);
+		assert_int_equal(r, 1);
+		for (int i = 0; i < 3; i++) {
+			r = acre_call(b, echo_text, &(struct acre_text){ "right" },
+				      acre_text, &t);
+			assert_int_equal(r, 1);
+		}
+		assert_string_equal(s.value, "left");
+		assert_string_equal(t.value, "right");
+	}
+	assert_true(list_is_empty(&task_this()->kept)); /* they went with the actors */
 	return r;
 }
 
