@@ -47,6 +47,8 @@ struct acre_context *context_free(struct acre_context *ctx)
 {
 	if (!ctx)
 		return NULL;
+	if (ctx->peer->last_named == ctx)
+		ctx->peer->last_named = NULL;
 	if (ctx->by_cid.key) {
 		map_remove(&ctx->peer->contexts, &ctx->by_cid);
 		ctx->peer->n_contexts--;

@@ -116,12 +116,25 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 		a->credit = aid->credit;
 }
 
+static struct acre_context *context_of(struct acre_actor *a, struct slice cid)
+{
+	struct acre_context *last = a->last_named;
+	struct map_node *node;
+
+	if (last && slice_equal(context_cid(last), cid))
+		return last;
+	node = map_find(&a->contexts, cid.p, cid.len);
+	if (!node)
+		return NULL;
+	return a->last_named = container_of(node, struct acre_context, by_cid);
+}
+
 static void to_context(struct acre_actor *a, const struct msg *m)
 {
-	struct map_node *node = map_find(&a->contexts, m->cid.p, m->cid.len);
+	struct acre_context *ctx = context_of(a, m->cid);
 
-	if (node)
-		context_frame(container_of(node, struct acre_context, by_cid), m);
+	if (ctx)
+		context_frame(ctx, m);
 	else
 		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
 }

@@ -31,6 +31,8 @@ struct acre_actor {
 	uint32_t features;	  /* in force on this link */
 	struct msg_credit credit; /* what it grants each stream at its start */
 	struct map contexts;	  /* by cid, both sides */
+	/* that the last frame named, borrowed: a stream's next one nearly always names it too */
+	struct acre_context *last_named;
 	uint32_t n_contexts;
 	uint64_t next_req; /* of Cancels */
 	struct list kept_results; /* of calls, one for each task (call.c) */

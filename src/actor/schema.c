@@ -209,9 +209,12 @@ static void read_field(struct pack_reader *in, const struct acre_field *f, void 
 static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint32_t next,
 					 struct pack_str key)
 {
-	for (uint32_t i = 0; i < kind->n_fields; i++) {
-		const struct acre_field *f = &kind->fields[(next + i) % kind->n_fields];
+	for (uint32_t i = 0; i < kind->n_fields; i++, next++) {
+		const struct acre_field *f;
 
+		if (next >= kind->n_fields)
+			next = 0;
+		f = &kind->fields[next];
 		if (f->name_len == key.len && !memcmp(f->name, key.s, key.len))
 			return f;
 	}
