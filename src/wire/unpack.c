@@ -464,16 +464,34 @@ static bool is_container(enum pack_type type)
 	return type == PACK_ARRAY || type == PACK_MAP;
 }
 
+/* The end of a short ASCII text at p, which keys are; NULL: it is something else, or to be
+ * doubted. */
+pack_inline_ const uint8_t *key_end(const struct pack_reader *r, const uint8_t *p)
+{
+	size_t len = *p & 0x1f;
+
+	if ((*p & 0xe0) != 0xa0 || len >= (size_t)(r->end - p) || len > r->limits->str ||
+	    !utf8_is_ascii(p + 1, len))
+		return NULL;
+	return p + 1 + len;
+}
+
 /* The end of the value at r->p; NULL with a fault. `owed` and `outer` are the values that
  * the containers still lack, as in a writer. */
 static const uint8_t *value_end(struct pack_reader *r)
 {
 	unsigned limit = pack_depth_limit_(r->limits), depth = 0;
 	size_t owed = 1, outer[PACK_DEPTH_MAX];
-	const uint8_t *p = r->p;
+	const uint8_t *p = r->p, *next;
 	struct head h;
 
 	do {
+		next = p < r->end && owed > 1 ? key_end(r, p) : NULL;
+		if (next) {
+			p = next;
+			owed--;
+			continue;
+		}
 		if (!read_head(r, p, &h))
 			return NULL;
 		owed--;
