@@ -475,9 +475,7 @@ void actor_end(struct acre_actor *a)
 
 static int too_slow(struct acre_actor *a)
 {
-	return acre_fail(ACRE_ETOOSLOW, "actor %s %s", a->name,
-			 a->acked ? "acknowledged its cancel and did not end in time"
-				  : "did not acknowledge its cancel in time");
+	return acre_fail(ACRE_ETOOSLOW, "actor %s %s", a->name, patience_words(a->acked));
 }
 
 int acre_actor_cancel(struct acre_actor *actor)

@@ -180,10 +180,7 @@ static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
 static void give_up(struct acre_context *ctx)
 {
 	int r = acre_fail(ACRE_ETOOSLOW, "%s of %s %s", ctx->endpoint_name,
-			  ctx->peer->name,
-			  ctx->cancel_acked
-				  ? "acknowledged its cancel and did not end in time"
-				  : "did not acknowledge its cancel in time");
+			  ctx->peer->name, patience_words(ctx->cancel_acked));
 
 	context_end(ctx, ACRE_ETOOSLOW, report_take(r));
 }
@@ -327,10 +324,8 @@ static int opener_cancel(struct acre_context *ctx)
 	    ctx->r == -ACRE_ECLOSED)
 		r = context_failure(ctx); /* nobody is left to be asked */
 	if (r >= 0 && p.over && !ctx->cancel_acked && ctx->state != CONTEXT_DONE)
-		r = acre_fail(ACRE_ETOOSLOW,
-			      "%s did not acknowledge the cancel of %s within %lld ms",
-			      ctx->peer->name, ctx->endpoint_name,
-			      (long long)(LIFE_ACK_NS / 1000000));
+		r = acre_fail(ACRE_ETOOSLOW, "%s of %s %s", ctx->endpoint_name,
+			      ctx->peer->name, patience_words(false));
 	return r;
 }
 

@@ -27,6 +27,13 @@ static inline void patience_begin(struct patience *p, struct list *waits, int64_
 	timer_set(&p->timer, clock_now() + span_ns, patience_lost_);
 }
 
+/* What is told of somebody who was asked to end, and whom the wait has outlasted. */
+static inline const char *patience_words(bool acked)
+{
+	return acked ? "acknowledged its cancel and did not end in time"
+		     : "did not acknowledge its cancel in time";
+}
+
 static inline void patience_end(struct patience *p)
 {
 	timer_stop(&p->timer);

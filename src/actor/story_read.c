@@ -43,12 +43,18 @@ static struct slice read_text(struct pack_reader *in)
 	return (struct slice){ s.s, s.len };
 }
 
-static void read_uid(struct pack_reader *in, struct origin *ret)
+/* The head of an array of so many parts. */
+static void read_parts(struct pack_reader *in, uint32_t n, const char *what)
 {
 	const uint8_t *at = in->p;
 
-	if (pack_read_array(in) != 2)
-		pack_reader_refuse(in, at, "a pair of texts", NULL);
+	if (pack_read_array(in) != n)
+		pack_reader_refuse(in, at, what, NULL);
+}
+
+static void read_uid(struct pack_reader *in, struct origin *ret)
+{
+	read_parts(in, 2, "a pair of texts");
 	take_text(ret->name, sizeof ret->name, read_text(in));
 	take_text(ret->uuid, sizeof ret->uuid, read_text(in));
 }
@@ -156,10 +162,7 @@ static int set_notes(struct report *rep, struct slice packed)
 	begin(&in, packed);
 	for (size_t n = pack_read_array(&in); n > 0 && rep->n_notes <= REPORT_NOTES_MAX;
 	     n--) {
-		const uint8_t *at = in.p;
-
-		if (pack_read_array(&in) != 4)
-			pack_reader_refuse(&in, at, "text, file, line and task", NULL);
+		read_parts(&in, 4, "text, file, line and task");
 		note = (struct acre_note){ .text = "", .file = "", .task = "" };
 		set_text(rep, &note.text, read_text(&in));
 		set_text(rep, &note.file, read_text(&in));
@@ -187,59 +190,58 @@ static int set_path(struct report *rep, struct slice packed)
 	return pack_reader_end(&in);
 }
 
-static uint32_t read_modules(struct report *rep, struct slice packed,
-			     struct symbol_module modules[REPORT_PCS_MAX])
+/* A backtrace while it is read. */
+struct trace_parts {
+	struct report *rep;
+	struct symbol_module modules[REPORT_PCS_MAX];
+	struct symbol_frame frames[REPORT_PCS_MAX];
+};
+
+static void read_module(struct pack_reader *in, struct trace_parts *to, uint32_t i)
 {
-	struct pack_reader in;
+	struct symbol_module *m = &to->modules[i];
 	struct pack_bytes id;
-	uint32_t n, i;
 
-	begin(&in, packed);
-	n = (uint32_t)pack_read_array(&in);
-	for (i = 0; i < n && i < REPORT_PCS_MAX; i++) {
-		const uint8_t *at = in.p;
-
-		if (pack_read_array(&in) != 2)
-			pack_reader_refuse(&in, at, "path and build id", NULL);
-		modules[i] = (struct symbol_module){ .path = "" };
-		set_text(rep, &modules[i].path, read_text(&in));
-		id = pack_read_bin(&in);
-		if (id.len > 0) {
-			modules[i].build_id = id.p;
-			modules[i].build_id_len = id.len;
-		}
+	read_parts(in, 2, "path and build id");
+	*m = (struct symbol_module){ .path = "" };
+	set_text(to->rep, &m->path, read_text(in));
+	id = pack_read_bin(in);
+	if (id.len > 0) {
+		m->build_id = id.p;
+		m->build_id_len = id.len;
 	}
-	return pack_reader_result(&in) < 0 ? 0 : i;
 }
 
-static uint32_t read_frames(struct slice packed,
-			    struct symbol_frame frames[REPORT_PCS_MAX])
+static void read_frame(struct pack_reader *in, struct trace_parts *to, uint32_t i)
+{
+	read_parts(in, 2, "module and offset");
+	to->frames[i].module = (uint32_t)pack_read_uint(in, UINT32_MAX);
+	to->frames[i].offset = pack_read_u64(in);
+}
+
+/* How many, as far as there is room; 0 if one cannot be read. */
+static uint32_t read_each(struct slice packed, struct trace_parts *to,
+			  void (*read)(struct pack_reader *in, struct trace_parts *to,
+				       uint32_t i))
 {
 	struct pack_reader in;
 	uint32_t n, i;
 
 	begin(&in, packed);
 	n = (uint32_t)pack_read_array(&in);
-	for (i = 0; i < n && i < REPORT_PCS_MAX; i++) {
-		const uint8_t *at = in.p;
-
-		if (pack_read_array(&in) != 2)
-			pack_reader_refuse(&in, at, "module and offset", NULL);
-		frames[i].module = (uint32_t)pack_read_uint(&in, UINT32_MAX);
-		frames[i].offset = pack_read_u64(&in);
-	}
+	for (i = 0; i < n && i < REPORT_PCS_MAX; i++)
+		read(&in, to, i);
 	return pack_reader_result(&in) < 0 ? 0 : i;
 }
 
 static int set_backtrace(struct report *rep, const struct story *s)
 {
-	struct symbol_module modules[REPORT_PCS_MAX];
-	struct symbol_frame frames[REPORT_PCS_MAX];
-	struct symbol_bt bt = { .modules = modules, .frames = frames };
+	struct trace_parts parts = { .rep = rep };
+	struct symbol_bt bt = { .modules = parts.modules, .frames = parts.frames };
 	int r;
 
-	bt.n_frames = read_frames(s->bt, frames);
-	bt.n_modules = read_modules(rep, s->mods, modules);
+	bt.n_frames = read_each(s->bt, &parts, read_frame);
+	bt.n_modules = read_each(s->mods, &parts, read_module);
 	if (bt.n_frames == 0 || bt.n_modules == 0)
 		return -EPROTO;
 	r = report_set_remote_bt(rep, &bt);

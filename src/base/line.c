@@ -14,15 +14,16 @@ static void add(struct line *l, const char *text, size_t len)
 	l->len += len;
 }
 
-static void add_number(struct line *l, uint64_t number, unsigned base)
+static void add_number(struct line *l, uint64_t number, unsigned base,
+		       unsigned min_digits)
 {
 	char digits[20]; /* of 2^64 - 1 */
-	size_t at = sizeof digits;
+	size_t at = sizeof digits, least = at - size_min(min_digits, at);
 
 	do {
 		digits[--at] = "0123456789abcdef"[number % base];
 		number /= base;
-	} while (number > 0);
+	} while (number > 0 || at > least);
 	add(l, digits + at, sizeof digits - at);
 }
 
@@ -33,13 +34,18 @@ void line_text(struct line *l, const char *text)
 
 void line_decimal(struct line *l, uint64_t number)
 {
-	add_number(l, number, 10);
+	add_number(l, number, 10, 1);
+}
+
+void line_padded(struct line *l, uint64_t number, unsigned min_digits)
+{
+	add_number(l, number, 10, min_digits);
 }
 
 void line_hex(struct line *l, uint64_t number)
 {
 	add(l, "0x", 2);
-	add_number(l, number, 16);
+	add_number(l, number, 16, 1);
 }
 
 void line_bytes(struct line *l, const uint8_t *bytes, size_t len)

@@ -16,6 +16,8 @@ struct line {
 
 void line_text(struct line *l, const char *text);
 void line_decimal(struct line *l, uint64_t number);
+/* With zeros before it, so that it has this many digits at least, 20 at most. */
+void line_padded(struct line *l, uint64_t number, unsigned min_digits);
 /* With 0x before it. */
 void line_hex(struct line *l, uint64_t number);
 /* Two digits a byte. */

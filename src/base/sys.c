@@ -431,3 +431,15 @@ int sys_poll(struct pollfd *fds, nfds_t n, int64_t timeout_ns)
 	while (is_to_wait_on(r, deadline, &timeout_ns));
 	return r;
 }
+
+void sys_block_asynchronous(sigset_t *ret_old)
+{
+	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+					   SIGTRAP, SIGSYS, SIGABRT };
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < ARRAY_N(synchronous); i++)
+		sigdelset(&blocked, synchronous[i]);
+	sys_sigmask(SIG_SETMASK, &blocked, ret_old);
+}

@@ -199,6 +199,11 @@ static inline bool sys_is_interrupted(ssize_t r)
 
 SYS_CALLS(SYS_AS_WRAPPER)
 
+/* In the calling thread, and so in those that it makes until it sets the old mask again: all
+ * signals but those that say that this very thread is wrong. Blocked, these would kill without
+ * running their handler (kernel-facts K29). */
+void sys_block_asynchronous(sigset_t *ret_old);
+
 /* What this kernel can do beyond 5.10. Probed by doing it, once, at the first question; no
  * version number is ever believed. Name, kernel, used for, without it. */
 #define SYS_FEATURES(F)                                                              \

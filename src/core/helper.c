@@ -155,26 +155,14 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* Those that are never blocked say that this very thread is wrong (kernel-facts K29). */
-static void all_asynchronous(sigset_t *ret)
-{
-	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-					   SIGTRAP, SIGSYS, SIGABRT };
-
-	sigfillset(ret);
-	for (size_t i = 0; i < ARRAY_N(synchronous); i++)
-		sigdelset(ret, synchronous[i]);
-}
-
 /* A thread is born with the mask of its maker, so there is no moment at which a signal
  * could choose it. */
 static int start_thread(struct helper *h)
 {
-	sigset_t blocked, old;
+	sigset_t old;
 	int err;
 
-	all_asynchronous(&blocked);
-	sys_sigmask(SIG_SETMASK, &blocked, &old);
+	sys_block_asynchronous(&old);
 	err = pthread_create(&h->thread, NULL, serve, h);
 	sys_sigmask(SIG_SETMASK, &old, NULL);
 	return -err;

@@ -386,7 +386,7 @@ static void *run(void *arg)
 void symbol_resolve(struct symbol *symbols, size_t n)
 {
 	struct job job = { .symbols = symbols, .n = n };
-	sigset_t all, before;
+	sigset_t before;
 	pthread_attr_t attr;
 	pthread_t thread;
 	bool runs;
@@ -394,8 +394,7 @@ void symbol_resolve(struct symbol *symbols, size_t n)
 	if (n == 0 || pthread_attr_init(&attr) != 0)
 		return;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	sigfillset(&all);
-	sys_sigmask(SIG_BLOCK, &all, &before);
+	sys_block_asynchronous(&before);
 	runs = pthread_create(&thread, &attr, run, &job) == 0; /* allowed: joined below */
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);

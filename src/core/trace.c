@@ -13,15 +13,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/line.h"
 #include "base/mem.h"
 #include "base/panic.h"
-#include "base/sys.h"
 #include "base/util.h"
 #include "core/loop.h"
 #include "core/report.h"
 
 #define PRINTED_BY_PANIC 32
-#define LINE_MAX_LEN     192
 
 /* What the numbers of an event are. */
 enum value { VALUE_NUMBER, VALUE_RESULT, VALUE_CLASS, VALUE_WAIT, VALUE_REASON };
@@ -130,44 +129,18 @@ const char *acre_event_name(uint32_t kind)
 	return kind < ARRAY_N(texts) ? texts[kind].name : "<unknown>";
 }
 
-/* A line, put together without stdio. What does not fit is left out. */
-struct line {
-	size_t len;
-	char text[LINE_MAX_LEN];
-};
-
-static void add_text(struct line *l, const char *text)
-{
-	size_t len = size_min(strlen(text), sizeof l->text - 1 - l->len);
-
-	memcpy(l->text + l->len, text, len);
-	l->len += len;
-}
-
-static void add_digits(struct line *l, uint64_t number, unsigned base, unsigned min_digits)
-{
-	char digits[24], *p = digits + sizeof digits - 1;
-	unsigned n = 0;
-
-	*p = '\0';
-	for (; number > 0 || n < min_digits; number /= base, n++)
-		*--p = "0123456789abcdef"[number % base];
-	add_text(l, p);
-}
-
 /* Small ones are counts and ids, negative ones results, all else is an address. */
 static void add_number(struct line *l, uint64_t number)
 {
 	int64_t as_signed = (int64_t)number;
 
 	if (as_signed < 0 && as_signed >= INT32_MIN) {
-		add_text(l, "-");
-		add_digits(l, 0 - number, 10, 1);
+		line_text(l, "-");
+		line_decimal(l, 0 - number);
 	} else if (number > UINT32_MAX) {
-		add_text(l, "0x");
-		add_digits(l, number, 16, 1);
+		line_hex(l, number);
 	} else {
-		add_digits(l, number, 10, 1);
+		line_decimal(l, number);
 	}
 }
 
@@ -176,9 +149,9 @@ static void add_class(struct line *l, uint64_t number, bool positive_too)
 	int64_t as_signed = (int64_t)number;
 
 	if (as_signed < 0)
-		add_text(l, acre_class_name(report_class((int)as_signed)));
+		line_text(l, acre_class_name(report_class((int)as_signed)));
 	else if (positive_too && as_signed > 0 && as_signed <= ACRE_CLASS_MAX)
-		add_text(l, acre_class_name((int)as_signed));
+		line_text(l, acre_class_name((int)as_signed));
 	else
 		add_number(l, number);
 }
@@ -196,12 +169,12 @@ static void add_value(struct line *l, enum value value, uint64_t number)
 		add_class(l, number, true);
 		return;
 	case VALUE_WAIT:
-		add_text(l, number < N_WAIT ? wait_word((enum wait_what)number) : "?");
+		line_text(l, number < N_WAIT ? wait_word((enum wait_what)number) : "?");
 		return;
 	case VALUE_REASON:
-		add_text(l, number < ACRE_N_REASONS_
-				    ? reason_word((enum acre_reason)number)
-				    : "?");
+		line_text(l, number < ACRE_N_REASONS_
+				     ? reason_word((enum acre_reason)number)
+				     : "?");
 		return;
 	}
 }
@@ -213,47 +186,34 @@ static void add_event(struct line *l, const struct acre_trace_event *event)
 	bool known = event->kind < ARRAY_N(texts);
 	const struct event_text *text = known ? &texts[event->kind] : &unknown;
 
-	add_digits(l, (uint64_t)(event->at_ns / 1000000000), 10, 1);
-	add_text(l, ".");
-	add_digits(l, (uint64_t)(event->at_ns % 1000000000 / 1000), 10, 6);
-	add_text(l, " task ");
-	add_digits(l, event->task, 10, 1);
-	add_text(l, " ");
-	add_text(l, text->name);
-	add_text(l, " ");
-	add_text(l, text->a);
-	add_text(l, "=");
+	line_decimal(l, (uint64_t)(event->at_ns / 1000000000));
+	line_text(l, ".");
+	line_padded(l, (uint64_t)(event->at_ns % 1000000000 / 1000), 6);
+	line_text(l, " task ");
+	line_decimal(l, event->task);
+	line_text(l, " ");
+	line_text(l, text->name);
+	line_text(l, " ");
+	line_text(l, text->a);
+	line_text(l, "=");
 	add_number(l, event->a);
 	if (*text->b) {
-		add_text(l, " ");
-		add_text(l, text->b);
-		add_text(l, "=");
+		line_text(l, " ");
+		line_text(l, text->b);
+		line_text(l, "=");
 		add_value(l, known ? value_of_b[event->kind] : VALUE_NUMBER, event->b);
-	}
-	l->text[l->len++] = '\n';
-}
-
-static void write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	for (; len > 0; text += n, len -= (size_t)n) {
-		n = sys_write(fd, text, len);
-		if (n <= 0)
-			return;
 	}
 }
 
 void acre_trace_print(int fd, size_t n)
 {
 	const struct trace *t = trace_here();
-	struct line line;
+	struct line line = { .len = 0 };
 
 	if (!t)
 		return;
 	for (size_t i = n_readable(t, n); i > 0; i--) {
-		line.len = 0;
 		add_event(&line, newest(t, i));
-		write_all(fd, line.text, line.len);
+		line_write(&line, fd);
 	}
 }

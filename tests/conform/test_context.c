@@ -18,28 +18,6 @@ static int64_t ask_busy(struct acre_actor *a)
 	return v.value;
 }
 
-/* One actor with a nursery around it, for a body that uses it. */
-static int with_actor(int (*body)(struct acre_actor *a))
-{
-	struct acre_actor *a;
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "callee");
-		if (r >= 0)
-			r = body(a);
-	}
-	return r;
-}
-
-#define TEST_ACTOR(name)                                          \
-	static int name##_with_(struct acre_actor *a);            \
-	TEST_TREE(name)                                           \
-	{                                                         \
-		return with_actor(name##_with_);                  \
-	}                                                         \
-	static int name##_with_(struct acre_actor *a)
-
 #define MISUSE(F) F(bool, after_item)
 ACRE_MSG(misuse, MISUSE)
 

@@ -12,28 +12,6 @@
  * contract: these tests write frames by hand, at either end.
  */
 
-static int with_actor(int (*body)(struct acre_actor *a))
-{
-	struct acre_actor *a;
-	int r = 0;
-
-	test_limit(20);
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "callee");
-		if (r >= 0)
-			r = body(a);
-	}
-	return r;
-}
-
-#define TEST_ACTOR(name)                               \
-	static int name##_with_(struct acre_actor *a); \
-	TEST_TREE(name)                                \
-	{                                              \
-		return with_actor(name##_with_);       \
-	}                                              \
-	static int name##_with_(struct acre_actor *a)
-
 /*
  * Work that leaves a mark in the test's folder once it has begun.
  */

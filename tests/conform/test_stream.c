@@ -4,27 +4,6 @@
 
 #include "actor/context.h"
 
-static int spawn_and(int (*body)(struct acre_actor *a))
-{
-	struct acre_actor *a;
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "streamer");
-		if (r >= 0)
-			r = body(a);
-	}
-	return r;
-}
-
-#define TEST_STREAM(name)                                         \
-	static int name##_with_(struct acre_actor *a);            \
-	TEST_TREE(name)                                           \
-	{                                                         \
-		return spawn_and(name##_with_);                   \
-	}                                                         \
-	static int name##_with_(struct acre_actor *a)
-
 #define PONG(F) F(bool, single_reads)
 ACRE_MSG(pong, PONG)
 
@@ -61,7 +40,7 @@ static int read_pongs(struct acre_context *ctx, int n)
 	return 0;
 }
 
-TEST_STREAM(c051_ping_pong)
+TEST_ACTOR(c051_ping_pong)
 {
 	for (int variant = 0; variant < 4; variant++) {
 		bool by_turns = variant & 2;
@@ -170,7 +149,7 @@ static void echo_two_batches(struct acre_actor *a, struct echo how, bool cancel)
 	assert_ok(r);
 }
 
-TEST_STREAM(c053_overruns_matrix_in_mode_credit)
+TEST_ACTOR(c053_overruns_matrix_in_mode_credit)
 {
 	for (int variant = 0; variant < 16; variant++)
 		echo_two_batches(a, (struct echo){ variant & 1 ? 2 : 0, variant & 2, variant & 4 },
@@ -179,7 +158,7 @@ TEST_STREAM(c053_overruns_matrix_in_mode_credit)
 }
 
 /* C052 in mode credit: a callee that never reads. */
-TEST_STREAM(c052_a_sender_without_credit_waits)
+TEST_ACTOR(c052_a_sender_without_credit_waits)
 {
 	int within = 0, sent = 0, r = 0;
 
@@ -220,7 +199,7 @@ ACRE_CONTEXT(stream_and_answer, acre_nil)
 	return r;
 }
 
-TEST_STREAM(c054_stream_and_reqresp_on_one_stream)
+TEST_ACTOR(c054_stream_and_reqresp_on_one_stream)
 {
 	acre_instant begun = acre_now();
 	struct acre_text t = { "" };
@@ -313,7 +292,7 @@ static int quad(struct acre_actor *a, struct stream job, int64_t *ret_got)
 	return r;
 }
 
-TEST_STREAM(c058_quad_tree)
+TEST_ACTOR(c058_quad_tree)
 {
 	acre_instant begun = acre_now();
 	int64_t got;
@@ -324,7 +303,7 @@ TEST_STREAM(c058_quad_tree)
 	return r;
 }
 
-TEST_STREAM(c059_quad_cancelled_midway)
+TEST_ACTOR(c059_quad_cancelled_midway)
 {
 	for (int i = 0; i < 6; i++) { /* it would take 1 s */
 		int64_t got;
@@ -363,7 +342,7 @@ ACRE_TASK(consume, struct consumer *c)
 	return r;
 }
 
-TEST_STREAM(c060_respawned_consumer)
+TEST_ACTOR(c060_respawned_consumer)
 {
 	struct consumer c = { .next = 0 };
 	int r = 0;
@@ -459,7 +438,7 @@ ACRE_TASK(share_stream, struct shared *shared)
 	return acre_cache_leave(s->cache, "stream", r);
 }
 
-TEST_STREAM(c111_shared_remote_stream)
+TEST_ACTOR(c111_shared_remote_stream)
 {
 	struct shared s = { .actor = a };
 	acre_instant begun = acre_now();
@@ -513,7 +492,7 @@ static void abandon_after(struct acre_actor *a, uint64_t k, uint64_t j, bool fai
 	assert_int_equal(v.value, 4242);
 }
 
-TEST_STREAM(c155_result_after_an_abandoned_stream)
+TEST_ACTOR(c155_result_after_an_abandoned_stream)
 {
 	static const uint64_t ks[] = { 0, 1, 2, 3, 5, 64, 65, 1000 };
 
@@ -524,7 +503,7 @@ TEST_STREAM(c155_result_after_an_abandoned_stream)
 	return 0;
 }
 
-TEST_STREAM(c156_nothing_lost)
+TEST_ACTOR(c156_nothing_lost)
 {
 	uint64_t next = 0;
 	struct acre_int v;

@@ -109,6 +109,28 @@ ACRE_CONTEXT(sleeps_for_ever, acre_nil)
 	return r < 0 ? r : acre_sleep(acre_secs(3600));
 }
 
+/* A tree of the root and one actor, for a body that uses it. */
+static inline int tree_with_actor(int (*body)(struct acre_actor *a))
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "callee");
+		if (r >= 0)
+			r = body(a);
+	}
+	return r;
+}
+
+#define TEST_ACTOR(name)                               \
+	static int name##_with_(struct acre_actor *a); \
+	TEST_TREE(name)                                \
+	{                                              \
+		return tree_with_actor(name##_with_);  \
+	}                                              \
+	static int name##_with_(struct acre_actor *a)
+
 static inline double seconds_since(acre_instant begun)
 {
 	return (double)acre_between(begun, acre_now()).ns / 1e9;

@@ -37,9 +37,15 @@ TEST(texts_and_numbers_make_a_line)
 	line_text(&l, " ");
 	line_hex(&l, 0xdeadbeef);
 	line_text(&l, " ");
+	line_padded(&l, 42, 6);
+	line_text(&l, " ");
+	line_padded(&l, 1234567, 6);
+	line_text(&l, " ");
 	line_bytes(&l, (const uint8_t[]){ 0x00, 0x7f, 0xff }, 3);
 
-	assert_string_equal(written(&l), "a 0 18446744073709551615 0x0 0xdeadbeef 007fff\n");
+	assert_string_equal(
+		written(&l),
+		"a 0 18446744073709551615 0x0 0xdeadbeef 000042 1234567 007fff\n");
 }
 
 TEST(a_line_that_was_written_is_empty)

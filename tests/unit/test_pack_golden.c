@@ -6,13 +6,9 @@
 #include <string.h>
 
 #include "lib/test.h"
+#include "unit/golden_list.h"
 #include "vectors/vectors.h"
 #include "wire/pack.h"
-
-static const char root[] = "0b8ed1f2-4b5c-4a6f-9c60-7d2f3a1e5b90";
-static const char child[] = "c3a9d5e0-1f2b-4c7d-8e9f-a0b1c2d3e4f5";
-static const char cid[] = "5f1d7a34-6c0e-4d82-b3f9-8a1b2c3d4e5f";
-static const char second[] = "9e8d7c6b-5a49-4838-a726-150403020100";
 
 /*
  * The frames of doc/PROTOCOL.md, part D, made by hand
@@ -287,28 +283,11 @@ static void v17(struct pack_writer *w)
 	key_u64(w, "req", 7);
 }
 
+#define AS_WRITER(name, writer) { "y_" #name, writer },
 static const struct {
 	const char *name;
 	void (*write)(struct pack_writer *w);
-} golden[] = {
-	{ "y_v01_aid", v01 },
-	{ "y_v02_spawn_spec", v02 },
-	{ "y_v03_start_registration", v03 },
-	{ "y_v04_start_context", v04 },
-	{ "y_v05_start_ack", v05 },
-	{ "y_v06_started", v06 },
-	{ "y_v07_yield", v07 },
-	{ "y_v08_stop", v08 },
-	{ "y_v09_return", v09 },
-	{ "y_v10_start_cancel", v10 },
-	{ "y_v11_error_cancelled", v11 },
-	{ "y_v12_cancel_ack", v12 },
-	{ "y_v13_error_relayed", v13 },
-	{ "y_v14_aid_acre", v14 },
-	{ "y_v15_credit", v15 },
-	{ "y_v16_cancel", v16 },
-	{ "y_v17_cancel_ack_req", v17 },
-};
+} golden[] = { GOLDEN_FRAMES(AS_WRITER) };
 
 TEST(the_writer_makes_the_bytes_of_each_golden_frame)
 {
