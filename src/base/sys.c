@@ -343,6 +343,11 @@ static int real_sigaction(int sig, const struct sigaction *act, struct sigaction
 	return kernel(sigaction(sig, act, ret_old));
 }
 
+static int real_sigaltstack(const stack_t *stack, stack_t *ret_old)
+{
+	return kernel(sigaltstack(stack, ret_old));
+}
+
 /* files */
 static int real_openat(int dir, const char *path, int flags, mode_t mode)
 {

@@ -140,6 +140,7 @@ struct sys_spawn_args {
 	C(CALL, int, sigaction,                                                                   \
 		(int sig, const struct sigaction *act, struct sigaction *ret_old),                \
 		(sig, act, ret_old))                                                              \
+	C(CALL, int, sigaltstack, (const stack_t *stack, stack_t *ret_old), (stack, ret_old))     \
 	/* files; readlinkat does not terminate what it writes */                                 \
 	C(CALL, int, openat, (int dir, const char *path, int flags, mode_t mode),                 \
 		(dir, path, flags, mode))                                                         \

@@ -411,7 +411,7 @@ static int take_stack(struct crash *c)
 	if (r < 0)
 		return r;
 	stack = (stack_t){ .ss_sp = c->stack, .ss_size = c->stack_len };
-	return sigaltstack(&stack, &c->stack_before) < 0 ? -ENOMEM : 0;
+	return sys_sigaltstack(&stack, &c->stack_before);
 }
 
 static void take_signals(struct crash *c)
@@ -475,7 +475,7 @@ void crash_release(void)
 			acre_ignore(
 				sys_sigaction(caught_signals[i], &c->before[i], NULL));
 	panic_hook_set(NULL);
-	sigaltstack(&c->stack_before, NULL);
+	acre_ignore(sys_sigaltstack(&c->stack_before, NULL));
 	caught = NULL;
 	crash_free(c);
 }

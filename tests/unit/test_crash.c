@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
+#include "base/sys.h"
 #include "core/crash_text.h"
 #include "lib/run.h"
 
@@ -352,6 +353,22 @@ TEST(what_was_before_is_again_after_it)
 	assert_false(has_handler(SIGSEGV));
 	assert_int_equal(sigaltstack(NULL, &stack), 0);
 	assert_int_equal(stack.ss_flags, before.ss_flags);
+}
+
+TEST(without_the_stack_of_the_handler_nothing_is_caught)
+{
+#ifdef FIBER_ANNOTATED
+	test_skip("the sanitizer has handlers of its own");
+#endif
+	sys_use(&sys_fault);
+	sys_fault_only("sigaltstack");
+	sys_fault_at(1, EPERM, false);
+
+	assert_int_equal(crash_catch(), -EPERM);
+
+	sys_use(&sys_real);
+	assert_false(has_handler(SIGSEGV));
+	crash_release();
 }
 
 static void handle(int sig)

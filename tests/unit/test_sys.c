@@ -28,6 +28,7 @@ TEST(a_failure_is_returned_as_minus_errno)
 	assert_int_equal(sys_read(-1, &byte, 1), -EBADF);
 	assert_int_equal(sys_chdir("/dev/null"), -ENOTDIR);
 	assert_int_equal(sys_pidfd_open(INT_MAX, 0), -ESRCH);
+	assert_int_equal(sys_sigaltstack(&(stack_t){ .ss_size = 1 }, NULL), -ENOMEM);
 	assert_int_equal(sys_sigmask(99, &(sigset_t){ 0 }, NULL), -EINVAL);
 	assert_int_equal(sys_epoll_wait(-1, &(struct epoll_event){ 0 }, 1, 1), -EBADF);
 }
