@@ -166,7 +166,7 @@ struct acre_death {
 	int status;	  /* its exit status if signal is 0 */
 	bool core;	  /* a core was dumped */
 	bool hard_kill;	  /* we sent that SIGKILL: the last rung of the ladder */
-	bool oom;	  /* the kernel killed it for memory */
+	bool oom;	  /* the kernel killed it for memory: its cgroup's count says so */
 	const char *step; /* boot only: the step that failed, with its errno; else NULL */
 	int error;
 	const char *last_words; /* tail of its stderr, "" if it said nothing */

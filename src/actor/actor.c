@@ -68,6 +68,14 @@ static bool ended_as_asked(const struct acre_actor *a)
 	return d->signal == SIGTERM || (!d->signal && !d->status);
 }
 
+static bool died_for_memory(const struct acre_actor *a)
+{
+	const struct acre_death *d = &a->life.death;
+
+	return d->signal == SIGKILL && !d->hard_kill &&
+	       oom_explains(&runtime_this->oom, a->oom_at_birth);
+}
+
 /* Sets a->ended and a->failure; the failure that the nursery is to have, 0 for none. */
 static int judge(struct acre_actor *a)
 {
@@ -93,6 +101,7 @@ static void gone(struct life *l)
 
 	link_drain(&a->link);
 	list_remove(&a->node);
+	a->life.death.oom = died_for_memory(a);
 	r = judge(a);
 	unpark_all(&a->end_waits, 0);
 	nursery_member_ended(&a->member, r);
@@ -271,6 +280,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	ours = pair[0];
 	theirs = pair[1];
 	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
+	a->oom_at_birth = oom_unexplained(&runtime_this->oom);
 	r = b->make(&a->life, &(struct birth){ .title = title,
 					       .program = o->program,
 					       .link_fd = theirs });

@@ -49,6 +49,7 @@ struct acre_actor {
 	bool served;		 /* acre_spawn() has returned it */
 	bool cancel_called;
 	bool acked;
+	uint64_t oom_at_birth;	/* see oom.h */
 	int ended;		/* class of its failure as -class, 0 while well */
 	struct report *failure; /* owned: how it ended, for those who wait */
 

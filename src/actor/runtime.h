@@ -6,6 +6,7 @@
 
 #include "actor/backend.h"
 #include "actor/endpoint.h"
+#include "actor/oom.h"
 #include "actor/peer.h"
 #include "core/loop.h"
 
@@ -33,6 +34,7 @@ struct runtime {
 	struct endpoint_exposed exposed;
 	/* what a forkserver of ours loads; owned texts, NULL at the end */
 	char *preload[ENDPOINT_SPACES_MAX + 1];
+	struct oom oom;		       /* what tells how children died */
 	struct list end_hooks;	       /* newest first */
 	enum acre_sigint sigint;
 	bool is_root;
