@@ -44,6 +44,8 @@ static struct report *death_report(struct acre_actor *a, int class)
 				    strlen(a->uuid)));
 	report_public(rep)->pid = a->pid;
 	acre_ignore(report_set_death(rep, &a->life.death));
+	if (a->link_error)
+		acre_ignore(report_add_member(rep, TAKE_PTR(a->link_error)));
 	return rep;
 }
 
@@ -61,6 +63,8 @@ static bool ended_as_asked(const struct acre_actor *a)
 {
 	const struct acre_death *d = &a->life.death;
 
+	if (a->link_error) /* what it sent was refused: perhaps nobody has heard of that */
+		return false;
 	if (!a->life.was_asked) /* but by an interrupt, perhaps */
 		return a->sigint == ACRE_SIGINT_CANCEL && !d->signal && !d->status;
 	if (d->hard_kill)

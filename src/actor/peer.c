@@ -2,6 +2,7 @@
 /* peer.c - another actor: introductions, and handing each frame to whom it concerns. */
 #include "actor/peer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "actor/context.h"
@@ -58,6 +59,7 @@ int peer_open(struct acre_actor *a, int take_fd, const char *name)
 void peer_fini(struct acre_actor *a)
 {
 	a->ready_probe = context_free(a->ready_probe);
+	a->link_error = report_unref(a->link_error);
 	link_fini(&a->link);
 	call_drop_results(a);
 	map_fini(&a->contexts);
@@ -212,12 +214,35 @@ static void end_contexts(struct acre_actor *a, struct report *why)
 	}
 }
 
+/* What whoever waits on it is told: that the link is closed, with the reason as its cause. */
+static struct report *closed_by(struct acre_actor *a, struct report *cause)
+{
+	struct report *rep = report_new(ACRE_ECLOSED);
+	char text[ACTOR_NAME_MAX + 32];
+
+	if (!rep)
+		return NULL;
+	snprintf(text, sizeof text, "the link to %s is closed", a->name);
+	acre_ignore(
+		report_set_text(rep, &report_public(rep)->message, text, strlen(text)));
+	report_public(rep)->file = __FILE__;
+	report_public(rep)->line = __LINE__;
+	report_say_who(rep);
+	report_say_pid(rep);
+	acre_ignore(report_add_member(rep, report_ref(cause)));
+	return rep;
+}
+
 static void on_closed(struct link *l, int r)
 {
 	struct acre_actor *a = container_of(l, struct acre_actor, link);
 	struct report *why = report_take(r);
 
 	a->link_lost = true;
+	if (report_class(r) != ACRE_ECLOSED) {
+		a->link_error = why;
+		why = why ? closed_by(a, why) : NULL;
+	}
 	end_contexts(a, why);
 	if (a->is_child)
 		actor_link_lost(a);

@@ -28,6 +28,7 @@ struct acre_actor {
 	bool is_child;
 	bool introduced; /* its Aid came */
 	bool link_lost;
+	struct report *link_error; /* owned: why, if it was more than an end; or NULL */
 	uint32_t features;	  /* in force on this link */
 	struct msg_credit credit; /* what it grants each stream at its start */
 	struct map contexts;	  /* by cid, both sides */

@@ -203,6 +203,7 @@ struct waiter {
 	struct task *task;
 	uint32_t id;
 	int r;
+	bool is_refused; /* the cause of r */
 };
 
 #define AS_ROW(name, what, is_later) { .kind = name, .parks = what, .later = is_later },
@@ -260,6 +261,15 @@ static int wait_inside(struct waiter *w, struct acre_context *ctx)
 	return 0;
 }
 
+/* A failure because of a link that was refused: that is its one cause. */
+static bool is_refused(int r, const char *text)
+{
+	const struct acre_report *why = acre_why(r);
+
+	return why->n_members == 1 && why->members[0]->code == EPROTO &&
+	       strstr(why->members[0]->message, text);
+}
+
 ACRE_TASK(wait_on_link, struct waiter *w)
 {
 	struct acre_context *ctx = NULL;
@@ -277,6 +287,7 @@ ACRE_TASK(wait_on_link, struct waiter *w)
 	if (ctx && w->r >= 0)
 		w->r = wait_inside(w, ctx);
 	w->r = acre_context_close(&ctx, w->r);
+	w->is_refused = is_refused(w->r, "a frame of this test");
 	return 0;
 }
 
@@ -313,7 +324,7 @@ static int park_all(struct acre_nursery *n, struct waiter *waiters, struct acre_
 	return r;
 }
 
-enum way { CHILD_IS_KILLED, HARD_KILL, CLOSED_HERE, END_OF_FILE, N_WAYS };
+enum way { CHILD_IS_KILLED, HARD_KILL, CLOSED_HERE, END_OF_FILE, REFUSED, N_WAYS };
 
 static void let_link_die(struct acre_actor *a, enum way way)
 {
@@ -323,6 +334,8 @@ static void let_link_die(struct acre_actor *a, enum way way)
 		life_event(&a->life, LIFE_EV_KILL);
 	else if (way == CLOSED_HERE)
 		link_close(&a->link, acre_fail(ACRE_ECLOSED, "closed here"));
+	else if (way == REFUSED)
+		link_refuse(&a->link, "a frame of this test");
 	else
 		shutdown(a->link.fd, SHUT_RD);
 }
@@ -346,6 +359,7 @@ static void wait_and_die(enum way way)
 	for (int i = 0; i < N_WAITERS; i++) {
 		test_note("waiter %d, way %d", i, (int)way);
 		assert_class(waiters[i].r, ACRE_ECLOSED);
+		assert_int_equal(waiters[i].is_refused, way == REFUSED);
 		assert_int_equal(woken_at[waiters[i].id], link_ended_at);
 	}
 }
@@ -357,5 +371,41 @@ TEST_TREE(g8_all_waiters_of_a_dying_link_are_woken_in_one_turn)
 	for (enum way way = CHILD_IS_KILLED; way < N_WAYS; way++)
 		wait_and_die(way);
 	acre_trace_listen(NULL, NULL);
+	return 0;
+}
+
+/*
+ * What is no frame ends the link and with it the actor that sent it: the link's failure is the
+ * cause in both stories.
+ */
+
+ACRE_CONTEXT(talks_nonsense, acre_nil)
+{
+	static const char frame[] = { 1, 0, 0, 0, '\xc1' };
+	int r = acre_started(ctx, acre_nil);
+
+	if (r >= 0)
+		r = acre_yield(); /* the Started has gone */
+	if (write(FD_LINK, frame, sizeof frame) != sizeof frame)
+		return acre_fail(T_RUNTIME, "no nonsense was written");
+	return r < 0 ? r : acre_sleep(acre_secs(3600));
+}
+
+TEST_TREE(nonsense_on_a_link_is_its_end_and_the_cause_of_its_actors_death)
+{
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = 0, inner = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "babbler");
+		assert_ok(r);
+		ACRE_OPEN(ctx, inner, a, talks_nonsense, &nil)
+			inner = acre_recv(ctx, acre_int, &v);
+		assert_class(inner, ACRE_ECLOSED);
+		assert_true(is_refused(inner, "on the link from babbler"));
+	}
+	assert_class(r, ACRE_EDIED);
+	assert_true(is_refused(r, "on the link from babbler"));
 	return 0;
 }
