@@ -189,6 +189,8 @@ struct acre_report {
 	bool remote; /* it crossed at least one link */
 	/* names of the actors it passed, origin first, NULL at the end; NULL if local */
 	const char *const *hops;
+	/* their uuids, one for each; "" of an actor that has told its name only */
+	const char *const *hop_uuids;
 	/* of a group, or the causes; n_members of them are kept */
 	const struct acre_report *const *members;
 	uint32_t n_members;

@@ -13,25 +13,25 @@
  *
  * key, form, field. WHOLE: a number up to 2^32 - 1; PACKED: one value of several parts.
  */
-#define STORY_KEYS(K)                                                                    \
-	K("class", WHOLE, class)                                                         \
-	K("name", TEXT, name) /* of a class whose number means nothing elsewhere */      \
-	K("src", PACKED, src) /* uid of the actor that it happened in */                 \
-	K("host", TEXT, host)                                                            \
-	K("pid", WHOLE, pid)                                                             \
-	K("task", TEXT, task)                                                            \
-	K("file", TEXT, file)                                                            \
-	K("line", WHOLE, line)                                                           \
-	K("msg", TEXT, msg)                                                              \
-	K("notes", PACKED, notes) /* array of [text, file, line, task] */                \
-	K("path", PACKED, path) /* names of the actors that it passed; of a node only */ \
-	K("bt", PACKED, bt)	/* array of [module, offset] */                          \
-	K("mods", PACKED, mods) /* array of [path, build id] */                          \
-	K("trace", TEXT, trace) /* a backtrace that came as text */                      \
-	K("died", PACKED, died)                                                          \
-	K("cancel", PACKED, cancel) /* map: reason, canceller */                         \
-	K("more", WHOLE, more)                                                           \
-	K("up", WHOLE, up)                                                               \
+#define STORY_KEYS(K)                                                                   \
+	K("class", WHOLE, class)                                                        \
+	K("name", TEXT, name) /* of a class whose number means nothing elsewhere */     \
+	K("src", PACKED, src) /* uid of the actor that it happened in */                \
+	K("host", TEXT, host)                                                           \
+	K("pid", WHOLE, pid)                                                            \
+	K("task", TEXT, task)                                                           \
+	K("file", TEXT, file)                                                           \
+	K("line", WHOLE, line)                                                          \
+	K("msg", TEXT, msg)                                                             \
+	K("notes", PACKED, notes) /* array of [text, file, line, task] */               \
+	K("path", PACKED, path) /* uids of the actors that it passed; of a node only */ \
+	K("bt", PACKED, bt)	/* array of [module, offset] */                         \
+	K("mods", PACKED, mods) /* array of [path, build id] */                         \
+	K("trace", TEXT, trace) /* a backtrace that came as text */                     \
+	K("died", PACKED, died)                                                         \
+	K("cancel", PACKED, cancel) /* map: reason, canceller */                        \
+	K("more", WHOLE, more)                                                          \
+	K("up", WHOLE, up)                                                              \
 	K("nodes", PACKED, nodes)
 
 /* The map `died`. */

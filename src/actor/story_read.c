@@ -177,15 +177,15 @@ static int set_notes(struct report *rep, struct slice packed)
 
 static int set_path(struct report *rep, struct slice packed)
 {
-	char name[ACTOR_NAME_MAX];
 	struct pack_reader in;
+	struct origin hop;
 
 	begin(&in, packed);
 	for (size_t n = pack_read_array(&in); n > 0; n--) {
-		take_text(name, sizeof name, read_text(&in));
+		read_uid(&in, &hop);
 		if (pack_reader_result(&in) < 0)
 			return -EPROTO;
-		acre_ignore(report_add_hop(rep, name));
+		acre_ignore(report_add_hop(rep, hop.name, hop.uuid));
 	}
 	return pack_reader_end(&in);
 }
@@ -331,6 +331,15 @@ struct tree {
 	size_t n;
 };
 
+/* Who told of it is its one hop, and most often its origin. */
+static void add_sender(struct report *rep, const char *from)
+{
+	const struct acre_report *p = report_public(rep);
+
+	acre_ignore(
+		report_add_hop(rep, from, strcmp(p->actor, from) ? "" : p->actor_uuid));
+}
+
 static bool add_report(struct tree *t, const struct story *s, const char *from)
 {
 	struct report *rep = make_report(s);
@@ -338,7 +347,7 @@ static bool add_report(struct tree *t, const struct story *s, const char *from)
 	if (!rep)
 		return false;
 	if (t->n > 0 && !report_public(rep)->hops)
-		acre_ignore(report_add_hop(rep, from));
+		add_sender(rep, from);
 	t->nodes[t->n] = rep;
 	t->up[t->n++] = s->up;
 	return true;
@@ -450,10 +459,10 @@ static void set_hops(struct report *rep, const struct msg_error *e, const char *
 			break;
 		if (i == 0)
 			origin = hop;
-		acre_ignore(report_add_hop(rep, hop.name));
+		acre_ignore(report_add_hop(rep, hop.name, hop.uuid));
 	}
 	if (!p->hops)
-		acre_ignore(report_add_hop(rep, from));
+		add_sender(rep, from);
 	if (!*p->actor) {
 		set_cstr(rep, &p->actor, *origin.name ? origin.name : from);
 		set_cstr(rep, &p->actor_uuid, origin.uuid);

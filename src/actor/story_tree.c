@@ -197,8 +197,8 @@ static struct slice keep_path(struct teller *t, const struct acre_report *why)
 	begin_part(t, &w);
 	pack_array(&w, n + 1);
 	for (size_t i = 0; i < n; i++)
-		pack_text(t, &w, why->hops[i], ACTOR_NAME_MAX);
-	pack_text(t, &w, runtime_this->name, ACTOR_NAME_MAX);
+		pack_uid(t, &w, why->hops[i], why->hop_uuids[i]);
+	pack_uid(t, &w, runtime_this->name, runtime_this->uuid);
 	return end_part(t, &w);
 }
 

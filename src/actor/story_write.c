@@ -72,8 +72,15 @@ static size_t left(const struct msg_error *e)
  * The plain fields.
  */
 
-/* Those who have packed it, the origin first, and us. Of those between the report has the
- * names only. */
+/* The uuid of a hop. Of an origin that came by its name it may be known otherwise. */
+static const char *uuid_of_hop(const struct acre_report *why, size_t i)
+{
+	if (!*why->hop_uuids[i] && !strcmp(why->hops[i], why->actor))
+		return why->actor_uuid;
+	return why->hop_uuids[i];
+}
+
+/* Those who have packed it, the origin first, and us. */
 static struct slice tell_path(struct draft *d, const struct acre_report *why)
 {
 	struct uid uids[REPORT_HOPS_MAX + 1];
@@ -81,9 +88,7 @@ static struct slice tell_path(struct draft *d, const struct acre_report *why)
 	struct pack_writer w;
 
 	for (size_t i = 0; i < n; i++)
-		uids[i] = tell_uid(d, why->hops[i],
-				   strcmp(why->hops[i], why->actor) == 0 ? why->actor_uuid
-									 : "");
+		uids[i] = tell_uid(d, why->hops[i], uuid_of_hop(why, i));
 	uids[n++] = tell_uid(d, runtime_this->name, runtime_this->uuid);
 	d->error.src_uid = uids[0];
 	mark = buf_len(&d->room);

@@ -52,7 +52,7 @@ struct report {
 	struct report_chunk *chunks; /* owned */
 	struct acre_note *last_note; /* the outermost */
 	const struct acre_report **members; /* what the public part shows; referenced */
-	const char **hops;           /* the same */
+	const char **hops;		    /* the same; the uuids lie behind the names */
 	const struct symbol_bt *bt;  /* a backtrace by modules; NULL: none yet */
 	struct report *next_dead;    /* while it is being freed */
 };
@@ -143,8 +143,9 @@ int report_add_note(struct report *rep, const char *text, const char *file, int 
 /* A member of a group, or a cause. What cannot be kept is counted in n_more. Trees are built
  * from the leaves: a report that is a member takes no members (a BUG). */
 int report_add_member(struct report *rep, struct report *take_member);
-/* The name of an actor, origin first. Of too many the second one is forgotten. */
-int report_add_hop(struct report *rep, const char *actor_name);
+/* An actor, origin first; uuid "" if it is not known. Of too many the second one is
+ * forgotten. */
+int report_add_hop(struct report *rep, const char *name, const char *uuid);
 /* Writes the message too unless there is one; so set the class, actor and pid before. */
 int report_set_death(struct report *rep, const struct acre_death *death);
 int report_set_pcs(struct report *rep, const uintptr_t *pcs, size_t n);

@@ -295,23 +295,33 @@ static size_t count_hops(const struct report *rep)
 	return n;
 }
 
-int report_add_hop(struct report *rep, const char *actor_name)
+/* Both lists have room for an end. */
+static int alloc_hops(struct report *rep)
+{
+	rep->hops = report_alloc(rep, 2 * (REPORT_HOPS_MAX + 1) * sizeof *rep->hops);
+	if (!rep->hops)
+		return -ENOMEM;
+	rep->public_part.hops = rep->hops;
+	rep->public_part.hop_uuids = rep->hops + REPORT_HOPS_MAX + 1;
+	return 0;
+}
+
+static void put_hop(const char **list, size_t n, const char *text)
+{
+	if (n == REPORT_HOPS_MAX)
+		memmove(list + 1, list + 2, (--n - 1) * sizeof *list);
+	list[n] = text;
+	list[n + 1] = NULL;
+}
+
+int report_add_hop(struct report *rep, const char *name, const char *uuid)
 {
 	size_t n = count_hops(rep);
-	const char *name = text_of(rep, actor_name);
 
-	if (!rep->hops) {
-		rep->hops = report_alloc(rep, (REPORT_HOPS_MAX + 1) * sizeof *rep->hops);
-		if (!rep->hops)
-			return -ENOMEM;
-		rep->public_part.hops = rep->hops;
-	}
-	if (n == REPORT_HOPS_MAX) {
-		memmove(rep->hops + 1, rep->hops + 2, (n - 2) * sizeof *rep->hops);
-		n--;
-	}
-	rep->hops[n] = name;
-	rep->hops[n + 1] = NULL;
+	if (!rep->hops && alloc_hops(rep) < 0)
+		return -ENOMEM;
+	put_hop(rep->hops, n, text_of(rep, name));
+	put_hop(rep->hops + REPORT_HOPS_MAX + 1, n, text_of(rep, uuid));
 	return 0;
 }
 
@@ -394,7 +404,7 @@ void report_copy(struct report *to, struct report *from)
 	for (const struct acre_note *n = f->notes; n; n = n->next)
 		report_add_note(to, n->text, n->file, n->line, n->task);
 	for (size_t i = 0; i < count_hops(from); i++)
-		report_add_hop(to, f->hops[i]);
+		report_add_hop(to, f->hops[i], f->hop_uuids[i]);
 	report_set_pcs(to, f->pcs, f->n_pcs);
 	if (from->bt)
 		report_set_remote_bt(to, from->bt);

@@ -41,7 +41,7 @@ static const struct form {
 	const char *parts;
 	bool many;
 } forms[] = {
-	{ "src", "tt", false }, { "path", "t", true },	{ "notes", "ttnt", true },
+	{ "src", "tt", false }, { "path", "tt", true }, { "notes", "ttnt", true },
 	{ "bt", "nn", true },	{ "mods", "tb", true },
 };
 

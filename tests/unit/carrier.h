@@ -15,6 +15,7 @@
 
 #define ALL_FEATURES MSG_FEATURE(TREE)
 #define ROOT_UUID    "0b8ed1f2-4b5c-4a6f-9c60-7d2f3a1e5b90"
+#define BRANCH_UUID  "9e8d7c6b-5a49-4838-a726-150403020100"
 #define CHILD_UUID   "c3a9d5e0-1f2b-4c7d-8e9f-a0b1c2d3e4f5"
 
 static struct runtime here;

@@ -92,9 +92,9 @@ TEST(a_remote_failure_tells_its_way)
 
 	why->remote = true;
 	set_actor(rep, "little_bro", "", 7);
-	report_add_hop(rep, "little_bro");
-	report_add_hop(rep, "client");
-	report_add_hop(rep, "root");
+	report_add_hop(rep, "little_bro", "");
+	report_add_hop(rep, "client", "");
+	report_add_hop(rep, "root", "");
 	set(rep, &why->canceller, "root");
 	set(rep, &why->reason, "deadline");
 	set(rep, &why->trace, "Traceback:\n  File x.py\n");

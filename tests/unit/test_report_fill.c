@@ -54,7 +54,7 @@ TEST(a_short_report_is_one_allocation)
 
 	report_set_text(rep, &report_public(rep)->message, "no file", 7);
 	report_add_note(rep, "reading", "x.c", 3, "root");
-	report_add_hop(rep, "scanner");
+	report_add_hop(rep, "scanner", "c3a9d5e0");
 
 	assert_int_equal(mem_live() - before, 1);
 	report_unref(rep);
@@ -170,12 +170,15 @@ TEST(hops_go_from_the_origin)
 {
 	struct report *rep = report_new(EIO);
 
-	report_add_hop(rep, "little_bro");
-	report_add_hop(rep, "client");
+	report_add_hop(rep, "little_bro", "u1");
+	report_add_hop(rep, "client", "");
 
 	assert_string_equal(report_public(rep)->hops[0], "little_bro");
 	assert_string_equal(report_public(rep)->hops[1], "client");
 	assert_null(report_public(rep)->hops[2]);
+	assert_string_equal(report_public(rep)->hop_uuids[0], "u1");
+	assert_string_equal(report_public(rep)->hop_uuids[1], "");
+	assert_null(report_public(rep)->hop_uuids[2]);
 	report_unref(rep);
 }
 
@@ -187,7 +190,7 @@ TEST(of_too_many_hops_the_origin_and_the_last_are_kept)
 
 	for (int i = 0; i < REPORT_HOPS_MAX + 3; i++) {
 		snprintf(name, sizeof name, "a%d", i);
-		assert_int_equal(report_add_hop(rep, name), 0);
+		assert_int_equal(report_add_hop(rep, name, name + 1), 0);
 	}
 	hops = report_public(rep)->hops;
 
@@ -195,6 +198,11 @@ TEST(of_too_many_hops_the_origin_and_the_last_are_kept)
 	assert_string_equal(hops[1], "a4");
 	assert_string_equal(hops[REPORT_HOPS_MAX - 1], "a18");
 	assert_null(hops[REPORT_HOPS_MAX]);
+	for (int i = 0; i <= REPORT_HOPS_MAX; i++) {
+		const char *uuid = report_public(rep)->hop_uuids[i];
+
+		assert_true(hops[i] ? !strcmp(uuid, hops[i] + 1) : !uuid);
+	}
 	report_unref(rep);
 }
 
@@ -287,7 +295,7 @@ static struct report *full_report(void)
 	report_add_note(rep, "one", "a.c", 1, "root/a");
 	report_add_note(rep, "two", "b.c", 2, "root/b");
 	report_add_member(rep, report_new(EIO));
-	report_add_hop(rep, "scanner");
+	report_add_hop(rep, "scanner", "c3a9d5e0");
 	report_set_death(rep, &death);
 	report_set_remote_bt(rep, &bt);
 	why->pid = 42;

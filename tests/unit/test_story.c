@@ -32,6 +32,13 @@ static const char *hops_of(const struct acre_report *why)
 	return text;
 }
 
+static void assert_hop(const struct acre_report *why, size_t i, const char *name,
+		       const char *uuid)
+{
+	assert_string_equal(why->hops[i], name);
+	assert_string_equal(why->hop_uuids[i], uuid);
+}
+
 TEST(a_failure_arrives_with_all_that_was_known_of_it)
 {
 	const struct acre_report *why;
@@ -61,6 +68,7 @@ TEST(a_failure_arrives_with_all_that_was_known_of_it)
 	assert_true(why->remote);
 	assert_true(report_is(why, ENOENT) && report_is(why, ACRE_EREMOTE));
 	assert_string_equal(hops_of(why), "scanner ");
+	assert_hop(why, 0, "scanner", CHILD_UUID);
 	assert_int_equal(report_bt(rep)->n_frames, acre_why(r)->n_pcs);
 	report_unref(rep);
 	close_peer();
@@ -142,8 +150,11 @@ TEST(a_member_tells_which_actor_it_comes_from)
 	assert_string_equal(member(why, 0)->actor, "leaf");
 	assert_string_equal(member(why, 0)->actor_uuid, CHILD_UUID);
 	assert_string_equal(hops_of(member(why, 0)), "leaf branch ");
+	assert_hop(member(why, 0), 0, "leaf", CHILD_UUID);
+	assert_hop(member(why, 0), 1, "branch", ROOT_UUID);
 	assert_string_equal(member(why, 1)->actor, "branch");
 	assert_string_equal(hops_of(member(why, 1)), "branch ");
+	assert_hop(member(why, 1), 0, "branch", ROOT_UUID);
 	report_unref(rep);
 	close_peer();
 	report_thread_fini();
@@ -249,13 +260,14 @@ TEST(an_overrun_says_by_whom)
 TEST(three_hops_keep_the_origin)
 {
 	static const char *const through[] = { "leaf", "branch", "trunk" };
+	static const char *const uuids[] = { CHILD_UUID, BRANCH_UUID, ROOT_UUID };
 	struct report *rep = NULL;
 	const struct acre_report *why;
 	struct msg m;
 
 	open_peer(ALL_FEATURES);
 	for (size_t i = 0; i < ARRAY_N(through); i++) {
-		be(through[i], i == 0 ? CHILD_UUID : ROOT_UUID);
+		be(through[i], uuids[i]);
 		if (i == 0)
 			rep = report_take(acre_fail(EINVAL, "a bad value"));
 		rep = i == 1 ? carry_plainly(rep) : carry(rep);
@@ -269,6 +281,9 @@ TEST(three_hops_keep_the_origin)
 	assert_string_equal(why->actor, "leaf");
 	assert_string_equal(why->actor_uuid, CHILD_UUID);
 	assert_string_equal(hops_of(why), "leaf branch trunk ");
+	for (size_t i = 0; i < ARRAY_N(through); i++)
+		assert_hop(why, i, through[i], uuids[i]);
+	assert_null(why->hop_uuids[ARRAY_N(through)]);
 	assert_true(slice_is(m.error.src_uid.name, "leaf"));
 	assert_true(slice_is(m.error.src_uid.uuid, CHILD_UUID));
 	assert_true(slice_is(m.error.src_type, "ValueError"));

@@ -129,7 +129,7 @@ TEST(the_largest_tree_over_the_longest_way_is_cut_to_the_limit)
 	for (int i = 0; i < 7; i++)
 		report_add_member(rep, talkative(EPIPE)); /* counted: it has eight */
 	for (int i = 0; i < REPORT_HOPS_MAX; i++)
-		assert_ok(report_add_hop(rep, name));
+		assert_ok(report_add_hop(rep, name, CHILD_UUID));
 	set(rep, &report_public(rep)->actor, name);
 	set(rep, &report_public(rep)->canceller, name);
 	set(rep, &report_public(rep)->canceller_uuid, ROOT_UUID);
