@@ -56,10 +56,14 @@ void nursery_fail(struct nursery *n, int r)
 
 	if (PLANTED(FAILURE_DROPPED) && f->n)
 		return;
-	if (!f->n++)
+	if (!f->n)
 		f->first = -report_class(r);
-	if (f->n_kept < FAILURES_KEPT)
-		f->kept[f->n_kept++] = report_take(r);
+	if (f->n_kept < FAILURES_KEPT) {
+		f->kept[f->n_kept++] = report_take(r); /* a group counts its own */
+		f->n++;
+	} else {
+		f->n = (uint32_t)size_min((size_t)f->n + acre_count(r), UINT32_MAX);
+	}
 	scope_cancel(&n->scope, ACRE_REASON_SIBLING);
 }
 

@@ -61,7 +61,8 @@ struct member {
 		struct member *m); /* called when the nursery has closed, if not NULL */
 };
 
-/* The failures of a nursery: the first eight are kept, all are counted. */
+/* The failures of a nursery: the first eight are kept, all are counted. Of a group that is not
+ * kept, each of its members counts. */
 #define FAILURES_KEPT 8
 struct failures {
 	struct report *kept[FAILURES_KEPT]; /* owned */

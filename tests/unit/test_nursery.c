@@ -68,6 +68,35 @@ TEST_TASK(a_failing_body_is_a_member_like_any_other)
 	return 0;
 }
 
+/* A group of two, also once the others have been cancelled. */
+ACRE_TASK(fail_twice, void *unused)
+{
+	struct work one = { .failure = EIO };
+	int r = 0;
+
+	(void)unused;
+	ACRE_SHIELD(acre_secs(10), r)
+		ACRE_NURSERY(n, r) {
+			assert_ok(acre_go(&n, work, &one));
+			r = acre_fail(EPIPE, "the body");
+		}
+	return r;
+}
+
+TEST_TASK(of_more_groups_than_are_kept_each_failure_counts)
+{
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < 11; i++)
+			assert_ok(acre_go(&n, fail_twice, NULL));
+	assert_class(r, ACRE_EGROUP);
+	assert_int_equal(acre_count(r), 22);
+	assert_int_equal(acre_why(r)->n_members, 8);
+	assert_int_equal(acre_why(r)->n_more, 6);
+	return 0;
+}
+
 TEST_TASK(an_outer_deadline_that_ends_the_children_after_the_body_is_no_success)
 {
 	struct work w = { .ms = 10000 };
