@@ -37,6 +37,9 @@ ACRE_BEGIN_
 /* How one actor calls another: the handle of a child, or of the parent. */
 struct acre_actor; /* opaque */
 
+/* Bytes of an actor's name, with the end: a name has one at least. */
+#define ACRE_ACTOR_NAME_SIZE 128
+
 /* The names of the backends; the reference's names are aliases. */
 #define ACRE_BACKENDS(B)                                                              \
 	B(EXEC, "exec", "a process with a fresh image: this program, or another")     \
@@ -57,7 +60,7 @@ enum acre_sigint {
 
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
-	const char *name; /* not unique, 1-127 bytes; NULL: "actor" */
+	const char *name; /* not unique, see ACRE_ACTOR_NAME_SIZE; NULL: "actor" */
 	/* NULL: exec for another program, else the nursery's, the tree's
 	 * (ACRE_SPAWN_METHOD), exec */
 	const char *backend;

@@ -206,9 +206,8 @@ struct acre_outcome {
 	bool cancel_called;	 /* by this side */
 	bool cancel_acked;	 /* the other side said so */
 	enum acre_reason reason; /* why it was cancelled, by either side */
-	/* Name of the actor in which that began; NULL if it was not cancelled.
-	 * Borrowed until the context is closed. */
-	const char *canceller;
+	/* name of the actor in which that began, a copy; "" if it was not cancelled */
+	char canceller[ACRE_ACTOR_NAME_SIZE];
 };
 ACRE_PUBLIC_ struct acre_outcome acre_outcome(const struct acre_context *ctx);
 

@@ -208,9 +208,9 @@ struct acre_outcome acre_outcome(const struct acre_context *ctx)
 		.cancel_called = ctx->cancel_called,
 		.cancel_acked = ctx->cancel_acked,
 		.reason = ctx->reason,
-		.canceller = ctx->canceller[0] ? ctx->canceller : NULL,
 	};
 
+	memcpy(o.canceller, ctx->canceller, sizeof o.canceller);
 	return o;
 }
 

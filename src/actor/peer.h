@@ -9,7 +9,8 @@
 #include "core/task.h"
 #include "wire/link.h"
 
-#define ACTOR_NAME_MAX 128 /* bytes with the end, as long as an endpoint's name may be */
+/* With the end; as long as an endpoint's name may be. */
+#define ACTOR_NAME_MAX ACRE_ACTOR_NAME_SIZE
 #define UUID_SIZE      37  /* a uuid as text, with the end */
 
 struct acre_context;

@@ -280,6 +280,7 @@ static void leave_while_it_streams(struct acre_actor *a, enum when when, bool wa
 		assert_string_equal(outcome.canceller, "root");
 	}
 	assert_ok(r);
+	assert_string_equal(outcome.canceller, "root"); /* also after the close */
 	assert_int_equal(outcome.r, -ACRE_ECTXC);
 	assert_true(outcome.cancel_acked);
 	assert_true(acre_actor_is_connected(a)); /* and it serves the next call */
@@ -419,6 +420,7 @@ TEST_ACTOR(c049_masked_error)
 
 	ACRE_OPEN(ctx, r, a, fail_and_clean_up, &nil) {
 		assert_int_equal(acre_recv(ctx, acre_int, &v), 1);
+		assert_string_equal(acre_outcome(ctx).canceller, "");
 		assert_ok(acre_context_cancel(ctx));
 		r = acre_result(ctx, acre_nil, &nil);
 	}
