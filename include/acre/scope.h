@@ -45,7 +45,7 @@ enum acre_reason { ACRE_REASON_NONE, ACRE_REASONS(ACRE_REASON_ENUM_) ACRE_N_REAS
 
 /* The caller's memory, usually on the stack; opening it cannot fail. */
 struct acre_scope {
-	uint64_t private_[14];
+	uint64_t private_[15];
 };
 
 /* Opens a scope around what the running task does from here on. */
@@ -69,7 +69,8 @@ ACRE_PUBLIC_ void acre_scope_cancel(struct acre_scope *scope);
 ACRE_PUBLIC_ enum acre_reason acre_scope_cancelled(const struct acre_scope *scope);
 
 /* Ends the scope. A cancellation that this scope caused becomes -ETIMEDOUT (its
- * deadline) or 0 (asked); all else goes through unchanged. Not a checkpoint. */
+ * deadline; the report says what its task, or one that it joins, waited for) or 0
+ * (asked); all else goes through unchanged. Not a checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_scope_close(struct acre_scope *scope, int r);
 
 /* 0, or -ECANCELED if the running task is cancelled. A checkpoint that never waits. */

@@ -385,9 +385,13 @@ static int greet(struct acre_actor *a, int take_link, const struct acre_spawn_op
 static int wait_end(struct acre_actor *a, enum wait_what what, bool cancellable)
 {
 	struct wait w = { .task = task_this() };
+	int r;
 
 	list_push(&a->end_waits, &w.node);
-	return cancellable ? park_on(what, a, &w, 1) : park_shielded_on(what, a, &w, 1);
+	park_begin_naming(w.task, a->name, NULL);
+	r = cancellable ? park_on(what, a, &w, 1) : park_shielded_on(what, a, &w, 1);
+	park_end_naming(w.task);
+	return r;
 }
 
 /* A checkpoint until it serves; cancelled, it is asked to end, and the wait goes on

@@ -139,9 +139,13 @@ int context_failure(struct acre_context *ctx)
 int context_wait(struct acre_context *ctx, struct list *waits, enum wait_what what)
 {
 	struct wait w = { .task = task_this() };
+	int r;
 
 	list_push(waits, &w.node);
-	return park_on(what, ctx, &w, 1);
+	park_begin_naming(w.task, ctx->peer->name, ctx->endpoint_name);
+	r = park_on(what, ctx, &w, 1);
+	park_end_naming(w.task);
+	return r;
 }
 
 void context_frame(struct acre_context *ctx, const struct msg *m)

@@ -7,6 +7,7 @@
 #include <acre/error.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/panic.h"
 #include "base/util.h"
 #include "core/loop.h"
@@ -37,6 +38,9 @@ enum acre_reason reason_of_word(const char *word, size_t len)
 			return (enum acre_reason)i;
 	return ACRE_REASON_NONE;
 }
+
+/* Two names of actors and endpoints, and the words around them. */
+#define WAITED_MAX 384
 
 static bool is_shield(const struct scope *s)
 {
@@ -126,15 +130,24 @@ static void drop_shield(struct scope *s)
 
 static void arm(struct scope *s);
 
+/* What its task waits for is told when the scope is closed; without memory it is not. */
+static void deadline_passed(struct scope *s)
+{
+	char text[WAITED_MAX];
+
+	s->deadline = ACRE_NEVER_NS_;
+	if (s->task && !s->reason && task_waited(s->task, text, sizeof text))
+		s->waited = mem_strdup(text);
+	scope_cancel(s, ACRE_REASON_DEADLINE);
+}
+
 static void expire(struct timer *timer)
 {
 	struct scope *s = container_of(timer, struct scope, timer);
 	int64_t now = clock_now();
 
-	if (s->deadline <= now) {
-		s->deadline = ACRE_NEVER_NS_;
-		scope_cancel(s, ACRE_REASON_DEADLINE);
-	}
+	if (s->deadline <= now)
+		deadline_passed(s);
 	if (is_shield(s) && s->shield_until <= now)
 		drop_shield(s);
 	arm(s);
@@ -169,6 +182,7 @@ void scope_push(struct scope *s, struct task *t, const char *file, int line)
 void scope_pop(struct scope *s)
 {
 	timer_stop(&s->timer);
+	s->waited = mem_free(s->waited);
 	s->task->scope = s->outer;
 	s->outer->inner = NULL;
 	s->task = NULL;
@@ -206,10 +220,8 @@ void acre_scope_deadline(struct acre_scope *scope, acre_instant deadline)
 	if (!s->open)
 		BUG("acre_scope_deadline of a scope that is not open");
 	s->deadline = deadline.ns;
-	if (deadline.ns <= clock_now()) {
-		s->deadline = ACRE_NEVER_NS_;
-		scope_cancel(s, ACRE_REASON_DEADLINE);
-	}
+	if (deadline.ns <= clock_now())
+		deadline_passed(s);
 	arm(s);
 }
 
@@ -239,18 +251,22 @@ enum acre_reason acre_scope_cancelled(const struct acre_scope *scope)
 	return (enum acre_reason)scope_of((struct acre_scope *)(uintptr_t)scope)->reason;
 }
 
+static int timed_out(const struct scope *s)
+{
+	return acre_fail_at_(s->file, s->line, ETIMEDOUT,
+			     "the deadline of this scope passed%s%s",
+			     s->waited ? "; " : "", s->waited ? s->waited : "");
+}
+
 int acre_scope_close(struct acre_scope *scope, int r)
 {
 	struct scope *s = innermost(scope, "acre_scope_close");
 	bool outside = scope_covered_from_outside(s);
 
+	if (report_class(r) == ECANCELED && s->reason && !outside)
+		r = s->reason == ACRE_REASON_DEADLINE ? timed_out(s) : 0;
 	scope_pop(s);
-	if (report_class(r) != ECANCELED || !s->reason || outside)
-		return r;
-	if (s->reason == ACRE_REASON_DEADLINE)
-		return acre_fail_at_(s->file, s->line, ETIMEDOUT,
-				     "the deadline of this scope passed");
-	return 0;
+	return r;
 }
 
 struct acre_scope *acre_scope_within_(struct acre_scope *scope, acre_span span,

@@ -28,6 +28,7 @@ struct scope {
 	struct timer timer;
 	int64_t deadline;
 	int64_t shield_until; /* 0: no shield */
+	char *waited; /* owned: what its task waited for as the deadline passed; or NULL */
 	const char *file;     /* where it was opened */
 	int line;
 	uint8_t reason; /* enum acre_reason: this scope itself was cancelled */

@@ -2,6 +2,7 @@
 /* task.c - a task's birth, its one run, and its end. */
 #include "core/task.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,12 +26,56 @@ struct task_room {
 	struct report_spare spares[REPORT_SPARES];
 } __attribute__((aligned(TASK_ALIGN)));
 
-#define WAIT_ROW(name, word) [WAIT_##name] = word,
-static const char *const wait_words[] = { WAITS(WAIT_ROW) };
+struct wait_words {
+	const char *now, *then;
+};
+
+#define WAIT_ROW(name, now, then) [WAIT_##name] = { now, then },
+static const struct wait_words wait_words[] = { WAITS(WAIT_ROW) };
 
 const char *wait_word(enum wait_what what)
 {
-	return (unsigned int)what < N_WAIT ? wait_words[what] : "";
+	return (unsigned int)what < N_WAIT ? wait_words[what].now : "";
+}
+
+/* Whether the words are to be followed by the name of an actor. */
+static bool ends_in_name(const char *then)
+{
+	static const char *const words[] = { " of", " by", " to" };
+	size_t len = strlen(then);
+
+	for (size_t i = 0; i < ARRAY_N(words); i++)
+		if (len > 3 && !strcmp(then + len - 3, words[i]))
+			return true;
+	return false;
+}
+
+/* The first task that is joined and waits; NULL if there is none. */
+static const struct task *joined(const struct nursery *n)
+{
+	struct member *m;
+
+	list_for_each(m, &n->members, node)
+		if (m->task && m->task->what != WAIT_NOTHING)
+			return m->task;
+	return NULL;
+}
+
+bool task_waited(const struct task *t, char *buf, size_t len)
+{
+	const struct task *at = t, *next;
+	const char *then, *whom;
+
+	if (t->what == WAIT_NOTHING)
+		return false;
+	while (at->what == WAIT_NURSERY && (next = joined(at->object)))
+		at = next;
+	then = wait_words[at->what].then;
+	whom = ends_in_name(then) ? at->whom ? at->whom : "an actor" : "";
+	snprintf(buf, len, "%s%s %s%s%s%s%s%s", at == t ? "it" : "task ",
+		 at == t ? "" : at->name, then, *whom ? " " : "", whom,
+		 at->whose ? " (" : "", at->whose ? at->whose : "", at->whose ? ")" : "");
+	return true;
 }
 
 /* The pool for a stack of that many usable bytes: the loop's usual one, or one of a
@@ -141,6 +186,7 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->state = TASK_NEW;
 	t->what = WAIT_NOTHING;
 	t->object = NULL;
+	t->whom = t->whose = NULL;
 	t->waits = NULL;
 	t->n_waits = 0;
 	list_init(&t->kept);

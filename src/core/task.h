@@ -16,33 +16,37 @@ struct stack_pool;
 /* Bytes with the end: a name is for people, a longer one is cut */
 #define TASK_NAME_MAX 32
 
-/* Why a task does not run. The words are what dumps and `acre tree` print. */
-#define WAITS(W)                                           \
-	W(NOTHING, "runs")                                 \
-	W(READY, "ready")                                  \
-	W(SLEEP, "sleeps")                                 \
-	W(CHAN_SEND, "waits for room in a channel")        \
-	W(CHAN_RECV, "waits for an item of a channel")     \
-	W(EVENT, "waits for an event")                     \
-	W(LOCK, "waits for a lock")                        \
-	W(SELECT, "waits for one of several")              \
-	W(FD, "waits for a descriptor")                    \
-	W(HELPER, "waits for a helper thread")             \
-	W(NURSERY, "joins its nursery")                    \
-	W(TASK_READY, "waits for a task to be ready")      \
-	W(SUBSCRIBER, "waits for a broadcast")             \
-	W(RESOURCE, "waits for a shared resource")         \
-	W(SPAWN, "waits for an actor to boot")             \
-	W(ACTOR_END, "waits for an actor to end")          \
-	W(FIRST, "waits for the first value of a context") \
-	W(RECV, "waits for an item of a stream")           \
-	W(CREDIT, "waits for credit of a stream")          \
-	W(RESULT, "waits for the result of a context")     \
-	W(CANCEL_ACK, "waits for the ack of a cancel")     \
-	W(LINK, "waits for room in a link")                \
-	W(SERVE, "serves")
+/* Why a task does not run. The words are what dumps and `acre tree` print, and what is told of
+ * a task whose time was over; there the name of an actor follows an `of`, `by` or `to`. */
+#define WAITS(W)                                                                       \
+	W(NOTHING, "runs", "ran")                                                      \
+	W(READY, "ready", "was ready")                                                 \
+	W(SLEEP, "sleeps", "slept")                                                    \
+	W(CHAN_SEND, "waits for room in a channel", "waited for room in a channel")    \
+	W(CHAN_RECV, "waits for an item of a channel",                                 \
+	  "waited for an item of a channel")                                           \
+	W(EVENT, "waits for an event", "waited for an event")                          \
+	W(LOCK, "waits for a lock", "waited for a lock")                               \
+	W(SELECT, "waits for one of several", "waited for one of several")             \
+	W(FD, "waits for a descriptor", "waited for a descriptor")                     \
+	W(HELPER, "waits for a helper thread", "waited for a helper thread")           \
+	W(NURSERY, "joins its nursery", "joined its nursery")                          \
+	W(TASK_READY, "waits for a task to be ready", "waited for a task to be ready") \
+	W(SUBSCRIBER, "waits for a broadcast", "waited for a broadcast")               \
+	W(RESOURCE, "waits for a shared resource", "waited for a shared resource")     \
+	W(SPAWN, "waits for an actor to boot", "waited for the boot of")               \
+	W(ACTOR_END, "waits for an actor to end", "waited for the end of")             \
+	W(FIRST, "waits for the first value of a context",                             \
+	  "waited for the first value of")                                             \
+	W(RECV, "waits for an item of a stream", "waited for an item of")              \
+	W(CREDIT, "waits for credit of a stream", "waited for credit of")              \
+	W(RESULT, "waits for the result of a context", "waited for the result of")     \
+	W(CANCEL_ACK, "waits for the ack of a cancel",                                 \
+	  "waited for the ack of a cancel by")                                         \
+	W(LINK, "waits for room in a link", "waited for room in the link to")          \
+	W(SERVE, "serves", "served")
 
-#define WAIT_ENUM(name, word) WAIT_##name,
+#define WAIT_ENUM(name, now, then) WAIT_##name,
 enum wait_what { WAITS(WAIT_ENUM) N_WAIT };
 #undef WAIT_ENUM
 
@@ -113,8 +117,10 @@ struct task {
 	struct list ready;   /* in the loop's ready queue while READY */
 	struct scope *scope; /* the innermost one */
 	enum task_state state;
-	enum wait_what what; /* why it is parked */
+	enum wait_what what; /* why it is parked; until it runs again */
 	const void *object;  /* on what; for people */
+	const char *whom; /* which actor that is, and which endpoint of it; for people, */
+	const char *whose;   /* borrowed, as `what` is set; NULL: none */
 	bool cancellable;    /* cancellation may end this wait */
 	int wake;	     /* what unpark() gave */
 	uint32_t n_waits;
@@ -159,6 +165,10 @@ void task_free(struct task *t);
 size_t task_path(const struct task *t, char *buf, size_t len);
 
 const char *wait_word(enum wait_what what);
+/* "it waited for credit of scanner (primes)": what the task waits for, or one that it joins; also
+ * if it was unparked and has not run since, as by an answer that comes together with the end of
+ * its time. False if it does not wait. */
+bool task_waited(const struct task *t, char *buf, size_t len);
 
 /* The root task's result, once it has ended: success value or failure, filed with the
  * running home. */

@@ -167,6 +167,8 @@ TEST_ACTOR(c052_a_sender_without_credit_waits)
 			while ((within = acre_send(ctx, acre_int, .value = sent)) >= 0)
 				sent++;
 		assert_class(within, ETIMEDOUT);
+		assert_text_has(acre_why(within)->message,
+				"it waited for credit of callee (sleeps_for_ever)");
 		assert_int_equal(sent, 64);
 		assert_ok(acre_context_cancel(ctx)); /* which is not held up by the data */
 	}

@@ -376,5 +376,8 @@ TEST_TREE(g9_a_deadline_that_ends_the_children_after_the_body_is_no_success)
 				r = acre_go(&n, call_sleeper, a);
 		}
 	assert_class(r, ETIMEDOUT);
+	assert_text_has(
+		acre_why(r)->message,
+		"task call_sleeper waited for the result of sleeper (sleeps_for_ever)");
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_scope.c - cancel scopes: levels, deadlines, shields, and their misuse. */
+#include <acre/chan.h>
 #include <acre/error.h>
 #include <acre/scope.h>
 #include <acre/task.h>
@@ -37,6 +38,8 @@ TEST_TASK(a_deadline_is_the_scopes_own_failure)
 		assert_class(r, ECANCELED);
 	}
 	assert_class(r, ETIMEDOUT);
+	assert_string_equal(acre_why(r)->message,
+			    "the deadline of this scope passed; it slept");
 	assert_int_equal(acre_between(begun, acre_now()).ns, acre_ms(50).ns);
 	return 0;
 }
@@ -59,6 +62,7 @@ TEST_TASK(the_outer_of_two_deadlines_is_not_taken_for_the_inner_one)
 TEST_TASK(a_past_deadline_cancels_at_once_and_a_removed_one_never)
 {
 	struct acre_scope scope;
+	int r;
 
 	test_virtual_clock();
 	acre_scope_open(&scope);
@@ -67,7 +71,49 @@ TEST_TASK(a_past_deadline_cancels_at_once_and_a_removed_one_never)
 	assert_ok(acre_sleep(acre_ms(10)));
 	acre_scope_deadline(&scope, acre_now());
 	assert_class(acre_checkpoint(), ECANCELED);
-	assert_class(acre_scope_close(&scope, -ECANCELED), ETIMEDOUT);
+	r = acre_scope_close(&scope, -ECANCELED);
+	assert_class(r, ETIMEDOUT);
+	assert_string_equal(acre_why(r)->message,
+			    "the deadline of this scope passed"); /* it ran */
+	return 0;
+}
+
+ACRE_TASK(sleep_long, int *ret_r)
+{
+	*ret_r = acre_sleep(acre_secs(60));
+	return *ret_r;
+}
+
+TEST_TASK(a_deadline_says_what_was_waited_for_in_the_tasks_that_are_joined)
+{
+	int slept = 0, r = 0;
+
+	test_virtual_clock();
+	ACRE_WITHIN(acre_ms(10), r)
+		ACRE_NURSERY(n, r)
+			r = acre_go(&n, sleep_long, &slept);
+	assert_class(r, ETIMEDOUT);
+	assert_string_equal(acre_why(r)->message,
+			    "the deadline of this scope passed; task sleep_long slept");
+	return 0;
+}
+
+TEST_TASK(of_two_deadlines_the_one_that_passes_says_what_was_waited_for)
+{
+	struct acre_event never;
+	int inner = 0, outer = 0;
+
+	test_virtual_clock();
+	acre_event_init(&never);
+	ACRE_WITHIN(acre_ms(20), outer) {
+		ACRE_WITHIN(acre_ms(10), inner)
+			inner = acre_event_wait(&never);
+		assert_string_equal(
+			acre_why(inner)->message,
+			"the deadline of this scope passed; it waited for an event");
+		outer = acre_sleep(acre_secs(1));
+	}
+	assert_text_has(acre_why(outer)->message, "; it slept");
 	return 0;
 }
 
@@ -88,12 +134,6 @@ TEST_TASK(a_shield_lets_a_goodbye_end_and_no_more)
 	}
 	assert_class(within, ETIMEDOUT);
 	return 0;
-}
-
-ACRE_TASK(sleep_long, int *ret_r)
-{
-	*ret_r = acre_sleep(acre_secs(60));
-	return *ret_r;
 }
 
 TEST_TASK(cancelling_reaches_tasks_of_nurseries_inside)
