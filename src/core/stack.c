@@ -68,11 +68,26 @@ static void *low_of(const struct stack_pool *p, struct stack_link *link)
 	return (void *)((uintptr_t)(link + 1) - p->usable);
 }
 
+/* Memcheck believes that all of a slab can be read, and would scan guards for pointers,
+ * with a trap for each word: 8,192 of them for each guard. */
+static void tell_that_it_traps(const struct stack_pool *p, void *at, size_t len)
+{
+#ifdef VALGRIND_MAKE_MEM_NOACCESS
+	if (unlikely(p->on_valgrind))
+		(void)VALGRIND_MAKE_MEM_NOACCESS(at, len);
+#else
+	(void)p;
+	(void)at;
+	(void)len;
+#endif
+}
+
 /* Makes a range trap, without its pages; `at` is in no stack in use. */
 static int protect(struct stack_pool *p, void *at, size_t len)
 {
 	int r;
 
+	tell_that_it_traps(p, at, len);
 	if (!p->by_mprotect) {
 		r = sys_madvise(at, len, MADV_GUARD_INSTALL);
 		if (r == -ENOMEM)

@@ -90,6 +90,9 @@ int test_wait_pidfd(int pidfd, int seconds);
 /* Waits until there is a file of that name. Its writer should rename it into place. */
 bool test_wait_file(const char *path, int seconds);
 
+/* The byte there, -1 where a read would kill us. Memory that nobody owns can be looked at. */
+int test_peek(const void *address);
+
 /* r >= 0; else the failure is printed with its story. */
 #define assert_ok(r) test_assert_ok((r), #r, __FILE__, __LINE__)
 
