@@ -39,14 +39,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define STACK_ALIGN 16
-
-extern const char fiber_first_pc[]; /* fiber_ARCH.S */
-
 _Thread_local struct fiber *fiber_running;
-
-/* Asked once per thread: the question costs more than a switch. */
-static _Thread_local bool on_valgrind;
+_Thread_local bool fiber_watched;
 
 /* The bounds of the thread's own stack, if we stand on it: a process forked in a task
  * goes on standing on that task's stack. */
@@ -74,8 +68,10 @@ void fiber_adopt(struct fiber *f)
 #ifdef FIBER_TSAN
 	f->tsan = __tsan_get_current_fiber();
 #endif
-#ifdef FIBER_VALGRIND
-	on_valgrind = RUNNING_ON_VALGRIND;
+#ifdef FIBER_ANNOTATED
+	fiber_watched = true;
+#elif defined(FIBER_VALGRIND)
+	fiber_watched = RUNNING_ON_VALGRIND; /* to ask costs more than a switch */
 #endif
 	fiber_running = f;
 }
@@ -117,7 +113,7 @@ void fiber_switch(struct fiber *from, struct fiber *to)
 _Noreturn void fiber_leave(struct fiber *from, struct fiber *to)
 {
 	announce_switch(NULL, to);
-	fiber_swap(&from->regs, &to->regs);
+	fiber_swap_last(&from->regs, &to->regs);
 	BUG("a fiber that has left was switched to");
 }
 
@@ -129,57 +125,29 @@ static void run_annotated(void *arg)
 	f->entry(f->arg);
 }
 
-#else
-
-_Noreturn void fiber_leave(struct fiber *from, struct fiber *to)
-{
-	fiber_switch(from, to);
-	BUG("a fiber that has left was switched to");
-}
-
 #endif
 
-/* What fiber_ARCH.S takes from the stack, which is left as the ABI wants it at a call. */
-static void lay_first_words(struct fiber *f, void (*entry)(void *arg), void *arg)
+void fiber_announce(struct fiber *f, void (*entry)(void *arg), void *arg)
 {
-	uintptr_t high = ((uintptr_t)f->low + f->size) & ~(uintptr_t)(STACK_ALIGN - 1);
-	uintptr_t *words = (uintptr_t *)high - 2;
-
-	words[0] = (uintptr_t)entry;
-	words[1] = (uintptr_t)arg;
-	f->regs.sp = (uintptr_t)words;
-	f->regs.fp = 0;
-	f->regs.pc = (uintptr_t)fiber_first_pc;
-	fiber_inherit_control(&f->regs);
-}
-
-void fiber_init(struct fiber *f, void *low, size_t size, void (*entry)(void *arg),
-		void *arg)
-{
-	*f = (struct fiber){ .low = low, .size = size };
 #ifdef FIBER_ANNOTATED
 	f->entry = entry;
 	f->arg = arg;
-	lay_first_words(f, run_annotated, f);
+	fiber_lay_first_words(f, run_annotated, f);
 #else
-	lay_first_words(f, entry, arg);
+	(void)entry;
+	(void)arg;
 #endif
 #ifdef FIBER_TSAN
 	f->tsan = __tsan_create_fiber(0);
 #endif
 #ifdef FIBER_VALGRIND
-	if (unlikely(on_valgrind)) {
-		char *last = (char *)low + size - 1;
-
-		f->valgrind_id = (unsigned)VALGRIND_STACK_REGISTER(low, last);
-	}
+	f->valgrind_id =
+		(unsigned)VALGRIND_STACK_REGISTER(f->low, (char *)f->low + f->size - 1);
 #endif
 }
 
-void fiber_fini(struct fiber *f)
+void fiber_retract(struct fiber *f)
 {
-	if (fiber_running == f)
-		fiber_running = NULL;
 #ifdef FIBER_ANNOTATED
 	if (f->entry) {
 #ifdef FIBER_ASAN
@@ -192,7 +160,7 @@ void fiber_fini(struct fiber *f)
 	}
 #endif
 #ifdef FIBER_VALGRIND
-	if (unlikely(f->valgrind_id)) {
+	if (f->valgrind_id) {
 		VALGRIND_STACK_DEREGISTER(f->valgrind_id);
 		(void)VALGRIND_MAKE_MEM_UNDEFINED(f->low, f->size);
 	}

@@ -25,6 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/panic.h"
+#include "base/util.h"
+
 #if defined(__x86_64__)
 #include "core/fiber_x86_64.h"
 #elif defined(__aarch64__)
@@ -71,15 +74,55 @@ extern _Thread_local struct fiber *fiber_running
 /* Makes a fiber of the calling thread, which is then the running one. */
 void fiber_adopt(struct fiber *f);
 
+/* A sanitizer or valgrind is to be told of the fibers of this thread. */
+extern _Thread_local bool fiber_watched
+	__attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/* To be told of one that begins (which then begins in another way), and of its end. */
+void fiber_announce(struct fiber *f, void (*entry)(void *arg), void *arg);
+void fiber_retract(struct fiber *f);
+
+#define FIBER_STACK_ALIGN 16 /* as the ABIs want it at a call */
+
+extern const char fiber_first_pc[]
+	__attribute__((visibility("hidden"))); /* fiber_ARCH.S */
+
+/* What fiber_ARCH.S takes from the stack. */
+static inline void fiber_lay_first_words(struct fiber *f, void (*entry)(void *arg),
+					 void *arg)
+{
+	uintptr_t high = (uintptr_t)f->low + f->size;
+	uintptr_t *words = (uintptr_t *)(high & ~(uintptr_t)(FIBER_STACK_ALIGN - 1)) - 2;
+
+	words[0] = (uintptr_t)entry;
+	words[1] = (uintptr_t)arg;
+	f->regs.sp = (uintptr_t)words;
+	f->regs.fp = 0;
+	f->regs.pc = (uintptr_t)fiber_first_pc;
+	fiber_inherit_control(&f->regs);
+}
+
 /* A fiber that will run entry(arg), which never returns, on the stack [low, low + size).
  * In a thread that has adopted one. */
-void fiber_init(struct fiber *f, void *low, size_t size, void (*entry)(void *arg),
-		void *arg);
+static inline void fiber_init(struct fiber *f, void *low, size_t size,
+			      void (*entry)(void *arg), void *arg)
+{
+	*f = (struct fiber){ .low = low, .size = size };
+	fiber_lay_first_words(f, entry, arg);
+	if (unlikely(fiber_watched))
+		fiber_announce(f, entry, arg);
+}
 
 /* After it has left, or to throw away one that is parked: nothing of it is left in the
  * stack, which can go. From another fiber; the one that adopted its thread does it
  * itself. Idempotent. */
-void fiber_fini(struct fiber *f);
+static inline void fiber_fini(struct fiber *f)
+{
+	if (fiber_running == f)
+		fiber_running = NULL;
+	if (unlikely(fiber_watched))
+		fiber_retract(f);
+}
 
 /* Parks the running fiber, `from`, and lets `to` go on. Returns after a switch back. */
 #ifdef FIBER_ANNOTATED
@@ -96,7 +139,17 @@ fiber_switch(struct fiber *from, struct fiber *to)
 #endif
 
 /* The running fiber ends. Who runs next calls fiber_fini() on it, and has its stack. */
+#ifdef FIBER_ANNOTATED
 _Noreturn void fiber_leave(struct fiber *from, struct fiber *to);
+#else
+__attribute__((always_inline)) _Noreturn static inline void
+fiber_leave(struct fiber *from, struct fiber *to)
+{
+	fiber_running = to;
+	fiber_swap_last(&from->regs, &to->regs);
+	BUG("a fiber that has left was switched to");
+}
+#endif
 
 /*
  * Return addresses by frame pointers, innermost first; how many. They are read only

@@ -19,10 +19,12 @@ fiber_start:
 	.globl fiber_first_pc
 	.hidden fiber_first_pc
 fiber_first_pc:
-	ldp x9, x0, [sp], #16
+	ldp x16, x0, [sp], #16
 	.cfi_def_cfa_offset 0
-	mov x30, xzr
-	blr x9
+	adr x30, 1f	/* jumped to, as if it had been called */
+	br x16
+	nop	/* what looks up a return address looks at the instruction before it */
+1:
 	brk #1
 	.cfi_endproc
 	.size fiber_start, . - fiber_start

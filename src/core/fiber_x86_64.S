@@ -5,6 +5,10 @@
  * argument, and made fiber_first_pc the place where the fiber goes on. A debugger that
  * walks up a fiber finds here a frame without a return address, and stops.
  *
+ * The function is jumped to, as if it had been called: it never returns, and a call would
+ * leave one entry too many in the processor's stack of return addresses, so that all
+ * returns after the next switch are mispredicted.
+ *
  * There is no note that this file supports shadow stacks, and so no program that holds it
  * says so either: on purpose, because a switch would be a violation there.
  */
@@ -26,7 +30,13 @@ fiber_first_pc:
 	.cfi_def_cfa_offset 8
 	popq %rdi
 	.cfi_def_cfa_offset 0
-	call *%rax	/* the stack is 16-aligned here, as the ABI wants it */
+	leaq 1f(%rip), %rcx
+	pushq %rcx	/* the stack is 16-aligned before it, as the ABI wants it */
+	.cfi_def_cfa_offset 8
+	jmp *%rax
+	.cfi_def_cfa_offset 0
+	nop	/* what looks up a return address looks at the byte before it */
+1:
 	ud2
 	.cfi_endproc
 	.size fiber_start, . - fiber_start

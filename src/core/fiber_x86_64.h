@@ -51,39 +51,51 @@ struct fiber_regs {
 #define FIBER_CLOBBERS_APX
 #endif
 
+#define FIBER_SWAP_(save_control, from, to)                                             \
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"                                    \
+			 "movq %%rsp, %c[sp](%[from_])\n\t"                             \
+			 "movq %%rbp, %c[fp](%[from_])\n\t"                             \
+			 "movq %%rax, %c[pc](%[from_])\n\t" save_control                \
+			 "ldmxcsr %c[mxcsr](%[to_])\n\t"                                \
+			 "fldcw %c[x87](%[to_])\n\t"                                    \
+			 "movq %c[sp](%[to_]), %%rsp\n\t"                               \
+			 "movq %c[fp](%[to_]), %%rbp\n\t"                               \
+			 "jmpq *%c[pc](%[to_])\n"                                       \
+			 "1:"                                                           \
+			 : [from_] "+D"(from), [to_] "+S"(to)                           \
+			 : [sp] "i"(offsetof(struct fiber_regs, sp)),                   \
+			   [fp] "i"(offsetof(struct fiber_regs, fp)),                   \
+			   [pc] "i"(offsetof(struct fiber_regs, pc)),                   \
+			   [mxcsr] "i"(offsetof(struct fiber_regs, mxcsr)),             \
+			   [x87] "i"(offsetof(struct fiber_regs, x87_control))          \
+			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", \
+			   "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", \
+			   "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",    \
+			   "xmm12", "xmm13", "xmm14",                                   \
+			   "xmm15" FIBER_CLOBBERS_AVX512 FIBER_CLOBBERS_APX, "cc",      \
+			   "memory")
+
 __attribute__((always_inline)) static inline void
 fiber_swap(struct fiber_regs *from, const struct fiber_regs *to)
 {
-	__asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
-			 "movq %%rsp, %c[sp](%[from])\n\t"
-			 "movq %%rbp, %c[fp](%[from])\n\t"
-			 "movq %%rax, %c[pc](%[from])\n\t"
-			 "stmxcsr %c[mxcsr](%[from])\n\t"
-			 "fnstcw %c[x87](%[from])\n\t"
-			 "ldmxcsr %c[mxcsr](%[to])\n\t"
-			 "fldcw %c[x87](%[to])\n\t"
-			 "movq %c[sp](%[to]), %%rsp\n\t"
-			 "movq %c[fp](%[to]), %%rbp\n\t"
-			 "jmpq *%c[pc](%[to])\n"
-			 "1:"
-			 : [from] "+D"(from), [to] "+S"(to)
-			 : [sp] "i"(offsetof(struct fiber_regs, sp)),
-			   [fp] "i"(offsetof(struct fiber_regs, fp)),
-			   [pc] "i"(offsetof(struct fiber_regs, pc)),
-			   [mxcsr] "i"(offsetof(struct fiber_regs, mxcsr)),
-			   [x87] "i"(offsetof(struct fiber_regs, x87_control))
-			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12",
-			   "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-			   "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-			   "xmm12", "xmm13", "xmm14", "xmm15" FIBER_CLOBBERS_AVX512
-			   FIBER_CLOBBERS_APX, "cc", "memory");
+	FIBER_SWAP_("stmxcsr %c[mxcsr](%[from_])\n\t"
+		    "fnstcw %c[x87](%[from_])\n\t",
+		    from, to);
+}
+
+/* For good: nobody will want the control words of `from`. Not to store them saves a task
+ * some 2.5 ns of about 45. */
+__attribute__((always_inline)) static inline void
+fiber_swap_last(struct fiber_regs *from, const struct fiber_regs *to)
+{
+	FIBER_SWAP_("", from, to);
 }
 
 /* A new fiber inherits the control words, as a new thread does. */
 static inline void fiber_inherit_control(struct fiber_regs *regs)
 {
-	regs->mxcsr = __builtin_ia32_stmxcsr();
-	__asm__("fnstcw %0" : "=m"(regs->x87_control));
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1"
+			 : "=m"(regs->mxcsr), "=m"(regs->x87_control));
 }
 
 /* A return address as it stands on the stack. */
