@@ -39,11 +39,6 @@ static const bool keep_warm = false;
 static const bool keep_warm = true;
 #endif
 
-/* At the very end of a warm stack, in a page that was touched. */
-struct stack_link {
-	struct stack_link *next;
-};
-
 /* Not changed any more once it is in the list: stack_find() may look at any moment. */
 struct stack_slab {
 	struct stack_slab *next;
@@ -324,36 +319,35 @@ void stack_pool_trim(struct stack_pool *p, size_t n)
 static void revive(const struct stack_pool *p, void *low)
 {
 #ifdef VALGRIND_MAKE_MEM_UNDEFINED
-	(void)VALGRIND_MAKE_MEM_UNDEFINED(low, p->usable);
+	if (p->on_valgrind)
+		(void)VALGRIND_MAKE_MEM_UNDEFINED(low, p->usable);
 #else
 	(void)p;
 	(void)low;
 #endif
 }
 
-void *stack_get(struct stack_pool *p)
+void *stack_get_slowly(struct stack_pool *p)
 {
 	void *low;
 
-	if (likely(p->n_warm > 0))
+	if (p->n_warm > 0)
 		low = take_warm(p);
 	else
 		low = p->n_cold > 0 ? warm_up(p) : cut(p);
 	p->n_out += low != NULL;
-	if (unlikely(p->on_valgrind) && low)
+	if (low)
 		revive(p, low);
 	return low;
 }
 
-void stack_put(struct stack_pool *p, void *low)
+void stack_put_slowly(struct stack_pool *p, void *low)
 {
 	struct stack_link *link = link_of(p, low);
 
-	CHECK(p->n_out > 0);
 	p->n_out--;
-	if (unlikely(p->on_valgrind))
-		revive(p, low);
-	if (unlikely(p->n_warm == p->cache_max)) {
+	revive(p, low);
+	if (p->n_warm == p->cache_max) {
 		cool_down(p, low);
 		return;
 	}

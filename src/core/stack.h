@@ -30,6 +30,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/panic.h"
+#include "base/util.h"
+
 /* Of address space. A frame larger than a page steps over a small guard, if its code is
  * not built with -fstack-clash-protection; over this one hardly (kernel-facts K51). */
 #define STACK_GUARD_SIZE ((size_t)64 << 10)
@@ -66,10 +69,30 @@ int stack_pool_init(struct stack_pool *p, size_t usable, size_t cache_max);
 /* All stacks are back. Idempotent, and a zeroed pool is fine. */
 void stack_pool_fini(struct stack_pool *p);
 
+/* At the very end of a warm stack, in a page that was touched. */
+struct stack_link {
+	struct stack_link *next;
+};
+
+/* When there is none warm, or it is not to be that quick. */
+void *stack_get_slowly(struct stack_pool *p);
+void stack_put_slowly(struct stack_pool *p, void *low);
+
 /* The low end of a stack, above its guard. NULL: there is none to be had, and
  * stack_why_not() says why, for this thread's last attempt. What lies in it is not
  * defined. */
-void *stack_get(struct stack_pool *p);
+static inline void *stack_get(struct stack_pool *p)
+{
+	struct stack_link *link = p->warm;
+
+	if (unlikely(!link || p->on_valgrind))
+		return stack_get_slowly(p);
+	p->warm = link->next;
+	p->n_warm--;
+	p->n_out++;
+	return (void *)((uintptr_t)(link + 1) - p->usable);
+}
+
 const char *stack_why_not(void);
 
 /* From here on the cache takes that many, if it took fewer. */
@@ -80,7 +103,20 @@ void stack_pool_keep(struct stack_pool *p, size_t n);
 void stack_pool_trim(struct stack_pool *p, size_t n);
 
 /* Nobody stands on it any more. */
-void stack_put(struct stack_pool *p, void *low);
+static inline void stack_put(struct stack_pool *p, void *low)
+{
+	struct stack_link *link = (struct stack_link *)((uintptr_t)low + p->usable) - 1;
+
+	CHECK(p->n_out > 0);
+	if (unlikely(p->n_warm == p->cache_max || p->on_valgrind)) {
+		stack_put_slowly(p, low);
+		return;
+	}
+	link->next = p->warm;
+	p->warm = link;
+	p->n_warm++;
+	p->n_out--;
+}
 
 /* In which stack or guard an address lies. Any thread, async-signal-safe. */
 bool stack_find(const struct stack_pool *p, uintptr_t address, uintptr_t *ret_low,
