@@ -140,13 +140,12 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_close(struct acre_nursery *nursery,
  * a failure that nobody could return becomes the task's own.
  */
 #define ACRE_NURSERY(n, r)                                                      \
-	for (struct acre_nursery n ACRE_CLEANUP_(                               \
-		     acre_nursery_abandon_) = { { 0 } },                        \
-       *n##_do_ = (r) < 0 ? NULL : acre_nursery_block_(&n, __FILE__, __LINE__); \
+	for (struct acre_nursery n ACRE_CLEANUP_(acre_nursery_abandon_),        \
+	     *n##_do_ = acre_nursery_block_(&n, (r), __FILE__, __LINE__);       \
 	     n##_do_; (r) = acre_nursery_close(&n, (r)), n##_do_ = NULL)        \
 		for (int n##_once_ = 1; n##_once_; n##_once_ = 0)
 
-ACRE_PUBLIC_ struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery,
+ACRE_PUBLIC_ struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, int r,
 						      const char *file, int line);
 ACRE_PUBLIC_ void acre_nursery_abandon_(struct acre_nursery *nursery);
 

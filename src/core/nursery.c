@@ -40,16 +40,6 @@ void nursery_open(struct nursery *n, const char *file, int line)
 	n->scope.nursery = n;
 }
 
-void nursery_add(struct nursery *n, struct member *m)
-{
-	m->nursery = n;
-	list_push(&n->members, &m->node);
-	if (m->task)
-		n->n_tasks++;
-	else
-		n->n_others++;
-}
-
 void nursery_fail(struct nursery *n, int r)
 {
 	struct failures *f = &n->failures;
@@ -207,9 +197,14 @@ void acre_nursery_open_(struct acre_nursery *nursery, const char *file, int line
 	nursery_open(nursery_of(nursery), file, line);
 }
 
-struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, const char *file,
-					 int line)
+/* Not entered after a failure: then it is left as one that is closed. */
+struct acre_nursery *acre_nursery_block_(struct acre_nursery *nursery, int r,
+					 const char *file, int line)
 {
+	if (r < 0) {
+		nursery_of(nursery)->state = NURSERY_CLOSED;
+		return NULL;
+	}
 	nursery_open(nursery_of(nursery), file, line);
 	return nursery;
 }
@@ -222,11 +217,12 @@ int acre_nursery_close(struct acre_nursery *nursery, int r)
 void acre_nursery_abandon_(struct acre_nursery *nursery)
 {
 	struct nursery *n = nursery_of(nursery);
-	struct task *t = owner(n);
+	struct task *t;
 	int r;
 
 	if (n->state != NURSERY_OPEN)
 		return;
+	t = owner(n);
 	r = nursery_close(n, -ECANCELED);
 	if (r < 0 && report_class(r) != ECANCELED)
 		nursery_fail(t->member.nursery, r);

@@ -178,6 +178,15 @@ void nursery_open(struct nursery *n, const char *file, int line);
 int nursery_close(struct nursery *n, int r);
 /* A member that is not a task: joins the nursery, and ends with its result (a failure
  * is moved from the running home). */
-void nursery_add(struct nursery *n, struct member *m);
+static inline void nursery_add(struct nursery *n, struct member *m)
+{
+	m->nursery = n;
+	list_push(&n->members, &m->node);
+	if (m->task)
+		n->n_tasks++;
+	else
+		n->n_others++;
+}
+
 void nursery_member_ended(struct member *m, int r);
 void nursery_fail(struct nursery *n, int r);
