@@ -92,6 +92,15 @@ static inline struct task *task_this(void)
 	return loop_this ? loop_this->current : NULL;
 }
 
+/* trace() with a loop in hand, and inlined: for what happens several times in a task's life. */
+static inline void loop_trace(struct loop *loop, enum acre_event_kind kind, uint64_t a,
+			      uint64_t b)
+{
+	uint32_t task = loop->current ? loop->current->id : 0;
+
+	trace_add(&loop->trace, loop->polled_at, task, kind, a, b);
+}
+
 struct loop_options {
 	size_t stack_size;
 	uint64_t seed;

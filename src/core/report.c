@@ -105,7 +105,7 @@ static uint32_t n_spares(const struct report_home *home)
 	return (uint32_t)size_min(home->next_spare, REPORT_SPARES);
 }
 
-void report_home_fini(struct report_home *home)
+void report_home_clear(struct report_home *home)
 {
 	for (uint32_t i = 0; home->slots && i < REPORT_SLOTS; i++)
 		report_unref(home->slots->report[i]);

@@ -78,8 +78,14 @@ static inline void report_home_init(struct report_home *home, struct report_spar
 	*home = (struct report_home){ .spares = spares };
 }
 
-/* Idempotent. Its tickets keep their class and lose their story. */
-void report_home_fini(struct report_home *home);
+/* Idempotent. Its tickets keep their class and lose their story. Most homes have none. */
+void report_home_clear(struct report_home *home);
+
+static inline void report_home_fini(struct report_home *home)
+{
+	if (home->slots || home->next_spare)
+		report_home_clear(home);
+}
 
 /* Where failures of the running code are filed: the task's home, or the loop's. NULL: the
  * thread's own. A store, since the scheduler does it at each switch. */

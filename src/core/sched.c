@@ -119,7 +119,7 @@ static int stop(struct task *t, enum wait_what what, const void *object, bool ca
 	t->what = what;
 	t->object = object;
 	t->cancellable = cancellable;
-	trace(ACRE_EVENT_PARK, t->id, what);
+	loop_trace(t->loop, ACRE_EVENT_PARK, t->id, what);
 	run_another(t->loop, t);
 	t->what = WAIT_NOTHING;
 	return t->wake;
@@ -170,7 +170,7 @@ void unpark(struct task *t, int r)
 	t->n_waits = 0;
 	t->wake = r;
 	t->state = TASK_READY;
-	trace(ACRE_EVENT_UNPARK, t->id, (uint64_t)(int64_t)r);
+	loop_trace(t->loop, ACRE_EVENT_UNPARK, t->id, (uint64_t)(int64_t)r);
 	list_push(&t->loop->ready, &t->ready);
 }
 
@@ -186,12 +186,6 @@ void sched_cancelled(struct task *t)
 {
 	if (t->state == TASK_PARKED && t->cancellable)
 		unpark(t, -ECANCELED);
-}
-
-void sched_start(struct task *t)
-{
-	t->state = TASK_READY;
-	list_push(&t->loop->ready, &t->ready);
 }
 
 void sched_yield_task(void)

@@ -65,7 +65,12 @@ void unpark_all(struct list *waits, int r);
 void sched_cancelled(struct task *t);
 
 /* Puts a new task into the ready queue. */
-void sched_start(struct task *t);
+static inline void sched_start(struct task *t)
+{
+	t->state = TASK_READY;
+	list_push(&t->loop->ready, &t->ready);
+}
+
 /* What a task's fiber does: it runs the task, and then whoever is next. */
 _Noreturn void sched_main(void *task);
 /* The loop's fiber runs ready tasks until it is to poll. */

@@ -42,11 +42,6 @@ enum acre_reason reason_of_word(const char *word, size_t len)
 /* Two names of actors and endpoints, and the words around them. */
 #define WAITED_MAX 384
 
-static bool is_shield(const struct scope *s)
-{
-	return s->shield_until != 0;
-}
-
 static void remember_nursery(struct scope *s, struct nursery **todo)
 {
 	if (s->nursery) {
@@ -59,7 +54,7 @@ static void cover_chain(struct scope *s, struct nursery **todo)
 {
 	s->covered = true;
 	remember_nursery(s, todo);
-	while (s->inner && !s->inner->covered && !is_shield(s->inner)) {
+	while (s->inner && !s->inner->covered && !scope_is_shield(s->inner)) {
 		s = s->inner;
 		s->covered = true;
 		remember_nursery(s, todo);
@@ -88,11 +83,6 @@ static void cover(struct scope *s, enum acre_reason reason)
 	}
 }
 
-bool scope_covered_from_outside(const struct scope *s)
-{
-	return s->outer && s->outer->covered && !is_shield(s);
-}
-
 enum acre_reason scope_why(const struct scope *s)
 {
 	for (; s && s->covered; s = s->outer)
@@ -105,7 +95,7 @@ int64_t scope_deadline(const struct scope *s)
 {
 	int64_t earliest = ACRE_NEVER_NS_;
 
-	for (; s; s = is_shield(s) ? NULL : s->outer)
+	for (; s; s = scope_is_shield(s) ? NULL : s->outer)
 		earliest = s->deadline < earliest ? s->deadline : earliest;
 	return earliest;
 }
@@ -148,7 +138,7 @@ static void expire(struct timer *timer)
 
 	if (s->deadline <= now)
 		deadline_passed(s);
-	if (is_shield(s) && s->shield_until <= now)
+	if (scope_is_shield(s) && s->shield_until <= now)
 		drop_shield(s);
 	arm(s);
 }
@@ -157,7 +147,7 @@ static void arm(struct scope *s)
 {
 	int64_t at = s->deadline;
 
-	if (is_shield(s) && s->shield_until < at)
+	if (scope_is_shield(s) && s->shield_until < at)
 		at = s->shield_until;
 	timer_stop(&s->timer);
 	if (at != ACRE_NEVER_NS_)
@@ -166,15 +156,7 @@ static void arm(struct scope *s)
 
 void scope_push(struct scope *s, struct task *t, const char *file, int line)
 {
-	*s = (struct scope){
-		.outer = t->scope,
-		.task = t,
-		.deadline = ACRE_NEVER_NS_,
-		.file = file,
-		.line = line,
-		.covered = t->scope->covered,
-		.open = true,
-	};
+	scope_init(s, t->scope, t, file, line);
 	t->scope->inner = s;
 	t->scope = s;
 }

@@ -43,6 +43,31 @@ static inline struct scope *scope_of(struct acre_scope *s)
 	return (struct scope *)(void *)s;
 }
 
+/* An open one. Field by field: a compiler clears a struct of this size by `rep stos`, and
+ * that takes as long as several switches. */
+static inline void scope_init(struct scope *s, struct scope *outer, struct task *t,
+			      const char *file, int line)
+{
+	s->outer = outer;
+	s->inner = NULL;
+	s->task = t;
+	s->nursery = NULL;
+	s->timer = (struct timer){ .fn = NULL };
+	s->deadline = ACRE_NEVER_NS_;
+	s->shield_until = 0;
+	s->waited = NULL;
+	s->file = file;
+	s->line = line;
+	s->reason = ACRE_REASON_NONE;
+	s->covered = outer->covered;
+	s->open = true;
+}
+
+static inline bool scope_is_shield(const struct scope *s)
+{
+	return s->shield_until != 0;
+}
+
 /* Links a scope below the running task's innermost one. */
 void scope_push(struct scope *s, struct task *t, const char *file, int line);
 /* Unlinks the innermost one; another one is the caller's bug. */
@@ -52,7 +77,10 @@ void scope_pop(struct scope *s);
 void scope_cancel(struct scope *s, enum acre_reason reason);
 
 /* Whether cancellation of the outer scopes reaches into this one. */
-bool scope_covered_from_outside(const struct scope *s);
+static inline bool scope_covered_from_outside(const struct scope *s)
+{
+	return s->outer && s->outer->covered && !scope_is_shield(s);
+}
 
 /* The reason of the nearest cancelled scope that covers `s`; NONE if it is not
  * covered. */

@@ -143,7 +143,7 @@ void task_run(struct task *t)
 {
 	int r = checked_result(t, t->kind->run(t->arg));
 
-	trace(ACRE_EVENT_TASK_END, t->id, (uint64_t)(int64_t)r);
+	loop_trace(t->loop, ACRE_EVENT_TASK_END, t->id, (uint64_t)(int64_t)r);
 	if (t->starter)
 		r = answer_starter(t, r);
 	timer_stop(&t->base.timer);
@@ -227,19 +227,11 @@ static int start(struct loop *loop, struct nursery *n, const struct acre_task_ki
 	if (options->name)
 		set_name(t, options->name);
 	t->scope = &t->base;
-	t->base = (struct scope){
-		.outer = &n->scope,
-		.task = t,
-		.deadline = ACRE_NEVER_NS_,
-		.file = kind->file,
-		.line = kind->line,
-		.covered = n->scope.covered,
-		.open = true,
-	};
+	scope_init(&t->base, &n->scope, t, kind->file, kind->line);
 	list_push(&loop->tasks, &t->all);
 	loop->n_tasks++;
 	nursery_add(n, &t->member);
-	trace(ACRE_EVENT_TASK_START, t->id, (uintptr_t)n);
+	loop_trace(loop, ACRE_EVENT_TASK_START, t->id, (uintptr_t)n);
 	sched_start(t);
 	if (starter)
 		starter->task = t;

@@ -10,7 +10,6 @@
  */
 #include "core/trace.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/line.h"
@@ -66,24 +65,8 @@ void trace_fini(struct trace *t)
 
 void trace(enum acre_event_kind kind, uint64_t a, uint64_t b)
 {
-	struct trace *t = trace_here();
-	struct acre_trace_event *event;
-
-	if (!t)
-		return;
-	event = &t->ring[t->n % TRACE_N];
-	*event = (struct acre_trace_event){
-		.at_ns = loop_this->polled_at,
-		.sequence = t->n,
-		.kind = kind,
-		.task = loop_this->current ? loop_this->current->id : 0,
-		.a = a,
-		.b = b,
-	};
-	atomic_signal_fence(memory_order_release);
-	t->n++;
-	if (unlikely(t->listener != NULL))
-		t->listener(t->arg, event);
+	if (loop_this)
+		loop_trace(loop_this, kind, a, b);
 }
 
 void acre_trace(uint64_t a, uint64_t b)
