@@ -9,6 +9,7 @@
 #include <acre/context.h>
 #include <acre/error.h>
 #include <acre/msg.h>
+#include <acre/process.h>
 #include <acre/scope.h>
 #include <acre/share.h>
 #include <acre/task.h>

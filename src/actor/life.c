@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "actor/reap.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/reap.h"
 #include "core/report.h"
 #include "core/trace.h"
 

@@ -30,6 +30,9 @@ struct stack_pool;
 	W(SELECT, "waits for one of several", "waited for one of several")             \
 	W(FD, "waits for a descriptor", "waited for a descriptor")                     \
 	W(HELPER, "waits for a helper thread", "waited for a helper thread")           \
+	W(PROCESS, "waits for a process to end", "waited for a process to end")        \
+	W(FORK, "waits for a process to be forked",                                    \
+	  "waited for a process to be forked")                                         \
 	W(NURSERY, "joins its nursery", "joined its nursery")                          \
 	W(TASK_READY, "waits for a task to be ready", "waited for a task to be ready") \
 	W(SUBSCRIBER, "waits for a broadcast", "waited for a broadcast")               \

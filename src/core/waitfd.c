@@ -201,24 +201,27 @@ void waitfd_unlink(struct wait *w)
 		settle(loop, d);
 }
 
-int acre_wait_fd(int fd, int events)
+int waitfd_wait(int fd, int events, enum wait_what what, bool shielded)
 {
 	struct acre_case c = { .kind = ACRE_CASE_FD, .fd = fd, .events = events };
-	struct task *t = sched_task("acre_wait_fd()");
+	struct task *t = sched_task("a wait for a descriptor");
 	struct wait w = { .task = t, .item = &c };
-	int r = checkpoint(t);
+	int r = shielded ? 0 : checkpoint(t);
 
-	if (r < 0)
+	if (r == 0)
+		r = waitfd_link(&w);
+	if (r != 0)
 		return r;
-	r = waitfd_link(&w);
-	if (r == 0) {
-		r = park_on(WAIT_FD, &c, &w, 1);
-		waitfd_unlink(&w);
-		if (r < 0)
-			return r;
-		r = c.result;
-	}
-	if (r < 0)
+	r = shielded ? park_shielded_on(what, &c, &w, 1) : park_on(what, &c, &w, 1);
+	waitfd_unlink(&w);
+	return r < 0 ? r : c.result;
+}
+
+int acre_wait_fd(int fd, int events)
+{
+	int r = waitfd_wait(fd, events, WAIT_FD, false);
+
+	if (r < 0 && r != -ECANCELED)
 		return acre_fail(-r, "descriptor %d cannot be waited for", fd);
 	return r;
 }

@@ -21,3 +21,7 @@ int waitfd_link(struct wait *w);
 /* After each park on a linked wait, however it ended: whoever was cancelled has left an
  * interest behind. Idempotent. */
 void waitfd_unlink(struct wait *w);
+
+/* What acre_wait_fd() does, but a failure is a plain -errno, and dumps say `what`. Shielded,
+ * it is no checkpoint: each caller names what bounds it instead. */
+int waitfd_wait(int fd, int events, enum wait_what what, bool shielded);

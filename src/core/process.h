@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* process.h - handles of child processes from inside. */
+#pragma once
+
+#include <acre/process.h>
+
+#include "base/pidref.h"
+
+/* The child is the handle's on success, and stays the caller's on failure. -ENOMEM. */
+int process_new(struct acre_process **ret, const struct pidref *take_pid);
