@@ -9,6 +9,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/barrier.h"
 #include "core/report.h"
 #include "core/sched.h"
 
@@ -35,17 +36,20 @@ static struct {
 	bool stops;	  /* under the lock */
 	pid_t runs_in; /* the process that has the thread; 0: none. The root's loop only */
 	pthread_t thread;
+	struct barrier_thread barrier;
 } spawner;
 
 static struct job *next_job(void)
 {
 	struct list *node;
 
+	barrier_rest(&spawner.barrier);
 	pthread_mutex_lock(&spawner.lock);
 	while (list_is_empty(&spawner.jobs) && !spawner.stops)
 		pthread_cond_wait(&spawner.came, &spawner.lock);
 	node = list_pop(&spawner.jobs);
 	pthread_mutex_unlock(&spawner.lock);
+	barrier_go(&spawner.barrier);
 	return node ? list_entry(node, struct job, node) : NULL;
 }
 
@@ -54,6 +58,7 @@ static void *run(void *unused)
 	struct job *job;
 
 	(void)unused;
+	barrier_begin(&spawner.barrier);
 	while ((job = next_job())) {
 		job->request->make(job->request);
 		mailbox_post(job->box,
@@ -76,10 +81,13 @@ static int start(void)
 	list_init(&spawner.jobs);
 	forkserver_forget();
 	spawner.stops = false;
+	barrier_add(&spawner.barrier, "the spawner", BARRIER_CALLS, NULL);
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&spawner.thread, NULL, run, NULL);
 	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		barrier_remove(&spawner.barrier);
 	if (r)
 		return acre_fail(r,
 				 "the thread that makes processes could not be started");
@@ -142,5 +150,10 @@ void spawner_stop(void)
 	spawner.stops = true;
 	pthread_cond_signal(&spawner.came);
 	pthread_mutex_unlock(&spawner.lock);
+	if (loop_this)
+		barrier_rest(&loop_this->barrier); /* it may have to wait for one that forks */
 	CHECK(pthread_join(spawner.thread, NULL) == 0);
+	if (loop_this)
+		barrier_go(&loop_this->barrier);
+	barrier_remove(&spawner.barrier);
 }

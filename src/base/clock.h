@@ -12,6 +12,10 @@
 /* Any thread; async-signal-safe. */
 int64_t clock_now(void);
 
+/* The same of the machine's own clock, also while there is a virtual one: for what a thread
+ * waits for from another thread. */
+int64_t clock_real(void);
+
 /* For tests. From now on clock_now() says start_ns, until it is advanced. */
 void clock_use_virtual(int64_t start_ns);
 void clock_use_real(void);

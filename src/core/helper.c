@@ -9,6 +9,7 @@
 
 #include "base/panic.h"
 #include "base/sys.h"
+#include "core/barrier.h"
 #include "core/sched.h"
 
 /*
@@ -40,6 +41,7 @@ struct job {
 
 struct helper {
 	struct list node; /* in pool.unused or pool.idle; busy: in none */
+	struct barrier_thread barrier;
 	pthread_t thread;
 	sem_t wake;      /* posted for an idle helper: it has a job, or NULL for the end */
 	struct job *job; /* borrowed, while busy */
@@ -135,8 +137,10 @@ static struct job *return_job(struct helper *h)
 
 static struct job *wait_for_job(struct helper *h)
 {
+	barrier_rest(&h->barrier);
 	while (sem_wait(&h->wake) < 0)
 		; /* only a signal ends it early */
+	barrier_go(&h->barrier);
 	return h->job;
 }
 
@@ -145,6 +149,7 @@ static void *serve(void *arg)
 	struct helper *h = arg;
 	struct job *job = h->job;
 
+	barrier_begin(&h->barrier);
 	pthread_setname_np(pthread_self(), "acre-helper");
 	while (job) {
 		run(job);
@@ -162,9 +167,12 @@ static int start_thread(struct helper *h)
 	sigset_t old;
 	int err;
 
+	barrier_add(&h->barrier, "a helper, in acre_blocking()", BARRIER_CALLS, NULL);
 	sys_block_asynchronous(&old);
 	err = pthread_create(&h->thread, NULL, serve, h);
 	sys_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		barrier_remove(&h->barrier);
 	return -err;
 }
 
@@ -265,6 +273,7 @@ void helper_release(const struct loop *loop)
 		h->job = NULL;
 		sem_post(&h->wake);
 		pthread_join(h->thread, NULL);
+		barrier_remove(&h->barrier);
 		list_push(&pool.unused, &h->node);
 		pool.n_threads--;
 	}

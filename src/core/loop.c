@@ -192,9 +192,15 @@ static int64_t time_to_wait(struct loop *loop)
 	return left > 0 ? left : 0;
 }
 
+/* The one place where a loop is at rest, and where it stays while somebody forks. */
 static int poll_now(struct loop *loop, int64_t timeout_ns)
 {
-	return sys_epoll_wait(loop->epoll, loop->batch, LOOP_EVENTS_MAX, timeout_ns);
+	int r;
+
+	barrier_rest(&loop->barrier);
+	r = sys_epoll_wait(loop->epoll, loop->batch, LOOP_EVENTS_MAX, timeout_ns);
+	barrier_go(&loop->barrier);
+	return r;
 }
 
 /* A virtual clock jumps to the next timer once nothing else can happen. */
@@ -296,6 +302,22 @@ static int init_descriptors(struct loop *loop, bool embedded)
 	return r < 0 ? r : 0;
 }
 
+/* An embedded loop is asked to take a step by the thread that is to fork. */
+static void ask_for_step(struct barrier_thread *t)
+{
+	uint64_t one = 1;
+
+	acre_ignore(sys_write(container_of(t, struct loop, barrier)->mailbox.fd, &one,
+			      sizeof one));
+}
+
+static void register_thread(struct loop *loop, bool embedded)
+{
+	barrier_add(&loop->barrier, embedded ? "an embedded loop" : "a loop",
+		    BARRIER_LOOPS, embedded ? ask_for_step : NULL);
+	barrier_begin(&loop->barrier);
+}
+
 int loop_open(struct loop **ret, const struct loop_options *options)
 {
 	struct loop *loop;
@@ -323,6 +345,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	loop->reports.spares = loop->spares;
 	fiber_adopt(&loop->fiber);
 	r = init_descriptors(loop, options->embedded);
+	register_thread(loop, options->embedded);
 	if (r >= 0)
 		r = trace_init(&loop->trace);
 	if (r < 0) {
@@ -333,12 +356,23 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	return 0;
 }
 
+/* Those of the loop, and the idle ones of the pool. They stay while somebody forks, and who
+ * waits for them rests as well; nothing here touches what a child of fork does not make
+ * anew. */
+static void end_threads(struct loop *loop)
+{
+	barrier_rest(&loop->barrier);
+	helper_release(loop);
+	barrier_go(&loop->barrier);
+	barrier_remove(&loop->barrier);
+}
+
 struct loop *loop_free(struct loop *loop)
 {
 	if (!loop)
 		return NULL;
 	CHECK(loop->n_tasks == 0);
-	helper_release(loop);
+	end_threads(loop);
 	if (loop->corpse)
 		task_free(loop->corpse);
 	for (size_t i = 0; i < loop->n_pools; i++)

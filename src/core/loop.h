@@ -7,6 +7,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "core/barrier.h"
 #include "core/fiber.h"
 #include "core/mailbox.h"
 #include "core/stack.h"
@@ -73,6 +74,7 @@ struct loop {
 	size_t n_pools;
 	int64_t trim_at; /* when free stacks go back; ACRE_NEVER_NS_: there are few */
 	size_t stack_size;
+	struct barrier_thread barrier;
 	pid_t pid;	  /* the process that made it: after fork it is of no use */
 	bool ended;	  /* the root task has */
 	size_t n_foreign; /* helper threads at work for us: a virtual clock must not jump */
