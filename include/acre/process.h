@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - child processes that are no actors: held, waited for, ended. */
+/* process.h - child processes that are no actors: forked, waited for, ended. */
 #ifndef ACRE_PROCESS_H
 #define ACRE_PROCESS_H
 
 /*
- * Below actors there are processes: children that the program made by other means. A
- * handle owns such a child, as a pidfd and not as a number that may be somebody else's
- * tomorrow.
+ * Below actors there are processes: a function that runs in a child of fork, or a child
+ * that the program made by other means. A handle owns such a child, as a pidfd and not
+ * as a number that may be somebody else's tomorrow.
  *
  * struct acre_process *p;
  * struct acre_death end;
- * int r = acre_process_open(&p, pid);
+ * int r = acre_fork_from_worker(&p, count_primes, &range);
  *
  * if (r >= 0) {
  * 	r = acre_process_wait(p, &end);         // cancelled, it may be called again
@@ -18,7 +18,8 @@
  * }
  *
  * Three rules. A handle is freed once, by who got it, and then no child of it is left,
- * neither running nor as a zombie. Nobody else may collect these children: nothing
+ * neither running nor as a zombie. A child of acre_fork_from_worker() dies with its
+ * parent, and with the loop that made it. Nobody else may collect these children: nothing
  * here uses waitpid(-1) or SIGCHLD, and a program that does takes their status away.
  *
  * THREADS: the loop's thread that made the handle. FORK: in a child every call on a handle
@@ -31,6 +32,51 @@
 ACRE_BEGIN_
 
 struct acre_process; /* opaque */
+
+/* A bit of acre_fork_options.flags: fork although threads run that are not acre's. A lock
+ * that one of them holds at that moment, in libc or elsewhere, stays locked in the child
+ * for ever: the function must then keep to what is async-signal-safe, or know better. */
+#define ACRE_FORK_STRANGERS ((uint64_t)1)
+
+/* Zero is right for all that is left out. Everything is borrowed for the call. */
+struct acre_fork_options {
+	/* what the child keeps besides 0, 1 and 2, under the same numbers */
+	const int *fds;
+	size_t n_fds;
+	/* until the thread that forks is back with the child; 0: 10 s */
+	acre_span join;
+	/* until acre's other threads have come to rest; 0: 2 s */
+	acre_span patience;
+	uint64_t flags;
+	uint64_t reserved[4];
+};
+
+/*
+ * Runs fn(arg) in a child of fork: acre_fork_from_worker(&p, fn, arg, .join =
+ * acre_secs(1)). The fork is made by a thread of its own, which lives as long as the
+ * loop, while all other threads of acre stand still where they hold no lock (the fork
+ * barrier). So what libc can do, it can do in the child.
+ *
+ * The child has our memory as it was, no descriptor but 0, 1, 2 and the declared ones,
+ * default dispositions, no blocked signal, and gets SIGKILL when its parent dies. It is
+ * outside of tasks and has no loop. It ends by _exit(): no atexit() handler of ours runs,
+ * and stdio is not flushed. Its status is what fn returned, 0 to 255 (NULL as fn: 0); a
+ * failure (negative, or more than 255) is said on stderr, and the status is 2.
+ *
+ * 0 and *ret, the caller's to free; or nothing was made: EBUSY (a thread of acre did not
+ * come to rest: the report names it, a call of acre_blocking() say), EPERM (threads that
+ * are not acre's: the report names one; see ACRE_FORK_STRANGERS), ETIMEDOUT (the forking
+ * thread did not come back: a pthread_atfork() handler that hangs; what it may still make
+ * is killed), EBADF (a declared descriptor is not open), EINVAL (options), ECHILD (the
+ * loop belongs to a parent), EAGAIN, ENOMEM, EMFILE. A checkpoint on entry only, so that
+ * no child is lost.
+ */
+#define acre_fork_from_worker(ret, fn, arg, ...) \
+	acre_fork_from_worker_((ret), (fn), (arg), \
+			       &(const struct acre_fork_options){ __VA_ARGS__ })
+ACRE_PUBLIC_ ACRE_MUST_USE_ int
+acre_fork_from_worker_(struct acre_process **ret, int (*fn)(void *arg), void *arg,
+		       const struct acre_fork_options *options);
 
 /* A handle for a child of this process that has not been collected; the child is the
  * handle's from now on. ESRCH (no such process), ECHILD (not our child), ENOMEM,

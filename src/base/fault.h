@@ -41,7 +41,8 @@
 	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
-	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")
+	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
+	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

@@ -25,6 +25,8 @@
 #include "base/sys_sibling.h"
 #include "base/sys_spawn.h"
 
+#undef fork
+
 _Static_assert(sizeof(long) == 8 && sizeof(time_t) == 8, "a 64-bit kernel interface");
 
 const struct sys_table *sys = &sys_real;
@@ -279,6 +281,11 @@ static pid_t real_spawn(const struct sys_spawn_args *args, int (*child)(void *),
 			void *arg)
 {
 	return sys_spawn_real(args, child, arg);
+}
+
+static pid_t real_fork_process(void)
+{
+	return kernel(fork());
 }
 
 static int real_execve(const char *path, char *const argv[], char *const env[])

@@ -120,6 +120,8 @@ struct sys_spawn_args {
 		(args, child, arg))                                                               \
 	/* a child of our parent; only in a process with one thread (sys_sibling.c) */         \
 	C(CALL, pid_t, fork_sibling, (void), ())                                                  \
+	/* libc's, which puts its own locks in order; for core/forker.c only */                   \
+	C(CALL, pid_t, fork_process, (void), ())                                                  \
 	C(CALL, int, execve, (const char *path, char *const argv[], char *const env[]),           \
 		(path, argv, env))                                                                \
 	C(CALL, int, prctl,                                                                       \

@@ -9,6 +9,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/forker.h"
 #include "core/helper.h"
 #include "core/sched.h"
 
@@ -362,6 +363,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 static void end_threads(struct loop *loop)
 {
 	barrier_rest(&loop->barrier);
+	forker_stop(loop);
 	helper_release(loop);
 	barrier_go(&loop->barrier);
 	barrier_remove(&loop->barrier);

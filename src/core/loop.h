@@ -50,6 +50,8 @@ struct deferred {
 	void (*fn)(struct deferred *d);
 };
 
+struct forker;
+
 struct loop {
 	struct list ready;
 	struct task *current; /* NULL while callbacks run */
@@ -77,6 +79,7 @@ struct loop {
 	struct barrier_thread barrier;
 	pid_t pid;	  /* the process that made it: after fork it is of no use */
 	bool ended;	  /* the root task has */
+	struct forker *forker; /* owned; NULL until acre_fork_from_worker() */
 	size_t n_foreign; /* helper threads at work for us: a virtual clock must not jump */
 	struct nursery root; /* holds the root task; its scope is the outermost of all */
 	struct report_home reports; /* for failures outside tasks */

@@ -52,6 +52,11 @@ int process_new(struct acre_process **ret, const struct pidref *take_pid)
 	return 0;
 }
 
+void process_hold(struct acre_process *process, const struct pidref *take_pid)
+{
+	process->pid = *take_pid;
+}
+
 /* Whether the process is a child of ours that can be collected. */
 static int check_child(const struct pidref *pid)
 {

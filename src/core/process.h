@@ -6,5 +6,7 @@
 
 #include "base/pidref.h"
 
-/* The child is the handle's on success, and stays the caller's on failure. -ENOMEM. */
+/* The child is the handle's on success, and stays the caller's on failure; PIDREF_NULL: it
+ * comes later. -ENOMEM. */
 int process_new(struct acre_process **ret, const struct pidref *take_pid);
+void process_hold(struct acre_process *process, const struct pidref *take_pid);

@@ -9,6 +9,7 @@
 
 #include "core/report.h"
 #include "lib/test.h"
+#include "unit/forks.h"
 
 static int sleeps_thrice(void *arg)
 {
@@ -62,6 +63,28 @@ TEST(a_letter_of_another_thread_wakes_the_foreign_loop)
 	int seven = 7;
 
 	assert_ok(acre_begin(blocks, &seven, NULL));
+	drive();
+	assert_int_equal(acre_end(), 14);
+}
+
+static int forks(void *result)
+{
+	struct acre_process *p;
+	struct acre_death death = { 0 };
+	int r = acre_fork_from_worker(&p, double_it, result, .flags = STRANGERS);
+
+	if (r < 0)
+		return r;
+	r = acre_process_wait(p, &death);
+	acre_process_free(p);
+	return r < 0 ? r : death.status;
+}
+
+TEST(s01_a_loop_in_a_foreign_one_comes_to_rest_for_a_fork)
+{
+	int seven = 7;
+
+	assert_ok(acre_begin(forks, &seven, NULL));
 	drive();
 	assert_int_equal(acre_end(), 14);
 }

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "core/report.h"
+#include "unit/forks.h"
 
 /* A body is a task, and the thread goes with it. */
 #define TEST_SPAWN(name)                      \
@@ -49,6 +50,16 @@ TEST_SPAWN(a_process_has_the_declared_descriptors_and_no_other)
 	assert_text_has(found, "stdin /dev/null\n");
 	close(500);
 	close(careless);
+	free(found);
+	return 0;
+}
+
+/* The thread that makes processes rests, and its lock is free in the child. */
+TEST_SPAWN(s01_a_process_can_be_forked_beside_the_spawner)
+{
+	char *found = look_at_a_child(STDERR_FILENO);
+
+	assert_string_equal(status_of(tell_fds, NULL, 0), "rc=3");
 	free(found);
 	return 0;
 }
