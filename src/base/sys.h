@@ -259,6 +259,12 @@ void sys_fault_at(uint64_t nth, int err, bool for_ever);
 /* Count, and fail, only calls of this name ("read"); NULL: all again. */
 void sys_fault_only(const char *name);
 
+/* Each call that may fail first asks fn, from whatever thread or vfork-like child it is made
+ * in; it fails with the errno that fn returns, 0: it does not. It is given the call's name
+ * and its first two arguments, so a test can tell what the kernel could say here. NULL:
+ * sys_fault_at again. */
+void sys_fault_choose(int (*fn)(const char *name, long first, long second));
+
 /* DATA calls move three bytes at most, where the kernel could do so too: not for datagrams,
  * eventfds and their kin, nor for what a pipe takes in one piece. */
 void sys_fault_short(bool on);

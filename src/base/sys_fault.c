@@ -27,6 +27,9 @@ static _Atomic uint64_t n_calls, fail_nth;
 static _Atomic int fail_with;
 static _Atomic bool fail_for_ever, is_short;
 static _Atomic int only = ANY_CALL;
+static int (*_Atomic choose)(const char *name, long first, long second);
+
+static const char *const names[] = { SYS_CALLS(AS_NAME) };
 
 void sys_fault_at(uint64_t nth, int err, bool for_ever)
 {
@@ -40,7 +43,6 @@ void sys_fault_at(uint64_t nth, int err, bool for_ever)
 
 void sys_fault_only(const char *name)
 {
-	static const char *const names[] = { SYS_CALLS(AS_NAME) };
 	int i = 0;
 
 	while (name && i < N_CALL && strcmp(names[i], name) != 0)
@@ -48,6 +50,11 @@ void sys_fault_only(const char *name)
 	if (i == N_CALL)
 		BUG("sys_fault_only(\"%s\"): there is no such call", name);
 	atomic_store(&only, name ? i : ANY_CALL);
+}
+
+void sys_fault_choose(int (*fn)(const char *name, long first, long second))
+{
+	atomic_store(&choose, fn);
 }
 
 void sys_fault_short(bool on)
@@ -61,13 +68,16 @@ uint64_t sys_fault_calls(void)
 }
 
 /* The failure of this call, or 0. */
-static int fault_of(enum call call)
+static int fault_of(enum call call, long first, long second)
 {
+	int (*fn)(const char *name, long first, long second) = atomic_load(&choose);
 	int counted = atomic_load(&only);
 	uint64_t nth, n;
 
 	if (counted != ANY_CALL && counted != (int)call)
 		return 0;
+	if (fn)
+		return -fn(names[call], first, second);
 	n = atomic_fetch_add(&n_calls, 1) + 1;
 	nth = atomic_load(&fail_nth);
 	if (nth == 0 || n < nth || (n > nth && !atomic_load(&fail_for_ever)))
@@ -139,14 +149,14 @@ static struct cut cut_iov(const struct iovec *iov, size_t len)
 
 static ssize_t fault_read(int fd, void *bytes, size_t len)
 {
-	int r = fault_of(CALL_read);
+	int r = fault_of(CALL_read, fd, (long)len);
 
 	return r < 0 ? r : sys_real.read(fd, bytes, read_len(fd, len));
 }
 
 static ssize_t fault_write(int fd, const void *bytes, size_t len)
 {
-	int r = fault_of(CALL_write);
+	int r = fault_of(CALL_write, fd, (long)len);
 
 	return r < 0 ? r : sys_real.write(fd, bytes, write_len(fd, len));
 }
@@ -155,7 +165,7 @@ static ssize_t fault_readv(int fd, const struct iovec *iov, int n)
 {
 	size_t all = iov_len(iov, (size_t)n), len = read_len(fd, all);
 	struct cut cut;
-	int r = fault_of(CALL_readv);
+	int r = fault_of(CALL_readv, fd, n);
 
 	if (r < 0)
 		return r;
@@ -169,7 +179,7 @@ static ssize_t fault_writev(int fd, const struct iovec *iov, int n)
 {
 	size_t all = iov_len(iov, (size_t)n), len = write_len(fd, all);
 	struct cut cut;
-	int r = fault_of(CALL_writev);
+	int r = fault_of(CALL_writev, fd, n);
 
 	if (r < 0)
 		return r;
@@ -185,7 +195,7 @@ static ssize_t fault_recvmsg(int fd, struct msghdr *msg, int flags)
 	struct msghdr whole = *msg;
 	struct cut cut;
 	ssize_t n;
-	int r = fault_of(CALL_recvmsg);
+	int r = fault_of(CALL_recvmsg, fd, flags);
 
 	if (r < 0)
 		return r;
@@ -205,7 +215,7 @@ static ssize_t fault_sendmsg(int fd, const struct msghdr *msg, int flags)
 	size_t all = iov_len(msg->msg_iov, msg->msg_iovlen), len = write_len(fd, all);
 	struct msghdr part = *msg;
 	struct cut cut;
-	int r = fault_of(CALL_sendmsg);
+	int r = fault_of(CALL_sendmsg, fd, flags);
 
 	if (r < 0)
 		return r;
@@ -220,20 +230,26 @@ static ssize_t fault_sendmsg(int fd, const struct msghdr *msg, int flags)
 /* The descriptor is gone whatever a close returns. */
 static int fault_close(int fd)
 {
-	int r = fd < 0 ? 0 : fault_of(CALL_close);
+	int r = fd < 0 ? 0 : fault_of(CALL_close, fd, 0);
 	int real = sys_real.close(fd);
 
 	return r < 0 ? r : real;
 }
 
+/* The first two of a call's arguments, pointers too, as numbers. */
+#define FIRST(...)		FIRST_(__VA_ARGS__, 0)
+#define FIRST_(a, ...)		(long)(a)
+#define SECOND(...)		SECOND_(__VA_ARGS__, 0, 0)
+#define SECOND_(a, b, ...)	(long)(b)
+
 /* All other calls of the list. */
 #define AS_FAULT(kind, type, name, params, args) FAIL_##kind(type, name, params, args)
-#define FAIL_CALL(type, name, params, args)            \
-	static type fault_##name params                \
-	{                                              \
-		int r = fault_of(CALL_##name);         \
-                                                       \
-		return r < 0 ? r : sys_real.name args; \
+#define FAIL_CALL(type, name, params, args)                             \
+	static type fault_##name params                                 \
+	{                                                               \
+		int r = fault_of(CALL_##name, FIRST args, SECOND args); \
+                                                                        \
+		return r < 0 ? r : sys_real.name args;                  \
 	}
 #define FAIL_WAIT(type, name, params, args) FAIL_CALL(type, name, params, args)
 #define FAIL_SURE(type, name, params, args) \

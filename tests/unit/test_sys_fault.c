@@ -233,3 +233,25 @@ TEST(a_pipe_takes_a_small_record_in_one_piece)
 	assert_int_equal(sys_write(ends[1], big, sizeof big), 3);
 	close_both(ends);
 }
+
+static int refuse_second_descriptor(const char *name, long first, long second)
+{
+	if (strcmp(name, "fcntl") == 0 && second == F_DUPFD_CLOEXEC && first == 1)
+		return EMFILE;
+	return strcmp(name, "eventfd") == 0 && second == EFD_NONBLOCK ? ENFILE : 0;
+}
+
+TEST(a_test_may_choose_by_name_and_arguments)
+{
+	sys_use(&sys_fault);
+	sys_fault_choose(refuse_second_descriptor);
+
+	assert_ok(openable());
+	assert_int_equal(sys_eventfd(0, EFD_NONBLOCK), -ENFILE);
+	assert_int_equal(sys_fcntl(1, F_DUPFD_CLOEXEC, 0), -EMFILE);
+	assert_true(sys_fcntl(1, F_GETFD, 0) >= 0);
+
+	sys_fault_choose(NULL);
+	sys_fault_at(1, EIO, false);
+	assert_int_equal(openable(), -EIO);
+}
