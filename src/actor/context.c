@@ -133,7 +133,7 @@ int context_failure(struct acre_context *ctx)
 		return 0;
 	if (is_our_deadline(ctx))
 		return -ECANCELED;
-	return report_file(ctx->failure ? report_ref(ctx->failure) : NULL, -ctx->r);
+	return report_file(report_ref(ctx->failure), -ctx->r);
 }
 
 int context_wait(struct acre_context *ctx, struct list *waits, enum wait_what what)

@@ -223,7 +223,7 @@ static int read_failure(struct acre_subscriber *s)
 	if (!b->failed || s->knows_failure)
 		return 0;
 	s->knows_failure = true;
-	return report_file(b->failure ? report_ref(b->failure) : NULL, b->failed);
+	return report_file(report_ref(b->failure), b->failed);
 }
 
 /* Takes down how the source answered. A cancelled pull is no answer. */

@@ -124,6 +124,7 @@ int report_group(struct report **take_members, uint32_t n_members, uint32_t n);
  * NULL without memory. Strings given to it are copied into it. All of its strings are "",
  * but for the public ones that may be NULL. */
 struct report *report_new(int code);
+/* NULL stays NULL: a report that there was no memory for. */
 struct report *report_ref(struct report *rep);
 struct report *report_unref(struct report *rep);
 

@@ -150,6 +150,8 @@ void report_reset(struct report *rep, int code)
 
 struct report *report_ref(struct report *rep)
 {
+	if (!rep)
+		return NULL;
 	CHECK(!rep->is_spare);
 	atomic_fetch_add_explicit(&rep->refs, 1, memory_order_relaxed);
 	return rep;
