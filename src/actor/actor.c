@@ -361,6 +361,8 @@ static int send_spec(struct acre_actor *a, const struct acre_spawn_options *o)
 	m.spec.reg_addrs = (struct slice){ "\x90", 1 };
 	if (r >= 0 && r2 >= 0)
 		r = peer_send(a, &m);
+	else if (r == -ENOMEM || r2 == -ENOMEM)
+		r = acre_fail(ENOMEM, "no memory for the options of actor %s", a->name);
 	else
 		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame",
 			      a->name);

@@ -120,7 +120,7 @@ static int send_start(struct acre_context *ctx, const char *ns,
 		};
 		r = peer_send(ctx->peer, &m);
 	} else {
-		r = acre_fail(r == -EMSGSIZE ? EMSGSIZE : ACRE_ETYPE,
+		r = acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
 			      "the argument of %s cannot be sent", ctx->endpoint_name);
 	}
 	buf_fini(&packed);
