@@ -234,21 +234,26 @@ int acre_nursery_backend(struct acre_nursery *nursery, const char *name)
 	return r;
 }
 
-static struct acre_actor *actor_new(const struct acre_spawn_options *o)
+static int actor_new(struct acre_actor **ret, const struct acre_spawn_options *o)
 {
 	struct acre_actor *a = mem_zalloc(sizeof *a);
+	int r;
 
 	if (!a)
-		return NULL;
+		return acre_fail(ENOMEM, "no memory for an actor");
 	snprintf(a->name, sizeof a->name, "%s", o->name ? o->name : "actor");
 	a->is_child = true;
 	a->sigint = o->sigint;
 	a->link.fd = -1;
 	list_init(&a->end_waits);
 	life_init(&a->life, &life_ops, o->linger);
-	if (uuid_new(a->uuid) < 0)
-		return mem_free(a);
-	return a;
+	r = uuid_new(a->uuid);
+	if (r < 0) {
+		mem_free(a);
+		return acre_fail(report_class(r), "no random numbers to name an actor");
+	}
+	*ret = a;
+	return 0;
 }
 
 /* A process that did not get to its program failed to boot; why is told, and the cause. */
@@ -446,11 +451,10 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 		r = check_options(options);
 	if (r >= 0)
 		r = choose_backend(&b, n, options);
+	if (r >= 0)
+		r = actor_new(&a, options);
 	if (r < 0)
 		return r;
-	a = actor_new(options);
-	if (!a)
-		return acre_fail(ENOMEM, "no memory for an actor");
 	r = make_process(a, b, options, &link_fd);
 	if (r < 0) {
 		life_fini(&a->life);
