@@ -137,3 +137,5 @@ void call_drop_results(struct acre_actor *a);
 /* story_write.c, story_read.c: reports on the wire */
 int story_write(struct acre_actor *to, struct slice cid, struct report *rep);
 struct report *story_read(const struct msg_error *e, const char *from);
+/* Its class, which needs no memory. */
+int story_class(const struct msg_error *e);

@@ -27,10 +27,10 @@
 static void take_error(struct acre_context *ctx, const struct msg_error *e)
 {
 	struct report *rep = story_read(e, ctx->peer->name);
-	int class = rep ? report_public(rep)->code : ACRE_EREMOTE;
+	int class = rep ? report_public(rep)->code : story_class(e);
 
 	if (class == ACRE_ECTXC && e->canceller.name.p) {
-		const char *reason = report_public(rep)->reason;
+		const char *reason = rep ? report_public(rep)->reason : NULL;
 
 		context_set_canceller(ctx, e->canceller);
 		if (!ctx->reason && reason)

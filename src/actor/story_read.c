@@ -419,13 +419,26 @@ static int take_errno(struct slice *message)
 	return (int)number;
 }
 
+/* The class that the plain fields tell, and the message without what told it. */
+static int plain_class(const struct msg_error *e, struct slice *message)
+{
+	int class = slice_is(e->src_type, STORY_OS_ERROR) ? take_errno(message) : 0;
+
+	return class ? class : story_class_of(e->src_type);
+}
+
+int story_class(const struct msg_error *e)
+{
+	struct slice message = e->message;
+
+	return plain_class(e, &message);
+}
+
 static struct report *read_plain(const struct msg_error *e)
 {
 	struct slice message = e->message;
-	int class = slice_is(e->src_type, STORY_OS_ERROR) ? take_errno(&message) : 0;
-	struct report *rep;
+	struct report *rep = new_report(plain_class(e, &message), e->src_type);
 
-	rep = new_report(class ? class : story_class_of(e->src_type), e->src_type);
 	if (!rep)
 		return NULL;
 	set_text(rep, &report_public(rep)->message, message);
