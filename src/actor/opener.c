@@ -43,7 +43,8 @@ static void keep(struct acre_context *ctx, struct buf *to, struct slice packed)
 {
 	buf_consume(to, buf_len(to));
 	if (buf_append(to, packed.p, packed.len) < 0)
-		link_refuse(&ctx->peer->link, "no memory for a value");
+		link_close(&ctx->peer->link, acre_fail(ENOMEM, "no memory for a value of %s",
+						       ctx->endpoint_name));
 }
 
 /* What comes after the outcome changes nothing: not even the result that lies here. */

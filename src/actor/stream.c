@@ -122,7 +122,9 @@ void stream_item(struct acre_context *ctx, const struct msg *m)
 	if (ctx->state == CONTEXT_OPENING) /* an endpoint that sends has started */
 		context_set_state(ctx, CONTEXT_OPEN);
 	if (buf_reserve(&ctx->inbox, ITEM_HEAD + len) < 0) {
-		link_refuse(&ctx->peer->link, "no memory for an item within its credit");
+		link_close(&ctx->peer->link,
+			   acre_fail(ENOMEM, "no memory for an item of %s",
+				     ctx->endpoint_name));
 		return;
 	}
 	memcpy(buf_tail(&ctx->inbox), &len, ITEM_HEAD);

@@ -39,7 +39,6 @@
 	P(LEAK_FD, "a descriptor of a finished child is not closed")                   \
 	P(ZOMBIE_LEFT, "a child that ended is not reaped")                             \
 	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
-	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")
