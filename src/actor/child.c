@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* child.c - the life of an actor from its own side: boot, service, and an orderly end. */
+#include "actor/child.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "actor/birth.h"
-#include "actor/child.h"
 #include "actor/context.h"
 #include "actor/endpoint.h"
 #include "actor/forkserver.h"

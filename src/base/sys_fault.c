@@ -237,9 +237,9 @@ static int fault_close(int fd)
 }
 
 /* The first two of a call's arguments, pointers too, as numbers. */
-#define FIRST(...)		FIRST_(__VA_ARGS__, 0)
+#define FIRST(...)		FIRST_(__VA_ARGS__ __VA_OPT__(,) 0, 0)
 #define FIRST_(a, ...)		(long)(a)
-#define SECOND(...)		SECOND_(__VA_ARGS__, 0, 0)
+#define SECOND(...)		SECOND_(__VA_ARGS__ __VA_OPT__(,) 0, 0)
 #define SECOND_(a, b, ...)	(long)(b)
 
 /* All other calls of the list. */
