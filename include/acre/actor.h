@@ -158,6 +158,10 @@ struct acre_run_options {
 /*
  * Runs fn(arg) as the root task until it and all it started have ended, and returns its
  * result; an interrupt makes it EINTR. EALREADY: a runtime runs in this process already.
+ *
+ * A child that the program makes by fork has copies of all this, which are of no use there:
+ * each checkpoint, start, close of a nursery or a context, and acre_step(), returns -ECHILD
+ * at once, and what belongs to the parent is left alone.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_run(int (*fn)(void *arg), void *arg,
 					 const struct acre_run_options *options);

@@ -491,6 +491,8 @@ int acre_actor_wait(struct acre_actor *actor)
 
 void actor_end(struct acre_actor *a)
 {
+	if (loop_is_forked(loop_this))
+		return;
 	a->cancel_called = true;
 	life_ask(&a->life, ACRE_REASON_ASKED);
 	while (!life_is_over(&a->life))

@@ -159,7 +159,7 @@ void child_lost_parent(struct acre_actor *parent)
 static void say_goodbye(struct acre_actor *parent)
 {
 	link_finish(&parent->link);
-	while (!parent->link_lost) {
+	while (!parent->link_lost && !loop_is_forked(loop_this)) {
 		parent->waiter = task_this();
 		park_shielded(WAIT_LINK, parent);
 	}

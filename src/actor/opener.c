@@ -295,6 +295,8 @@ int acre_context_close(struct acre_context **ctx, int r)
 
 	if (!c)
 		return r;
+	if (loop_is_forked(loop_this)) /* it is the parent's, and goes on there */
+		return -ECHILD;
 	if (r >= 0)
 		acre_ignore(acre_stop(c));
 	r = await_end(c, r);
@@ -336,7 +338,7 @@ int acre_context_cancel(struct acre_context *ctx)
 {
 	int r = checkpoint(sched_task("acre_context_cancel"));
 
-	if (!ctx->is_opener) {
+	if (!ctx->is_opener && r != -ECHILD) {
 		rpc_cancel_self(ctx);
 		return 0;
 	}

@@ -131,19 +131,31 @@ int acre_begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *o
 	return begin(fn, arg, options, true);
 }
 
+/* A loop, or a copy of it in a child of fork. */
+static int check_root(const char *call)
+{
+	if (!root.loop)
+		return acre_fail(ACRE_ENORUNTIME, "%s before acre_begin()", call);
+	return loop_is_forked(root.loop) ? -ECHILD : 0;
+}
+
 int acre_fd(void)
 {
-	return root.loop ? root.loop->epoll
-			 : acre_fail(ACRE_ENORUNTIME, "acre_fd() before acre_begin()");
+	int r = check_root("acre_fd()");
+
+	return r < 0 ? r : root.loop->epoll;
 }
 
 int acre_step(void)
 {
-	if (!root.loop)
-		return acre_fail(ACRE_ENORUNTIME, "acre_step() before acre_begin()");
+	int r = check_root("acre_step()");
+
+	if (r < 0)
+		return r;
 	if (root.loop->current)
 		BUG("acre_step() inside of task %s", root.loop->current->name);
-	return loop_turn(root.loop, false);
+	r = loop_turn(root.loop, false);
+	return loop_is_forked(root.loop) ? -ECHILD : r;
 }
 
 /* An interrupt is the root's result, whatever the tasks made of it; a real failure
@@ -169,10 +181,10 @@ static int with_interrupt(int r)
 int acre_end(void)
 {
 	struct report *rep = NULL;
-	int r;
+	int r = check_root("acre_end()");
 
-	if (!root.loop)
-		return acre_fail(ACRE_ENORUNTIME, "acre_end() before acre_begin()");
+	if (r < 0)
+		return r; /* a copy is not torn down: what it knows of is the parent's */
 	if (!root.loop->ended)
 		BUG("acre_end() while the root task runs: step until acre_step() returns "
 		    "0");

@@ -42,6 +42,8 @@
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")
+	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
+	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

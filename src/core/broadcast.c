@@ -127,8 +127,8 @@ static void stop_pull(struct acre_broadcast *b)
 		    (void *)b);
 	acre_scope_cancel(b->pull);
 	b->closer = t;
-	while (b->puller)
-		park_shielded(WAIT_SUBSCRIBER, b);
+	while (b->puller && park_shielded(WAIT_SUBSCRIBER, b) >= 0)
+		;
 	b->closer = NULL;
 }
 

@@ -242,8 +242,6 @@ int acre_blocking(int (*fn)(void *arg), void *arg)
 
 	if (r < 0)
 		return r;
-	if (t->loop->pid != sys_getpid())
-		return -ECHILD; /* a task of the parent, run by a child of fork */
 	need_pool(t->loop->pid);
 	r = submit(&job);
 	if (r < 0)

@@ -2,6 +2,7 @@
 /* loop.c - one thread's loop: polling, timers, descriptors, and running the root task. */
 #include "core/loop.h"
 
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
  */
 
 #define FOR_EVER (-1)
+#define MARK_LEN 1 /* byte, of which the kernel makes a page */
 
 void timer_set(struct timer *t, int64_t at, void (*fn)(struct timer *t))
 {
@@ -46,11 +48,36 @@ void loop_undefer(struct deferred *d)
 	list_remove(&d->node);
 }
 
+bool loop_is_forked_slow(const struct loop *loop)
+{
+	return loop->pid != sys_getpid();
+}
+
+/* A page of its own, since the kernel wipes whole ones. */
+static int make_mark(struct loop *loop)
+{
+	void *page = NULL;
+	int r = sys_mmap(&page, MARK_LEN, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (r < 0)
+		return r;
+	if (sys_madvise(page, MARK_LEN, MADV_WIPEONFORK) < 0) {
+		acre_ignore(sys_munmap(page, MARK_LEN));
+		return 0;
+	}
+	loop->mark = page;
+	*loop->mark = 1;
+	return 0;
+}
+
 int loop_watch(struct watch *w, int fd, uint32_t events,
 	       void (*fn)(struct watch *w, uint32_t events))
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
-	int r = sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_ADD, fd, &ev);
+	int r = loop_is_forked(loop_this)
+			? -ECHILD
+			: sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_ADD, fd, &ev);
 
 	if (r < 0)
 		return r;
@@ -63,7 +90,7 @@ int loop_watch_change(struct watch *w, uint32_t events)
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 	int r;
 
-	if (w->events == events)
+	if (w->events == events || loop_is_forked(loop_this))
 		return 0;
 	r = sys_epoll_ctl(loop_this->epoll, EPOLL_CTL_MOD, w->fd, &ev);
 	if (r >= 0)
@@ -77,7 +104,8 @@ void loop_unwatch(struct watch *w)
 
 	if (!w->fn)
 		return;
-	acre_ignore(sys_epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL));
+	if (!loop_is_forked(loop)) /* a copy would take it out of the parent's set */
+		acre_ignore(sys_epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL));
 	for (int i = loop->at_batch; i < loop->n_batch; i++)
 		if (loop->batch[i].data.ptr == w)
 			loop->batch[i].data.ptr = NULL;
@@ -254,9 +282,13 @@ static void serve(struct loop *loop, int n)
 
 bool loop_turn(struct loop *loop, bool wait)
 {
+	if (loop_is_forked(loop))
+		return false;
 	if (loop->timer_fd >= 0)
 		mailbox_wake(&loop->mailbox); /* it slept in the foreign loop */
 	sched_run(loop);
+	if (loop_is_forked(loop)) /* it was a task that forked, and has ended */
+		return false;
 	while (!list_is_empty(&loop->deferred))
 		run_deferred(loop);
 	if (loop->ended)
@@ -345,7 +377,9 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	report_home_set(&loop->reports);
 	loop->reports.spares = loop->spares;
 	fiber_adopt(&loop->fiber);
-	r = init_descriptors(loop, options->embedded);
+	r = make_mark(loop);
+	if (r >= 0)
+		r = init_descriptors(loop, options->embedded);
 	register_thread(loop, options->embedded);
 	if (r >= 0)
 		r = trace_init(&loop->trace);
@@ -388,6 +422,8 @@ struct loop *loop_free(struct loop *loop)
 	report_home_set(NULL);
 	report_home_fini(&loop->reports);
 	fiber_fini(&loop->fiber);
+	if (loop->mark)
+		acre_ignore(sys_munmap(loop->mark, MARK_LEN));
 	loop_this = NULL;
 	return mem_free(loop);
 }

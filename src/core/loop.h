@@ -4,6 +4,7 @@
 
 #include <sys/epoll.h>
 
+#include "base/fault.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -55,6 +56,7 @@ struct forker;
 struct loop {
 	struct list ready;
 	struct task *current; /* NULL while callbacks run */
+	uint8_t *mark; /* not 0 in the process that made the loop, see loop_is_forked() */
 	struct fiber fiber;   /* the thread's own stack */
 	struct heap timers;
 	struct list deferred;
@@ -77,7 +79,7 @@ struct loop {
 	int64_t trim_at; /* when free stacks go back; ACRE_NEVER_NS_: there are few */
 	size_t stack_size;
 	struct barrier_thread barrier;
-	pid_t pid;	  /* the process that made it: after fork it is of no use */
+	pid_t pid;	  /* the process that made it */
 	bool ended;	  /* the root task has */
 	struct forker *forker; /* owned; NULL until acre_fork_from_worker() */
 	size_t n_foreign; /* helper threads at work for us: a virtual clock must not jump */
@@ -91,6 +93,22 @@ struct loop {
 };
 
 extern _Thread_local struct loop *loop_this __attribute__((tls_model("initial-exec")));
+
+/*
+ * Whether this is a copy of the loop, in a process that was made by fork. Descriptors and the
+ * epoll set are shared with the parent then, and the processes that it owns are not ours: so a
+ * copy never polls, writes or signals, runs no task but the one that forked, and each call that
+ * may wait returns -ECHILD. One load: the kernel wipes the page of the mark at a fork. Where it
+ * does not know how (mark is NULL), it is a system call.
+ */
+bool loop_is_forked_slow(const struct loop *loop);
+
+static inline bool loop_is_forked(const struct loop *loop)
+{
+	if (unlikely(!loop->mark))
+		return loop_is_forked_slow(loop);
+	return unlikely(*loop->mark == 0) && !PLANTED(FORK_UNSEEN);
+}
 
 static inline struct task *task_this(void)
 {

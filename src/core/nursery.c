@@ -172,6 +172,11 @@ int nursery_close(struct nursery *n, int r)
 	bool outside;
 
 	check_close(n);
+	if (loop_is_forked(loop_this)) { /* what it owns is the parent's, and stays */
+		n->state = NURSERY_CLOSED;
+		scope_pop(&n->scope);
+		return -ECHILD;
+	}
 	n->state = NURSERY_JOINING;
 	if (r < 0) {
 		if (report_class(r) != ECANCELED)

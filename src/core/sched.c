@@ -143,10 +143,11 @@ static inline struct task *task_to_park(enum wait_what what)
 int park_on(enum wait_what what, const void *object, struct wait *waits, uint32_t n)
 {
 	struct task *t = task_to_park(what);
+	int r = checkpoint(t);
 
-	if (t->scope->covered) {
+	if (r < 0) {
 		unlink_waits(waits, n);
-		return -ECANCELED;
+		return r;
 	}
 	t->waits = waits;
 	t->n_waits = n;
@@ -158,6 +159,10 @@ int park_shielded_on(enum wait_what what, const void *object, struct wait *waits
 {
 	struct task *t = task_to_park(what);
 
+	if (loop_is_forked(t->loop)) {
+		unlink_waits(waits, n);
+		return -ECHILD;
+	}
 	t->waits = waits;
 	t->n_waits = n;
 	return stop(t, what, object, false);
@@ -203,7 +208,7 @@ void sched_main(void *task)
 
 	bury(loop);
 	task_run(t);
-	next = choose(loop);
+	next = loop_is_forked(loop) ? NULL : choose(loop);
 	t->state = TASK_ENDED;
 	loop->corpse = t;
 	if (next) {
@@ -221,6 +226,8 @@ void sched_run(struct loop *loop)
 	while ((next = choose(loop))) {
 		enter(loop, next);
 		fiber_switch(&loop->fiber, &next->fiber);
+		if (loop_is_forked(loop))
+			return;
 		bury(loop);
 		/* a task switches back here only to let the loop poll */
 		if (loop->switches == 0)

@@ -31,7 +31,7 @@ static inline int park(enum wait_what what, const void *object)
 }
 
 /* The same, but cancellation does not end it. Each caller names what bounds it
- * instead. */
+ * instead. Both return -ECHILD at once in a child of fork. */
 int park_shielded_on(enum wait_what what, const void *object, struct wait *waits,
 		     uint32_t n);
 
@@ -78,9 +78,11 @@ void sched_run(struct loop *loop);
 /* The running task goes to the end of the queue. */
 void sched_yield_task(void);
 
-/* 0, or -ECANCELED: the first line of every checkpoint. */
+/* 0, -ECANCELED, or -ECHILD in a child of fork: the first line of every checkpoint. */
 static inline int checkpoint(struct task *t)
 {
+	if (loop_is_forked(t->loop))
+		return -ECHILD;
 	return t->scope->covered ? -ECANCELED : 0;
 }
 

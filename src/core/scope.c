@@ -102,7 +102,8 @@ int64_t scope_deadline(const struct scope *s)
 
 void scope_cancel(struct scope *s, enum acre_reason reason)
 {
-	if (s->reason)
+	if (s->reason ||
+	    loop_is_forked(loop_this)) /* what is below belongs to the parent */
 		return;
 	s->reason = (uint8_t)reason;
 	trace(ACRE_EVENT_SCOPE_CANCEL, s->task ? s->task->id : 0, reason);

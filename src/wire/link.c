@@ -120,6 +120,8 @@ static ssize_t write_once(struct link *l)
 	ssize_t n;
 	size_t part;
 
+	if (loop_is_forked(loop_this)) /* the socket is the parent's too */
+		return -EAGAIN;
 	if (first)
 		iov[2].iov_base = buf_bytes(&l->data) + first;
 	n = sys_sendmsg(l->fd, &msg, MSG_NOSIGNAL);
