@@ -4,7 +4,6 @@
 #include "lib/dir.h"
 
 #include <err.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,9 @@
 #include <unistd.h>
 
 #include "lib/test.h"
+
+/* MemorySanitizer, where that is linked. */
+void __msan_unpoison(const volatile void *from, size_t len) __attribute__((weak));
 
 #define BASE_MAX 60 /* a longer TMPDIR would leave no room for the name of a socket */
 
@@ -45,13 +47,25 @@ const char *test_dir(void)
 	return getenv("ACRE_TEST_DIR");
 }
 
+FTSENT *dir_next(FTS *fts)
+{
+	FTSENT *entry = fts_read(fts);
+
+	if (entry && __msan_unpoison) {
+		__msan_unpoison(entry, sizeof *entry);
+		__msan_unpoison(entry->fts_statp, sizeof *entry->fts_statp);
+		__msan_unpoison(entry->fts_path, entry->fts_pathlen + 1U);
+	}
+	return entry;
+}
+
 void dir_remove(const char *path)
 {
 	char *roots[] = { strdup(path), NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
 
-	while (fts && (entry = fts_read(fts)))
+	while (fts && (entry = dir_next(fts)))
 		if (entry->fts_info != FTS_D) /* which comes again, empty */
 			remove(entry->fts_accpath);
 	if (fts)

@@ -18,7 +18,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fts.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,6 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/dir.h"
 #include "lib/proc.h"
 
 #define PATH_LEN 4096
@@ -131,7 +131,7 @@ static void add_socket_files(struct house *house, const char *path)
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
 
-	while (fts && (entry = fts_read(fts)))
+	while (fts && (entry = dir_next(fts)))
 		if (entry->fts_info == FTS_DEFAULT && S_ISSOCK(entry->fts_statp->st_mode))
 			add(house, "socket file %s", entry->fts_path);
 	if (!fts || fts_close(fts) < 0)
