@@ -41,9 +41,9 @@
 	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
-	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")
-	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
-	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")
+	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
+	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
+	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

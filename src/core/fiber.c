@@ -21,6 +21,7 @@
 
 #include <pthread.h>
 
+#include "base/fault.h"
 #include "base/panic.h"
 #include "base/util.h"
 
@@ -141,8 +142,9 @@ void fiber_announce(struct fiber *f, void (*entry)(void *arg), void *arg)
 	f->tsan = __tsan_create_fiber(0);
 #endif
 #ifdef FIBER_VALGRIND
-	f->valgrind_id =
-		(unsigned)VALGRIND_STACK_REGISTER(f->low, (char *)f->low + f->size - 1);
+	if (!PLANTED(STACK_NOT_TOLD))
+		f->valgrind_id = (unsigned)VALGRIND_STACK_REGISTER(
+			f->low, (char *)f->low + f->size - 1);
 #endif
 }
 
