@@ -201,6 +201,17 @@ void sched_yield_task(void)
 	run_another(t->loop, t);
 }
 
+/* Here, so that the line above is inlined. */
+int acre_yield(void)
+{
+	int r = checkpoint(sched_task("acre_yield"));
+
+	if (r < 0)
+		return r;
+	sched_yield_task();
+	return 0;
+}
+
 void sched_main(void *task)
 {
 	struct task *t = task, *next;

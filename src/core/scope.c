@@ -296,13 +296,3 @@ int acre_checkpoint(void)
 {
 	return checkpoint(sched_task("acre_checkpoint"));
 }
-
-int acre_yield(void)
-{
-	int r = checkpoint(sched_task("acre_yield"));
-
-	if (r < 0)
-		return r;
-	sched_yield_task();
-	return 0;
-}
