@@ -3,13 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <acre.h>
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "bench.h"
 #include "core/fiber.h"
+#include "core/loop.h"
 
 #ifdef HAVE_ST
 #include <st.h>
@@ -127,6 +130,28 @@ static double spawns(void)
 static double our_spawn(void)
 {
 	return bench_in_task(spawns);
+}
+
+/* What the kernel alone takes for as many stacks: a page that is touched, and a guard
+ * (nothing, where it has none that are cheap). */
+static double bare_stacks(void)
+{
+	size_t usable = LOOP_STACK_DEFAULT, stride = usable + STACK_GUARD_SIZE;
+	size_t len = FEWER * stride;
+	double begun = bench_cpu();
+	uint8_t *low = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (low == MAP_FAILED)
+		abort();
+	madvise(low, len, MADV_NOHUGEPAGE);
+	for (uint8_t *at = low; at < low + len; at += stride) {
+		madvise(at, STACK_GUARD_SIZE, MADV_GUARD_INSTALL);
+		at[stride - 1] = 1;
+	}
+	begun = per_op(begun, FEWER);
+	munmap(low, len);
+	return begun;
 }
 
 static double crowd(void)
@@ -385,22 +410,39 @@ static double our_failing(void)
  */
 
 #ifdef HAVE_ST
-static void *st_yielder(void *rounds)
+/* It has no call that only yields, and st_sleep(0) takes the way through the heap of
+ * timers and the clock. So two threads hand over to each other by a condition variable. */
+static st_cond_t st_turn;
+
+static void *st_hand_over(void *rounds)
 {
-	for (int i = 0; i < *(int *)rounds; i++)
-		st_sleep(0);
+	for (int i = 0; i < *(int *)rounds; i++) {
+		st_cond_signal(st_turn);
+		st_cond_wait(st_turn);
+	}
+	st_cond_signal(st_turn);
 	return NULL;
+}
+
+static double st_two_hand_over(int rounds)
+{
+	st_thread_t t = st_thread_create(st_hand_over, &rounds, 1, 0);
+	double begun = bench_cpu();
+
+	st_hand_over(&rounds);
+	st_thread_join(t, NULL);
+	return per_op(begun, 2.0 * rounds);
 }
 
 static double st_yields(void)
 {
-	int rounds = FEWER;
-	st_thread_t t = st_thread_create(st_yielder, &rounds, 1, 0);
-	double begun = bench_cpu();
+	double cost;
 
-	st_yielder(&rounds);
-	st_thread_join(t, NULL);
-	return per_op(begun, 2.0 * FEWER);
+	st_turn = st_cond_new();
+	st_two_hand_over(WARM_UP);
+	cost = st_two_hand_over(ROUNDS);
+	st_cond_destroy(st_turn);
+	return cost;
 }
 
 static void *st_nothing(void *count)
@@ -412,27 +454,38 @@ static void *st_nothing(void *count)
 static double st_spawns(void)
 {
 	int count = 0;
-	double begun = bench_cpu();
+	double begun = 0;
 
-	for (int i = 0; i < FEWER; i++)
+	for (int i = -WARM_UP; i < ROUNDS; i++) {
+		if (i == 0)
+			begun = bench_cpu();
 		st_thread_join(st_thread_create(st_nothing, &count, 1, 0), NULL);
-	return per_op(begun, FEWER);
+	}
+	if (count != ROUNDS + WARM_UP)
+		abort();
+	return per_op(begun, ROUNDS);
 }
 
-#define VERSUS_ST(fn) "State Threads", fn
+#define VERSUS_ST(how, fn) "State Threads" how, fn
 #else
-#define VERSUS_ST(fn) NULL, NULL
+#define VERSUS_ST(how, fn) NULL, NULL
 #endif
+
+/* The aim is libdill's spawn, 67 ns where State Threads take 70; but libdill is not
+ * packaged, so that is said as a ratio to State Threads. */
+#define SPAWN_BAR 0.95
 
 int main(int argc, char **argv)
 {
 	static const struct bench_row rows[] = {
 		{ "yield over a switch", "ns", "bare switch", raw_switch, our_yield,
 		  BENCH_COST, 0 },
-		{ "yield", "ns", VERSUS_ST(st_yields), our_yield, BENCH_COST, 0.5 },
-		{ "spawn+join in a nursery", "ns", VERSUS_ST(st_spawns), our_spawn,
-		  BENCH_COST, 0.28 },
-		{ "100,000 in one nursery", "ns", NULL, NULL, our_crowd, BENCH_COST, 0 },
+		{ "yield", "ns", VERSUS_ST(", hand-over by condition", st_yields),
+		  our_yield, BENCH_COST, 0.5 },
+		{ "spawn+join in a nursery", "ns", VERSUS_ST("", st_spawns), our_spawn,
+		  BENCH_COST, SPAWN_BAR },
+		{ "100,000 in one nursery", "ns", "bare stacks", bare_stacks, our_crowd,
+		  BENCH_COST, 0 },
 		{ "message, channel of 64", "ns", NULL, NULL, our_message, BENCH_COST,
 		  0 },
 		{ "cancel+join", "ns", NULL, NULL, our_cancel, BENCH_COST, 0 },
