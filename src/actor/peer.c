@@ -23,7 +23,7 @@
 
 static const struct link_ops ops;
 
-static void send_aid(struct acre_actor *a)
+static int send_aid(struct acre_actor *a)
 {
 	struct msg m = { .kind = MSG_AID };
 
@@ -37,7 +37,7 @@ static void send_aid(struct acre_actor *a)
 		.credit = { true, wire_limits_default.credit_items,
 			    wire_limits_default.credit_bytes },
 	};
-	acre_ignore(link_send(&a->link, &m));
+	return peer_send(a, &m);
 }
 
 int peer_open(struct acre_actor *a, int take_fd, const char *name)
@@ -50,10 +50,7 @@ int peer_open(struct acre_actor *a, int take_fd, const char *name)
 					 wire_limits_default.credit_bytes };
 	r = link_open(&a->link, take_fd, name, &ops, &wire_limits_default);
 
-	if (r < 0)
-		return r;
-	send_aid(a);
-	return 0;
+	return r < 0 ? r : send_aid(a);
 }
 
 void peer_fini(struct acre_actor *a)
@@ -73,6 +70,16 @@ int peer_send(struct acre_actor *a, const struct msg *m)
 		return acre_fail(report_class(r), "sending a %s to %s", msg_name(m->kind),
 				 a->name);
 	return 0;
+}
+
+/* A link that has ended has told everyone; one that is being finished still writes. */
+int peer_answer(struct acre_actor *a, const struct msg *m)
+{
+	int r = peer_send(a, m);
+
+	if (r < 0 && report_class(r) != ACRE_ECLOSED)
+		link_close(&a->link, r);
+	return r;
 }
 
 void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,

@@ -67,6 +67,9 @@ int peer_open(struct acre_actor *a, int take_fd, const char *name);
 void peer_fini(struct acre_actor *a);
 /* Sends a frame; -ACRE_ECLOSED with a report once the link has ended. */
 int peer_send(struct acre_actor *a, const struct msg *m);
+/* What the other side waits for without an end of its own: if it cannot be written, the link
+ * ends, which the other side sees. */
+int peer_answer(struct acre_actor *a, const struct msg *m);
 /* Asks the whole actor to end. */
 void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
 		      enum acre_reason reason, int64_t remaining_ns);

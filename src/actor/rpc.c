@@ -301,8 +301,8 @@ static bool serve_self(struct acre_actor *from, const struct msg *m)
 		return true;
 	}
 	ack.start_ack.functype = slice_of("asyncfunc");
-	acre_ignore(peer_send(from, &ack));
-	acre_ignore(peer_send(from, &answer));
+	acre_ignore(peer_answer(from, &ack));
+	acre_ignore(peer_answer(from, &answer));
 	return true;
 }
 

@@ -56,7 +56,7 @@ static void grant(struct acre_context *ctx)
 	if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 		return;
 	m.credit = as_msg(ctx->taken);
-	if (link_send(&ctx->peer->link, &m) < 0)
+	if (peer_answer(ctx->peer, &m) < 0)
 		return; /* the link is ending, and with it this context */
 	link_flush(&ctx->peer->link); /* the sender may go on while we consume the rest */
 	ctx->granted.items += ctx->taken.items;
