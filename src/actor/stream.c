@@ -267,6 +267,7 @@ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void 
 	return r;
 }
 
+/* The other side waits for it: it ends the link if it cannot be written. */
 static int say_stop(struct acre_context *ctx)
 {
 	struct msg m = { .kind = MSG_STOP, .cid = context_cid(ctx) };
@@ -275,7 +276,7 @@ static int say_stop(struct acre_context *ctx)
 	if (ctx->state == CONTEXT_DONE || ctx->is_oneshot)
 		return 0;
 	m.stop_left = ctx->left && ctx->peer->features;
-	return peer_send(ctx->peer, &m);
+	return peer_answer(ctx->peer, &m);
 }
 
 int acre_finish(struct acre_context *ctx)
