@@ -37,6 +37,7 @@
 	P(NO_ESCALATION, "a child that does not obey is asked for ever, never killed") \
 	P(ORPHANED_LINK, "a hard kill leaves waiters on the link of the killed child") \
 	P(LEAK_FD, "a descriptor of a finished child is not closed")                   \
+	P(LEAK_ON_FAILURE, "a link that cannot be watched keeps its descriptor")       \
 	P(ZOMBIE_LEFT, "a child that ended is not reaped")                             \
 	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \

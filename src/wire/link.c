@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/report.h"
@@ -46,7 +47,8 @@ int link_open(struct link *l, int take_fd, const char *name, const struct link_o
 	if (r >= 0)
 		r = loop_watch(&l->watch, take_fd, EPOLLIN, on_event);
 	if (r < 0) {
-		sys_close(TAKE_FD(l->fd));
+		if (!PLANTED(LEAK_ON_FAILURE))
+			sys_close(TAKE_FD(l->fd));
 		l->closed = true;
 		return acre_fail(report_class(r), "opening the link to %s", name);
 	}
