@@ -6,8 +6,8 @@
  * found by libdw, in one session for each module: its symbols, and the line table of its debug
  * data, also of that in /usr/lib/debug/.build-id.
  *
- * libdw is loaded when first needed (ACRE_HAVE_LIBDW says that its header was there). It may use
- * more stack than a task has, so it runs on a thread that lives as long as the search.
+ * libdw may use more stack than a task has, so it runs on a thread that lives as long as the
+ * search.
  *
  * libdw's usual way of finding debug data also asks servers (DEBUGINFOD_URLS). We take the part
  * that reads files only: printing a failure must end.
@@ -28,6 +28,7 @@
 
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/libdw.h"
 
 #define STACK_SIZE (2 * 1024 * 1024) /* address space; pages are taken as they are used */
 #define OWN_EXE    "/proc/self/exe"
@@ -156,49 +157,17 @@ int symbol_module(uintptr_t pc, struct symbol_module *ret, uint64_t *ret_offset)
 
 #ifdef ACRE_HAVE_LIBDW
 
-#include <elfutils/libdwfl.h>
-
-#define LIBDW_CALLS(C)                                                                   \
-	C(dwfl_begin)                                                                    \
-	C(dwfl_end)                                                                      \
-	C(dwfl_report_offline)                                                           \
-	C(dwfl_report_end)                                                               \
-	C(dwfl_module_getelf)                                                            \
-	C(dwfl_module_build_id)                                                          \
-	C(dwfl_module_addrinfo)                                                          \
-	C(dwfl_module_getsrc)                                                            \
-	C(dwfl_lineinfo)                                                                 \
-	C(dwfl_module_nextcu)                                                            \
-	C(dwarf_haspc)                                                                   \
-	C(dwarf_getsrc_die)                                                              \
-	C(dwarf_linesrc)                                                                 \
-	C(dwarf_lineno)                                                                  \
-	C(dwfl_build_id_find_debuginfo)                                                  \
-	C(dwfl_offline_section_address)
-
-#define AS_POINTER(name) typeof(name) *name;
-#define AS_LOOKUP(name)                                                                  \
-	dw.name = (typeof(name) *)(uintptr_t)dlsym(library, #name);                      \
-	libdw_is_there = libdw_is_there && dw.name;
-
-static struct {
-	LIBDW_CALLS(AS_POINTER)
-} dw;
-static bool libdw_is_there;
-static pthread_once_t libdw_once = PTHREAD_ONCE_INIT;
 static Dwfl_Callbacks callbacks;
+static pthread_once_t callbacks_once = PTHREAD_ONCE_INIT;
+static const struct libdw *dw;
 
-/* Stays loaded. */
-static void load_libdw(void)
+static void set_callbacks(void)
 {
-	void *library = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
-
-	if (!library)
+	dw = libdw_load();
+	if (!dw)
 		return;
-	libdw_is_there = true;
-	LIBDW_CALLS(AS_LOOKUP)
-	callbacks.find_debuginfo = dw.dwfl_build_id_find_debuginfo;
-	callbacks.section_address = dw.dwfl_offline_section_address;
+	callbacks.find_debuginfo = dw->dwfl_build_id_find_debuginfo;
+	callbacks.section_address = dw->dwfl_offline_section_address;
 }
 
 /* A stranger's file is read only if it has the right build id, which is seen later, and no third
@@ -241,32 +210,6 @@ static void set_file(struct symbol *s, const char *file, int line)
 	s->line = line;
 }
 
-/* By the index of addresses that gcc writes. */
-static const char *find_line(Dwfl_Module *in, Dwarf_Addr at, int *ret_line)
-{
-	Dwfl_Line *place = dw.dwfl_module_getsrc(in, at);
-
-	return place ? dw.dwfl_lineinfo(place, NULL, ret_line, NULL, NULL, NULL) : NULL;
-}
-
-/* clang writes none: each unit that was compiled is asked. */
-static const char *find_line_slowly(Dwfl_Module *in, Dwarf_Addr at, int *ret_line)
-{
-	Dwarf_Die *unit = NULL;
-	Dwarf_Line *place;
-	Dwarf_Addr bias;
-
-	while ((unit = dw.dwfl_module_nextcu(in, unit, &bias))) {
-		if (dw.dwarf_haspc(unit, at - bias) <= 0)
-			continue;
-		place = dw.dwarf_getsrc_die(unit, at - bias);
-		if (!place || dw.dwarf_lineno(place, ret_line) < 0)
-			return NULL;
-		return dw.dwarf_linesrc(place, NULL, NULL);
-	}
-	return NULL;
-}
-
 static void look_up(Dwfl_Module *in, Dwarf_Addr bias, struct symbol *s)
 {
 	Dwarf_Addr at = s->offset - 1 + bias;
@@ -275,12 +218,10 @@ static void look_up(Dwfl_Module *in, Dwarf_Addr bias, struct symbol *s)
 	GElf_Sym sym;
 	int line = 0;
 
-	text = dw.dwfl_module_addrinfo(in, at, &into, &sym, NULL, NULL, NULL);
+	text = dw->dwfl_module_addrinfo(in, at, &into, &sym, NULL, NULL, NULL);
 	if (text)
 		snprintf(s->function, sizeof s->function, "%s", text);
-	text = find_line(in, at, &line);
-	if (!text)
-		text = find_line_slowly(in, at, &line);
+	text = libdw_line(in, at, &line);
 	if (text)
 		set_file(s, text, line);
 }
@@ -295,13 +236,13 @@ static Dwfl_Module *open_in(Dwfl *session, const struct symbol_module *m, Dwarf_
 
 	if (fd < 0)
 		return NULL;
-	in = dw.dwfl_report_offline(session, "", m->path, fd);
+	in = dw->dwfl_report_offline(session, "", m->path, fd);
 	if (!in)
 		sys_close(fd);
-	dw.dwfl_report_end(session, NULL, NULL);
-	if (!in || !dw.dwfl_module_getelf(in, ret_bias))
+	dw->dwfl_report_end(session, NULL, NULL);
+	if (!in || !dw->dwfl_module_getelf(in, ret_bias))
 		return NULL;
-	len = dw.dwfl_module_build_id(in, &build_id, &at);
+	len = dw->dwfl_module_build_id(in, &build_id, &at);
 	return is_same_build(m, build_id, len > 0 ? (size_t)len : 0) ? in : NULL;
 }
 
@@ -314,7 +255,7 @@ static bool is_same_module(const struct symbol_module *a, const struct symbol_mo
 /* All symbols of the first one's module. */
 static void look_up_module(struct symbol *symbols, size_t n)
 {
-	Dwfl *session = dw.dwfl_begin(&callbacks);
+	Dwfl *session = dw->dwfl_begin(&callbacks);
 	Dwfl_Module *in = NULL;
 	Dwarf_Addr bias;
 
@@ -324,15 +265,15 @@ static void look_up_module(struct symbol *symbols, size_t n)
 		if (is_same_module(symbols[i].module, symbols->module))
 			look_up(in, bias, &symbols[i]);
 	if (session)
-		dw.dwfl_end(session);
+		dw->dwfl_end(session);
 }
 
 static bool use_libdw(struct symbol *symbols, size_t n)
 {
 	size_t before;
 
-	pthread_once(&libdw_once, load_libdw);
-	if (!libdw_is_there)
+	pthread_once(&callbacks_once, set_callbacks);
+	if (!dw)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		for (before = 0; before < i; before++)
