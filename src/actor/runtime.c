@@ -80,6 +80,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 		return r;
 	}
 	rt->loop = loop_this;
+	rt->loop->actor = rt;
 	runtime_this = rt;
 	report_set_actor(rt->name, rt->uuid);
 	*ret = rt;
@@ -112,6 +113,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	sys_close(TAKE_FD(rt->root_pidfd));
 	sys_close(TAKE_FD(rt->parent_pidfd));
 	report_set_actor("", "");
+	rt->loop->actor = NULL;
 	runtime_this = NULL;
 	return mem_free(rt);
 }

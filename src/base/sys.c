@@ -319,6 +319,18 @@ static int real_setpgid(pid_t pid, pid_t group)
 	return kernel(setpgid(pid, group));
 }
 
+static int real_ptrace(int request, pid_t tid, void *addr, void *data)
+{
+	return kernel_int(syscall(SYS_ptrace, request, tid, addr, data));
+}
+
+static ssize_t real_process_vm_readv(pid_t pid, const struct iovec *to, int n_to,
+				     const struct iovec *from, int n_from)
+{
+	return kernel(process_vm_readv(pid, to, (unsigned long)n_to, from,
+				       (unsigned long)n_from, 0));
+}
+
 static int real_chdir(const char *path)
 {
 	return kernel(chdir(path));

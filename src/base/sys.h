@@ -133,6 +133,12 @@ struct sys_spawn_args {
 	C(CALL, int, waitid, (idtype_t type, id_t id, siginfo_t *ret, int options),               \
 		(type, id, ret, options))                                                         \
 	C(CALL, int, setpgid, (pid_t pid, pid_t group), (pid, group))                             \
+	/* looking into processes; ptrace knows requests only that return nothing but success */  \
+	C(CALL, int, ptrace, (int request, pid_t tid, void *addr, void *data),                    \
+		(request, tid, addr, data))                                                       \
+	C(CALL, ssize_t, process_vm_readv,                                                        \
+		(pid_t pid, const struct iovec *to, int n_to, const struct iovec *from, int n_from), \
+		(pid, to, n_to, from, n_from))                                                    \
 	C(CALL, int, chdir, (const char *path), (path))                                           \
 	C(SURE, pid_t, getpid, (void), ())                                                        \
 	C(SURE, pid_t, getppid, (void), ())                                                       \

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.c - a lock between tasks, handed on in order of arrival. */
+#include "core/lock.h"
+
 #include <acre/chan.h>
 
 #include "base/panic.h"
@@ -13,11 +15,6 @@
  * Who releases it hands it to the first who waits, before that one runs: nobody can slip
  * in between, and a lock that somebody waits for is never free.
  */
-struct lock {
-	struct list waits;   /* of struct wait; empty while nobody holds it */
-	struct task *holder; /* borrowed; NULL: free */
-	uint32_t magic;
-};
 _Static_assert(sizeof(struct lock) <= sizeof(struct acre_lock),
 	       "the public lock holds ours");
 

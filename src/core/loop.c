@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/debug.h"
 #include "core/forker.h"
 #include "core/helper.h"
 #include "core/sched.h"
@@ -371,6 +372,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	loop->seed = options->seed;
 	loop->stack_size = options->stack_size ? options->stack_size : LOOP_STACK_DEFAULT;
 	loop->pid = sys_getpid();
+	loop->tid = sys_gettid();
 	loop->polled_at = clock_now();
 	loop->trim_at = ACRE_NEVER_NS_;
 	loop_this = loop;
@@ -387,6 +389,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 		loop_free(loop);
 		return r;
 	}
+	debug_add(loop);
 	*ret = loop;
 	return 0;
 }
@@ -408,6 +411,7 @@ struct loop *loop_free(struct loop *loop)
 	if (!loop)
 		return NULL;
 	CHECK(loop->n_tasks == 0);
+	debug_remove(loop);
 	end_threads(loop);
 	if (loop->corpse)
 		task_free(loop->corpse);

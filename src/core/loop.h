@@ -90,6 +90,9 @@ struct loop {
 	int n_batch;
 	int at_batch;
 	struct trace trace;
+	struct list debug; /* in acre_debug_root.loops */
+	pid_t tid;	   /* of its thread */
+	void *actor;	   /* the struct runtime it runs, for those who look from outside */
 };
 
 extern _Thread_local struct loop *loop_this __attribute__((tls_model("initial-exec")));

@@ -88,12 +88,15 @@ static inline int checkpoint(struct task *t)
 
 _Noreturn void sched_no_task(const char *call) __attribute__((cold));
 
-/* The running task; calling a checkpoint outside of one is a bug. */
-static inline struct task *sched_task(const char *call)
+/* The running task; calling a checkpoint outside of one is a bug. First thing in a public
+ * call: whoever looks at a task that hangs is told where it last called us. */
+__attribute__((always_inline)) static inline struct task *sched_task(const char *call)
 {
 	struct task *t = task_this();
 
 	if (unlikely(!t))
 		sched_no_task(call);
+	t->call = call;
+	t->called_from = __builtin_return_address(0);
 	return t;
 }

@@ -191,6 +191,8 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->n_waits = 0;
 	list_init(&t->kept);
 	t->said_ready = false;
+	t->call = NULL;
+	t->called_from = NULL;
 	report_home_init(&t->reports, room->spares);
 	t->loop = loop;
 	t->pool = pool;

@@ -140,6 +140,8 @@ struct task {
 	struct list kept;	    /* struct task_kept, owned */
 	bool said_ready;
 	uint32_t id; /* number within the loop, from 1 */
+	const char *call;	    /* of the library, the last one that may wait; static */
+	const void *called_from;    /* where the program made it */
 	const char *name; /* its kind's, or in name_room */
 	char name_room[TASK_NAME_MAX];
 	struct report_home reports;

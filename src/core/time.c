@@ -25,9 +25,9 @@ acre_instant acre_now(void)
 	return t;
 }
 
-int acre_sleep_until(acre_instant instant)
+static int sleep_until(struct task *t, acre_instant instant)
 {
-	struct wait w = { .task = sched_task("acre_sleep") };
+	struct wait w = { .task = t };
 	struct sleeper s = { .timer = { .fn = NULL } };
 	int r = checkpoint(w.task);
 
@@ -41,7 +41,12 @@ int acre_sleep_until(acre_instant instant)
 	return r;
 }
 
+int acre_sleep_until(acre_instant instant)
+{
+	return sleep_until(sched_task("acre_sleep_until"), instant);
+}
+
 int acre_sleep(acre_span span)
 {
-	return acre_sleep_until(acre_after(acre_now(), span));
+	return sleep_until(sched_task("acre_sleep"), acre_after(acre_now(), span));
 }

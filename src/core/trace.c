@@ -188,6 +188,18 @@ static void add_event(struct line *l, const struct acre_trace_event *event)
 	}
 }
 
+size_t trace_line(const struct acre_trace_event *event, char ret[TRACE_LINE_MAX])
+{
+	struct line line = { .len = 0 };
+	size_t len;
+
+	add_event(&line, event);
+	len = size_min(line.len, TRACE_LINE_MAX - 1);
+	memcpy(ret, line.text, len);
+	ret[len] = '\0';
+	return len;
+}
+
 void acre_trace_print(int fd, size_t n)
 {
 	const struct trace *t = trace_here();

@@ -43,5 +43,9 @@ static inline void trace_add(struct trace *t, int64_t at_ns, uint32_t task,
 		t->listener(t->arg, event);
 }
 
+/* An event as a line without its end; its length. Async-signal-safe. */
+#define TRACE_LINE_MAX 192
+size_t trace_line(const struct acre_trace_event *event, char ret[TRACE_LINE_MAX]);
+
 /* Into the ring of this thread's loop; nothing without one. */
 void trace(enum acre_event_kind kind, uint64_t a, uint64_t b);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the command `acre`: finds the verb and hands it its arguments. */
+#include <acre/actor.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "cli/cli.h"
+
+#define AS_VERB(name, text) { #name, text, verb_##name },
+
+static const struct verb {
+	const char *name, *text;
+	int (*run)(int argc, char **argv);
+} verbs[] = { CLI_VERBS(AS_VERB) };
+
+static void tell_usage(FILE *f)
+{
+	fprintf(f, "usage: acre VERB [ARGUMENT]...\n\n");
+	for (size_t i = 0; i < ARRAY_N(verbs); i++)
+		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].text);
+	fprintf(f, "\n`acre VERB --help` tells more.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	char title[64];
+
+	if (!strcmp(name, "--version")) {
+		printf("acre %s\n", acre_version());
+		return 0;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "help")) {
+		tell_usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_N(verbs); i++) {
+		if (strcmp(verbs[i].name, name) != 0)
+			continue;
+		snprintf(title, sizeof title, "acre %s", name);
+		argv[1] = title;
+		return verbs[i].run(argc - 1, argv + 1);
+	}
+	if (*name)
+		fprintf(stderr, "acre: there is no verb %s\n", name);
+	tell_usage(stderr);
+	return CLI_USAGE;
+}

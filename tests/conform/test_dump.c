@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* test_dump.c - processes that hang, read from outside and from within: promise G11. */
+#include "conform/stuck.h"
+
+#include <sched.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor/dump.h"
+
+/* A dump runs on a thread with a big stack: not in a task. */
+struct job {
+	pid_t pid;
+	int r;
+	char path[256];
+	char version[SNAP_VERSION_MAX];
+};
+
+static int write_dump(void *arg)
+{
+	struct job *job = arg;
+	int fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	job->r = job->pid ? dump_write_process(fd, job->pid, job->version) : dump_write(fd);
+	close(fd);
+	return 0;
+}
+
+static const char *text_of_dump(pid_t pid)
+{
+	struct job job = { .pid = pid };
+
+	snprintf(job.path, sizeof job.path, "%s", file_of_test("dump"));
+	assert_ok(acre_blocking(write_dump, &job));
+	assert_int_equal(job.r, 0);
+	return text_of(job.path);
+}
+
+/* An actor that spins, told by `tell`, and then killed. */
+static int with_spinning(void (*tell)(struct acre_actor *a))
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "spinner");
+		if (r >= 0)
+			ACRE_OPEN(ctx, r, a, spins, &nil) {
+				wait_until_it_spins();
+				tell(a);
+				kill_stuck(a);
+				r = acre_recv(ctx, acre_nil, &nil);
+			}
+	}
+	assert_true(acre_has(r, ACRE_EDIED));
+	return 0;
+}
+
+static void tell_spinner(struct acre_actor *a)
+{
+	assert_lines(text_of_dump(acre_actor_pid(a)),
+		     "process *: _subactor\\[spinner@*",
+		     "  actor spinner *-*-*-*-*",
+		     "    its thread * runs task 2 spins",
+		     "    task 1 actor: serves *(root)",
+		     "      task 2 spins: runs",
+		     "          last call: acre_sleep from *",
+		     "  thread * (R), the loop of spinner",
+		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *",
+		     "  fd 3 socket:*",
+		     "  event * task 0 TASK_START task=2 *",
+		     "end of dump");
+}
+
+static int busy(void)
+{
+	return with_spinning(tell_spinner);
+}
+
+TEST(g11_a_task_stuck_in_c_is_told_with_file_and_line)
+{
+	assert_ok(tree_result(busy, false));
+	report_thread_fini();
+}
+
+static void tell_stopped(struct acre_actor *a)
+{
+	pid_t pid = acre_actor_pid(a);
+
+	kill(pid, SIGSTOP);
+	wait_for_state(pid, 'T');
+	assert_lines(text_of_dump(pid),
+		     "    its thread * runs task 2 spins",
+		     "  thread * (T), the loop of spinner",
+		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *");
+	assert_int_equal(state_of(pid), 'T');
+	kill(pid, SIGCONT);
+	wait_for_state(pid, 'R');
+}
+
+static int stopped(void)
+{
+	return with_spinning(tell_stopped);
+}
+
+TEST(g11_a_stopped_process_is_told_and_stays_stopped)
+{
+	assert_ok(tree_result(stopped, false));
+	report_thread_fini();
+}
+
+struct two {
+	struct acre_lock a, b;
+	struct acre_event done;
+	int n_hold;
+};
+
+static int hold_both(struct two *t, struct acre_lock *first, struct acre_lock *second)
+{
+	int r = acre_lock_acquire(first);
+
+	t->n_hold++;
+	while (r >= 0 && t->n_hold < 2)
+		r = acre_yield();
+	if (r >= 0)
+		r = acre_lock_acquire(second);
+	acre_lock_release(first);
+	return r;
+}
+
+ACRE_TASK(left, struct two *t)
+{
+	return hold_both(t, &t->a, &t->b);
+}
+
+ACRE_TASK(right, struct two *t)
+{
+	return hold_both(t, &t->b, &t->a);
+}
+
+/* Two tasks wait for each other; a third looks. */
+static int deadlock(void)
+{
+	struct two t = { .n_hold = 0 };
+	int r = 0;
+
+	acre_lock_init(&t.a);
+	acre_lock_init(&t.b);
+	ACRE_WITHIN(acre_secs(60), r)
+		ACRE_NURSERY(n, r) {
+			r = acre_go(&n, left, &t);
+			if (r >= 0)
+				r = acre_go(&n, right, &t);
+			for (int i = 0; r >= 0 && i < 10; i++)
+				r = acre_yield();
+			assert_lines(text_of_dump(0),
+				     "process *test_dump*",
+				     "  actor root *-*-*-*-*",
+				     "    task 1 root: waits for a helper thread*",
+				     "        in the nursery opened at *test_dump.c:*, holds 2 "
+				     "tasks, 0 actors",
+				     "        in the scope opened at *test_dump.c:*, deadline in "
+				     "*",
+				     "        last call: acre_blocking*",
+				     "      task 2 left: waits for a lock * (held by task 3 "
+				     "right)",
+				     HAVE_LINES ? "          #* hold_both *test_dump.c:*"
+						: "          #*",
+				     "      task 3 right: waits for a lock * (held by task 2 "
+				     "left)",
+				     "end of dump");
+			acre_nursery_cancel(&n);
+		}
+	return r;
+}
+
+
+TEST(g11_a_deadlock_names_who_holds_what)
+{
+	assert_ok(tree_result(deadlock, false));
+	report_thread_fini();
+}
+
+/* A tree of three, the leaf of which spins and is stopped. */
+static int tree_of_three(void)
+{
+	struct acre_actor *a;
+	struct acre_int leaf = { 0 };
+	pid_t pid;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "middle");
+		if (r >= 0)
+			ACRE_OPEN(ctx, r, a, waits_for_one_that_spins, &nil) {
+				r = acre_recv(ctx, acre_int, &leaf);
+				assert_int_equal(r, 1);
+				pid = (pid_t)leaf.value;
+				wait_until_it_spins();
+				kill(pid, SIGSTOP);
+				wait_for_state(pid, 'T');
+				assert_lines(
+					text_of_dump(0), "process *test_dump*",
+					"  actor root *",
+					"  child middle *-*-*-*-*: process *, SERVES",
+					"process *: _subactor\\[middle@*",
+					"  actor middle *",
+					"      task 2 waits_for_one_that_spins: waits for an item "
+					"of a stream * (spins in actor leaf)",
+					"  child leaf *",
+					"process *: _subactor\\[leaf@*",
+					"    its thread * runs task 2 spins",
+					"end of dump");
+				kill(pid, SIGKILL);
+				r = acre_recv(ctx, acre_int, &leaf);
+			}
+	}
+	assert_true(acre_has(r, ACRE_EDIED));
+	return 0;
+}
+
+TEST(g11_the_whole_tree_is_told_parent_first)
+{
+	assert_ok(tree_result(tree_of_three, false));
+	report_thread_fini();
+}
+
+/* Whoever is looked at goes on as if nothing was. */
+
+#define ITEMS 2000
+
+ACRE_CONTEXT(counts, acre_nil)
+{
+	int r = acre_started(ctx, acre_nil);
+
+	for (int i = 0; r >= 0 && i < ITEMS; i++)
+		r = acre_send(ctx, acre_int, .value = i);
+	return r;
+}
+
+static int looked_at(void)
+{
+	struct acre_int item;
+	struct acre_actor *a;
+	int expected = 0, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "counter");
+		if (r >= 0)
+			ACRE_OPEN(ctx, r, a, counts, &nil) {
+				while ((r = acre_recv(ctx, acre_int, &item)) > 0) {
+					assert_int_equal(item.value, expected++);
+					if (expected % (ITEMS / 10) == 1)
+						text_of_dump(acre_actor_pid(a));
+				}
+			}
+	}
+	assert_int_equal(expected, ITEMS);
+	return r;
+}
+
+TEST(g11_whoever_is_looked_at_goes_on)
+{
+	assert_ok(tree_result(looked_at, false));
+	report_thread_fini();
+}
+
+/* What cannot be read. */
+
+static void assert_refused(pid_t pid, int error)
+{
+	char version[SNAP_VERSION_MAX];
+
+	assert_int_equal(dump_write_process(STDOUT_FILENO, pid, version), error);
+}
+
+TEST(a_process_that_is_none_is_refused)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_refused(pid, -ESRCH);
+}
+
+TEST(a_process_without_acre_is_refused)
+{
+	char path[64];
+	int gate[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(gate), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(gate[0], STDIN_FILENO);
+		close_range(3, ~0U, 0);
+		execl("/bin/cat", "cat", NULL);
+		_exit(1);
+	}
+	close(gate[0]);
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	while (strcmp(text_of(path), "cat\n") != 0)
+		sched_yield();
+	assert_refused(pid, -ENOENT);
+	close(gate[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
