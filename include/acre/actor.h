@@ -150,7 +150,9 @@ struct acre_run_options {
 	size_t stack_size;	   /* of tasks; 0: 64 KiB */
 	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;
-	bool signals; /* take SIGINT and SIGTERM through a signalfd: blocks them in this thread */
+	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
+	 * them in this thread */
+	bool signals;
 	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];
 };

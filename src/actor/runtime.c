@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "actor/dumper.h"
 #include "actor/endpoint.h"
 #include "actor/spawner.h"
 #include "base/mem.h"
@@ -91,8 +92,10 @@ static void give_signals_back(struct runtime *rt)
 {
 	loop_unwatch(&rt->signal_watch);
 	sys_close(TAKE_FD(rt->signal_fd));
-	if (rt->masked)
-		sys_sigmask(SIG_SETMASK, &rt->old_mask, NULL);
+	if (!rt->masked)
+		return;
+	dumper_leave_signal();
+	sys_sigmask(SIG_SETMASK, &rt->old_mask, NULL);
 }
 
 struct runtime *runtime_free(struct runtime *rt)
@@ -168,8 +171,13 @@ int runtime_take_signals(struct runtime *rt)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGUSR1);
 	sys_sigmask(SIG_BLOCK, &ours, &rt->old_mask);
 	rt->masked = true;
+	r = dumper_take_signal();
+	if (r < 0)
+		return r;
+	sigdelset(&ours, SIGUSR1);
 	r = rt->signal_fd = sys_signalfd(-1, &ours, SFD_NONBLOCK);
 	return r < 0 ? r : loop_watch(&rt->signal_watch, r, EPOLLIN, read_signals);
 }

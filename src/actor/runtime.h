@@ -69,7 +69,8 @@ struct runtime *runtime_free(struct runtime *rt);
  * their answers. */
 void runtime_serve(struct runtime *rt, struct nursery *service);
 int runtime_serve_no_more(struct runtime *rt, int r);
-/* Blocks SIGINT and SIGTERM in this thread and reads them through the loop. */
+/* Blocks SIGINT, SIGTERM and SIGUSR1 in this thread; the first two are read through the loop, the
+ * last one by a thread of its own. */
 int runtime_take_signals(struct runtime *rt);
 void runtime_run_end_hooks(struct runtime *rt);
 /* A fresh cid in the form of a uuid. */

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* dumper.c - the thread that writes a dump when time is over, or when SIGUSR1 comes. */
+/*
+ * It exists while there is something to wait for: a hang that was not closed, or the signal. It
+ * waits in one poll, for a word from us, for the signal, or for the earliest hang. It sees
+ * nothing of loops and tasks; dump_write() finds them.
+ *
+ * While it writes it holds no lock. A hang that is being told stays where it is: its close
+ * waits for that.
+ */
+#define _GNU_SOURCE
+#include "actor/dumper.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include "actor/dump.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/report.h"
+
+#define THREAD_NAME "acre-dump"
+#define FILE_MODE   0600 /* a dump may hold what others must not read */
+
+struct hang {
+	struct list node; /* in dumper.hangs, until closed */
+	int64_t at;
+	char *path; /* owned; NULL: the usual place */
+	char *told; /* owned: where it was written; NULL: it was not. Under the lock */
+	bool is_being_told, was_told; /* under the lock */
+};
+_Static_assert(sizeof(struct hang) <= sizeof(struct acre_hang), "the public hang holds ours");
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t told; /* a dump was written */
+	struct list hangs;   /* this and all below under the lock */
+	bool takes_signal, stops;
+	_Atomic pid_t runs_in; /* the process that has the thread; 0: none */
+	pthread_t thread;
+	int wake_fd, signal_fd; /* owned while the thread runs */
+} dumper = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.told = PTHREAD_COND_INITIALIZER,
+	.hangs = LIST_HEAD(dumper.hangs),
+	.wake_fd = -1,
+	.signal_fd = -1,
+};
+
+static struct hang *hang_of(const struct acre_hang *hang)
+{
+	return (struct hang *)(uintptr_t)hang;
+}
+
+/* The file. */
+
+static void usual_path(char ret[PATH_MAX])
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	if (!dir || !*dir)
+		dir = getenv("TMPDIR");
+	snprintf(ret, PATH_MAX, "%s/acre-%d.dump", dir && *dir ? dir : "/tmp",
+		 (int)sys_getpid());
+}
+
+/* In a directory that all may write to somebody may have put something. */
+static int check_usual(int fd)
+{
+	struct stat st;
+	int r = sys_fstat(fd, &st);
+
+	if (r < 0)
+		return r;
+	return S_ISREG(st.st_mode) && st.st_uid == getauxval(AT_EUID) && st.st_nlink == 1
+		       ? 0
+		       : -EPERM;
+}
+
+static int open_file(const char *path, char ret_path[PATH_MAX])
+{
+	int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK;
+	auto_close int fd = -1;
+	int r = 0;
+
+	if (path)
+		snprintf(ret_path, PATH_MAX, "%s", path);
+	else
+		usual_path(ret_path);
+	fd = sys_openat(AT_FDCWD, ret_path, path ? flags : flags | O_NOFOLLOW, FILE_MODE);
+	if (fd < 0)
+		return fd;
+	if (!path)
+		r = check_usual(fd);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+static char *write_file(const char *path, const char *why)
+{
+	char at[PATH_MAX];
+	auto_close int fd = open_file(path, at);
+	int r = fd;
+
+	if (r >= 0)
+		r = dump_line(fd, "%s", why);
+	if (r >= 0)
+		r = dump_write(fd);
+	return r >= 0 ? mem_strdup(at) : NULL;
+}
+
+/* The thread. */
+
+static struct hang *earliest(void)
+{
+	struct hang *h, *first = NULL;
+
+	list_for_each(h, &dumper.hangs, node)
+		if (!h->was_told && (!first || h->at < first->at))
+			first = h;
+	return first;
+}
+
+static void tell_hang(struct hang *h)
+{
+	char *told;
+
+	h->is_being_told = true;
+	pthread_mutex_unlock(&dumper.lock);
+	told = write_file(h->path, "a hang was not closed in time");
+	pthread_mutex_lock(&dumper.lock);
+	h->told = told;
+	h->is_being_told = false;
+	h->was_told = true;
+	pthread_cond_broadcast(&dumper.told);
+}
+
+static void tell_signal(void)
+{
+	struct signalfd_siginfo info;
+
+	if (sys_read(dumper.signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return;
+	pthread_mutex_unlock(&dumper.lock);
+	mem_free(write_file(NULL, "SIGUSR1 asked for it"));
+	pthread_mutex_lock(&dumper.lock);
+}
+
+/* Bound: the earliest hang, a word from us, or the signal. */
+static void wait_for_work(const struct hang *first)
+{
+	struct pollfd fds[] = { { .fd = dumper.wake_fd, .events = POLLIN },
+				{ .fd = dumper.takes_signal ? dumper.signal_fd : -1,
+				  .events = POLLIN } };
+	int64_t left = -1;
+	uint64_t words;
+
+	if (first) {
+		left = int64_add(first->at, -clock_now());
+		left = left > 0 ? left : 0;
+	}
+	pthread_mutex_unlock(&dumper.lock);
+	acre_ignore(sys_poll(fds, ARRAY_N(fds), left));
+	pthread_mutex_lock(&dumper.lock);
+	if (fds[0].revents)
+		acre_ignore(sys_read(dumper.wake_fd, &words, sizeof words));
+	if (fds[1].revents && dumper.takes_signal)
+		tell_signal();
+}
+
+static void *run(void *unused)
+{
+	struct hang *first;
+
+	(void)unused;
+	acre_ignore(sys_prctl(PR_SET_NAME, (unsigned long)THREAD_NAME, 0, 0, 0));
+	pthread_mutex_lock(&dumper.lock);
+	while (!dumper.stops) {
+		first = earliest();
+		if (first && first->at <= clock_now())
+			tell_hang(first);
+		else
+			wait_for_work(first);
+	}
+	pthread_mutex_unlock(&dumper.lock);
+	return NULL;
+}
+
+static void wake(void)
+{
+	uint64_t one = 1;
+
+	acre_ignore(sys_write(dumper.wake_fd, &one, sizeof one));
+}
+
+/* It begins and ends, under the lock. */
+
+static int open_fds(void)
+{
+	sigset_t only;
+	int r;
+
+	sigemptyset(&only);
+	sigaddset(&only, SIGUSR1);
+	r = dumper.wake_fd = sys_eventfd(0, EFD_NONBLOCK);
+	if (r >= 0)
+		r = dumper.signal_fd = sys_signalfd(-1, &only, SFD_NONBLOCK);
+	return r;
+}
+
+static void close_fds(void)
+{
+	sys_close(TAKE_FD(dumper.wake_fd));
+	sys_close(TAKE_FD(dumper.signal_fd));
+}
+
+static int create_thread(void)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	int err = pthread_attr_init(&attr);
+
+	if (err)
+		return -err;
+	pthread_attr_setstacksize(&attr, DUMP_STACK);
+	sigfillset(&all);
+	sys_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&dumper.thread, &attr, run, NULL); /* allowed: joined on close */
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return -err;
+}
+
+/* What a parent had stayed with it in a fork, perhaps with the lock held. */
+static void forget_parent(void)
+{
+	close_fds();
+	pthread_mutex_init(&dumper.lock, NULL);
+	pthread_cond_init(&dumper.told, NULL);
+	list_init(&dumper.hangs);
+	dumper.takes_signal = dumper.stops = false;
+	dumper.runs_in = 0;
+}
+
+static void lock(void)
+{
+	if (dumper.runs_in && dumper.runs_in != sys_getpid())
+		forget_parent();
+	pthread_mutex_lock(&dumper.lock);
+}
+
+static int start_locked(void)
+{
+	int r;
+
+	while (dumper.stops) /* bound: that it ends */
+		pthread_cond_wait(&dumper.told, &dumper.lock);
+	if (dumper.runs_in)
+		return 0;
+	r = open_fds();
+	if (r >= 0)
+		r = create_thread();
+	if (r < 0) {
+		close_fds();
+		return r;
+	}
+	dumper.runs_in = sys_getpid();
+	return 0;
+}
+
+static void stop_if_idle_locked(void)
+{
+	if (!dumper.runs_in || dumper.stops || dumper.takes_signal ||
+	    !list_is_empty(&dumper.hangs))
+		return;
+	dumper.stops = true;
+	wake();
+	pthread_mutex_unlock(&dumper.lock);
+	pthread_join(dumper.thread, NULL); /* bound: the dump that it may be writing */
+	pthread_mutex_lock(&dumper.lock);
+	close_fds();
+	dumper.runs_in = 0;
+	dumper.stops = false;
+	pthread_cond_broadcast(&dumper.told);
+}
+
+/* What others call. */
+
+int dumper_take_signal(void)
+{
+	int r;
+
+	lock();
+	r = start_locked();
+	if (r >= 0) {
+		dumper.takes_signal = true;
+		wake();
+	}
+	pthread_mutex_unlock(&dumper.lock);
+	return r;
+}
+
+void dumper_leave_signal(void)
+{
+	lock();
+	dumper.takes_signal = false;
+	stop_if_idle_locked();
+	pthread_mutex_unlock(&dumper.lock);
+}
+
+static int check_options(const struct acre_dump_options *o)
+{
+	if (o->flags || o->reserved[0] || o->reserved[1])
+		return acre_fail(EINVAL,
+				 "acre_dump_on_hang(): unknown flags 0x%llx or reserved "
+				 "fields that are not 0",
+				 (unsigned long long)o->flags);
+	if (o->path && strlen(o->path) >= PATH_MAX)
+		return acre_fail(ENAMETOOLONG, "acre_dump_on_hang(): a path of %zu bytes",
+				 strlen(o->path));
+	return 0;
+}
+
+int acre_dump_on_hang_(struct acre_hang *hang, acre_span span,
+		       const struct acre_dump_options *options)
+{
+	struct hang *h = hang_of(hang);
+	int r = check_options(options);
+
+	*h = (struct hang){ .at = int64_add(clock_now(), span.ns) };
+	if (r < 0)
+		return r;
+	if (options->path) {
+		h->path = mem_strdup(options->path);
+		if (!h->path)
+			return acre_fail(ENOMEM, "no memory for the path of a dump");
+	}
+	lock();
+	r = start_locked();
+	if (r >= 0) {
+		list_push(&dumper.hangs, &h->node);
+		wake();
+	}
+	pthread_mutex_unlock(&dumper.lock);
+	if (r >= 0)
+		return 0;
+	h->path = mem_free(h->path);
+	return acre_fail(-r, "the thread that writes dumps could not be started");
+}
+
+int acre_hang_close(struct acre_hang *hang, int r)
+{
+	struct hang *h = hang_of(hang);
+
+	lock();
+	while (h->is_being_told) /* bound: writing takes what there is to read */
+		pthread_cond_wait(&dumper.told, &dumper.lock);
+	if (list_is_linked(&h->node)) {
+		list_remove(&h->node);
+		stop_if_idle_locked();
+	}
+	pthread_mutex_unlock(&dumper.lock);
+	h->path = mem_free(h->path);
+	h->told = mem_free(h->told);
+	return r;
+}
+
+const char *acre_hang_path(const struct acre_hang *hang)
+{
+	const char *told;
+
+	lock();
+	told = hang_of(hang)->told;
+	pthread_mutex_unlock(&dumper.lock);
+	return told;
+}
