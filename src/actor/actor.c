@@ -96,6 +96,13 @@ static int judge(struct acre_actor *a)
 	return report_file(report_ref(a->failure), -a->ended);
 }
 
+static void count_actors(int more)
+{
+	_Atomic uint32_t *n = &loop_this->status->n_actors;
+
+	status_set(n, status_get(n) + (uint32_t)more);
+}
+
 /* Last of its life: reaped. What it had written is read first; then its end is known
  * to everyone in the same turn. */
 static void gone(struct life *l)
@@ -105,6 +112,7 @@ static void gone(struct life *l)
 
 	link_drain(&a->link);
 	list_remove(&a->node);
+	count_actors(-1);
 	a->life.death.oom = died_for_memory(a);
 	r = judge(a);
 	unpark_all(&a->end_waits, 0);
@@ -116,6 +124,7 @@ static void gone(struct life *l)
 static void gone_before_birth(struct acre_actor *a)
 {
 	list_remove(&a->node);
+	count_actors(-1);
 	nursery_member_ended(&a->member, 0);
 }
 
@@ -151,6 +160,7 @@ static void bury(struct member *m)
 
 	peer_fini(a);
 	life_fini(&a->life);
+	a->status = status_unmap(a->status);
 	report_unref(a->boot_error);
 	report_unref(a->failure);
 	mem_free(a);
@@ -280,7 +290,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 			const struct acre_spawn_options *o, int *ret_link)
 {
 	char title[ACTOR_NAME_MAX + UUID_SIZE + 16];
-	auto_close int ours = -1, theirs = -1;
+	auto_close int ours = -1, theirs = -1, status = -1;
 	int pair[2];
 	int r = sys_socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 
@@ -288,11 +298,15 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 		return acre_fail(report_class(r), "no socket pair for actor %s", a->name);
 	ours = pair[0];
 	theirs = pair[1];
+	r = status_make(&a->status, &status);
+	if (r < 0)
+		return acre_fail(report_class(r), "no status page for actor %s", a->name);
 	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
 	a->oom_at_birth = oom_unexplained(&runtime_this->oom);
 	r = b->make(&a->life, &(struct birth){ .title = title,
 					       .program = o->program,
-					       .link_fd = theirs });
+					       .link_fd = theirs,
+					       .status_fd = status });
 	if (r < 0)
 		return not_made(a, r);
 	a->pid = a->life.pid.pid;
@@ -458,11 +472,13 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 	r = make_process(a, b, options, &link_fd);
 	if (r < 0) {
 		life_fini(&a->life);
+		a->status = status_unmap(a->status);
 		mem_free(a);
 		return r;
 	}
 	a->member = (struct member){ .ask = ask, .bury = bury };
 	list_push(&runtime_this->children, &a->node);
+	count_actors(1);
 	nursery_add(n, &a->member);
 	r = begin(a, link_fd, options);
 	if (r >= 0)

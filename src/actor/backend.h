@@ -11,6 +11,7 @@ struct birth {
 	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
 	const char *program; /* executable, NULL: the running one */
 	int link_fd;	     /* the child's end of the socketpair */
+	int status_fd;	     /* its status page (core/status.h) */
 };
 
 struct backend {

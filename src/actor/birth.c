@@ -33,6 +33,7 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	q->fds[1] = runtime_this->self.fd;
 	q->fds[2] = runtime_this->is_root ? runtime_this->self.fd
 					  : runtime_this->root_pidfd;
+	q->fds[3] = birth->status_fd;
 	q->n_fds = BIRTH_FD_END - BIRTH_FD_LINK;
 	q->stderr_fd = theirs;
 	r = spawner_make(q);

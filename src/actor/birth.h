@@ -14,6 +14,7 @@ enum birth_fd {
 	BIRTH_FD_LINK = 3, /* to the parent */
 	BIRTH_FD_PARENT,   /* pidfd of the parent */
 	BIRTH_FD_ROOT,	   /* pidfd of the root */
+	BIRTH_FD_STATUS,   /* its status page */
 	BIRTH_FD_END
 };
 

@@ -118,6 +118,7 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 	int r = be_what_was_asked(&m->spec);
 
 	parent->spec_came = true;
+	runtime_set_state(runtime_this, STATUS_SERVES);
 	if (r < 0)
 		send_boot_error(parent, r);
 }
@@ -200,11 +201,24 @@ static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[U
 	return 0;
 }
 
+/* From here on the parent sees how this actor is doing. */
+static void show_status(struct runtime *rt, int status_fd)
+{
+	struct status *page;
+
+	if (status_join(&page, status_fd) < 0)
+		return;
+	sys_close(status_fd);
+	rt->shown_status = page;
+	loop_set_status(rt->loop, page);
+}
+
 static int set_up(struct runtime *rt, struct acre_actor *parent,
 		  const struct child_boot *boot)
 {
 	int r = 0;
 
+	show_status(rt, boot->status_fd);
 	rt->root_pidfd = boot->root_pidfd;
 	rt->parent_pidfd = boot->parent_pidfd;
 	rt->parent = parent;
@@ -260,7 +274,8 @@ int child_live_in_process(const char *title)
 	return child_live(&(struct child_boot){ .title = title,
 						.link_fd = BIRTH_FD_LINK,
 						.parent_pidfd = BIRTH_FD_PARENT,
-						.root_pidfd = BIRTH_FD_ROOT });
+						.root_pidfd = BIRTH_FD_ROOT,
+						.status_fd = BIRTH_FD_STATUS });
 }
 
 static bool is_title(const char *text)

@@ -10,6 +10,7 @@ struct child_boot {
 	int link_fd;
 	int parent_pidfd; /* -1: the parent is in this process */
 	int root_pidfd;
+	int status_fd; /* the page that the parent reads */
 	bool is_thread; /* of its parent's process: signals are not its own */
 };
 

@@ -3,9 +3,11 @@
 /*
  *	process 4711: /usr/bin/scanner 1000
  *	  actor root 6b1e...
+ *	    its thread 4711 runs no task
+ *	    it serves; its loop waits in its poll, and turned 30.002 s ago
  *	    task 1 root: joins its nursery 0x7ffd... (1 tasks and 1 actors are left in it)
  *	        in the nursery opened at scanner.c:31, deadline in 4.205 s
- *	        last call: acre_nursery_close from main_task scanner.c:40
+ *	        last called acre from main_task scanner.c:40
  *	        #0 stop src/core/sched.c:118
  *	        #1 ...
  *	      task 2 collect: waits for an item of a stream 0x55... (primes in actor scanner)
@@ -135,8 +137,9 @@ static void add_span(char *to, size_t size, const char *what, int64_t at)
 	size_t len = strlen(to);
 
 	if (at != ACRE_NEVER_NS_)
-		snprintf(to + len, size - len, s >= 0 ? ", %s in %.3f s" : ", %s over %.3f s ago",
-			 what, s >= 0 ? s : -s);
+		snprintf(to + len, size - len,
+			 s >= 0 ? ", %s in %.3f s" : ", %s over %.3f s ago", what,
+			 s >= 0 ? s : -s);
 }
 
 static void say_scope(struct text *t, int depth, const struct snap_scope *scope)
@@ -150,35 +153,37 @@ static void say_scope(struct text *t, int depth, const struct snap_scope *scope)
 	len = strlen(more);
 	if (scope->reason)
 		snprintf(more + len, sizeof more - len, ", cancelled: %s",
-			 scope->reason < ACRE_N_REASONS_ ? reason_word(scope->reason) : "?");
+			 scope->reason < ACRE_N_REASONS_ ? reason_word(scope->reason)
+							 : "?");
 	else if (scope->is_covered)
 		snprintf(more + len, sizeof more - len, ", cancelled from outside");
 	len = strlen(more);
 	if (scope->is_nursery)
 		snprintf(more + len, sizeof more - len, ", holds %zu tasks, %zu actors",
 			 scope->n_tasks, scope->n_others);
-	say(t, depth, "in the %s opened at %s:%d%s", scope->is_nursery ? "nursery" : "scope",
-	    scope->file, scope->line, more);
+	say(t, depth, "in the %s opened at %s:%d%s",
+	    scope->is_nursery ? "nursery" : "scope", scope->file, scope->line, more);
 }
 
 static void say_waits(struct text *t, int depth, const struct snap_task *task)
 {
 	const char *cancelled = task->is_cancelled ? ", cancelled" : "";
 	static const char *const states[] = {
-		[TASK_NEW] = "is new",	  [TASK_READY] = "is ready",   [TASK_RUNS] = "runs",
+		[TASK_NEW] = "is new",	 [TASK_READY] = "is ready",  [TASK_RUNS] = "runs",
 		[TASK_PARKED] = "waits", [TASK_ENDED] = "has ended",
 	};
 
 	if (task->state != TASK_PARKED)
-		say(t, depth, "task %u %s: %s%s", task->id, task->name, states[task->state],
-		    cancelled);
+		say(t, depth, "task %u %s: %s%s", task->id, task->name,
+		    states[task->state], cancelled);
 	else if (!task->object)
 		say(t, depth, "task %u %s: %s%s", task->id, task->name,
 		    wait_word(task->what), cancelled);
 	else
 		say(t, depth, "task %u %s: %s %#jx%s%s%s%s", task->id, task->name,
 		    wait_word(task->what), (uintmax_t)task->object,
-		    *task->about ? " (" : "", task->about, *task->about ? ")" : "", cancelled);
+		    *task->about ? " (" : "", task->about, *task->about ? ")" : "",
+		    cancelled);
 }
 
 static void say_task(struct text *t, int depth, const struct snap_task *task)
@@ -197,7 +202,7 @@ static void say_task(struct text *t, int depth, const struct snap_task *task)
 	}
 	if (task->called_from) {
 		unwind_name(t->unwind, task->called_from, true, name, sizeof name);
-		say(t, depth, "last call: %s from %s", task->call, name);
+		say(t, depth, "last called acre from %s", name);
 	}
 	if (!task->is_current)
 		say_stack(t, depth, &task->stack);
@@ -277,6 +282,20 @@ static void say_tasks(struct text *t, const struct snap_loop *l)
 
 /* Loops and threads. */
 
+static void say_status(struct text *t, const struct status *s)
+{
+	say(t, 2, "it %s; its loop %s, and turned %.3f s ago",
+	    status_state_text(status_get(&s->state)),
+	    status_get(&s->polls) ? "waits in its poll" : "is at work",
+	    (double)(clock_now() - s->turned_at) / 1e9);
+	say(t, 2,
+	    "%ju turns, %ju looks at the clock, %u tasks, %u timers, %u actors, %ju "
+	    "frames in, %ju "
+	    "out",
+	    (uintmax_t)s->n_turns, (uintmax_t)s->n_looks, s->n_tasks, s->n_timers,
+	    s->n_actors, (uintmax_t)s->n_frames_in, (uintmax_t)s->n_frames_out);
+}
+
 static void say_loop(struct text *t, const struct snap_loop *l)
 {
 	const struct snap_task *runs = l->tasks;
@@ -288,9 +307,12 @@ static void say_loop(struct text *t, const struct snap_loop *l)
 	while (runs && !runs->is_current)
 		runs = runs->next;
 	if (runs)
-		say(t, 2, "its thread %d runs task %u %s", (int)l->tid, runs->id, runs->name);
+		say(t, 2, "its thread %d runs task %u %s", (int)l->tid, runs->id,
+		    runs->name);
 	else
 		say(t, 2, "its thread %d runs no task", (int)l->tid);
+	if (l->has_status)
+		say_status(t, &l->status);
 	say_tasks(t, l);
 }
 
@@ -310,7 +332,8 @@ static void say_threads(struct text *t)
 	const struct snap_loop *l;
 
 	if (s->freeze.error)
-		say(t, 1, "threads could not be stopped (%s): what runs has no stack here",
+		say(t, 1,
+		    "threads could not be stopped (%s): what runs has no stack here",
 		    s->freeze.error == -EPERM ? "is a debugger there, or a sandbox?"
 					      : strerrorname_np(-s->freeze.error));
 	for (size_t i = 0; i < s->freeze.n; i++) {
@@ -355,7 +378,8 @@ static void say_fds(struct text *t)
 	while (dir && n < FDS_MAX && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		len = sys_readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
+		len = sys_readlinkat(dirfd(dir), entry->d_name, target,
+				     sizeof target - 1);
 		target[len > 0 ? len : 0] = '\0';
 		say(t, 1, "fd %s %s", entry->d_name, target);
 		n++;

@@ -49,6 +49,7 @@ struct acre_actor {
 		end_waits; /* tasks in acre_spawn(), acre_actor_wait(), acre_actor_cancel() */
 	enum acre_sigint sigint; /* what an interrupt does to it */
 	bool served;		 /* acre_spawn() has returned it */
+	const struct status *status; /* its page, which it writes; owned: unmapped at the end */
 	bool cancel_called;
 	bool acked;
 	uint64_t oom_at_birth;	/* see oom.h */

@@ -34,6 +34,7 @@ static int root_main(void *arg)
 	struct nursery service;
 
 	runtime_serve(self->runtime, &service);
+	runtime_set_state(self->runtime, STATUS_SERVES);
 	return runtime_serve_no_more(self->runtime, self->fn(self->arg));
 }
 

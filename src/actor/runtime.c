@@ -8,11 +8,13 @@
 
 #include "actor/dumper.h"
 #include "actor/endpoint.h"
+#include "actor/snap.h"
 #include "actor/spawner.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/debug.h"
 #include "core/sched.h"
 #include "core/trace.h"
 
@@ -82,6 +84,8 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	}
 	rt->loop = loop_this;
 	rt->loop->actor = rt;
+	acre_debug_root.actor_layout = snap_layout();
+	runtime_set_state(rt, STATUS_BOOTS);
 	runtime_this = rt;
 	report_set_actor(rt->name, rt->uuid);
 	*ret = rt;
@@ -117,6 +121,9 @@ struct runtime *runtime_free(struct runtime *rt)
 	sys_close(TAKE_FD(rt->parent_pidfd));
 	report_set_actor("", "");
 	rt->loop->actor = NULL;
+	runtime_set_state(rt, STATUS_ENDED);
+	loop_set_status(rt->loop, NULL);
+	rt->shown_status = status_unmap(rt->shown_status);
 	runtime_this = NULL;
 	return mem_free(rt);
 }
@@ -194,6 +201,7 @@ int runtime_serve_no_more(struct runtime *rt, int r)
 	int served;
 
 	rt->service = NULL;
+	runtime_set_state(rt, STATUS_ENDS);
 	scope_cancel(&service->scope, ACRE_REASON_PARENT);
 	served = nursery_close(service, 0);
 	runtime_run_end_hooks(rt);

@@ -35,6 +35,7 @@ struct runtime {
 	/* what a forkserver of ours loads; owned texts, NULL at the end */
 	char *preload[ENDPOINT_SPACES_MAX + 1];
 	struct oom oom;		       /* what tells how children died */
+	struct status *shown_status; /* owned: the page that the parent gave; NULL: none */
 	struct list end_hooks;	       /* newest first */
 	enum acre_sigint sigint;
 	bool is_root;
@@ -69,6 +70,11 @@ struct runtime *runtime_free(struct runtime *rt);
  * their answers. */
 void runtime_serve(struct runtime *rt, struct nursery *service);
 int runtime_serve_no_more(struct runtime *rt, int r);
+static inline void runtime_set_state(struct runtime *rt, enum status_state state)
+{
+	status_set(&rt->loop->status->state, state);
+}
+
 /* Blocks SIGINT, SIGTERM and SIGUSR1 in this thread; the first two are read through the loop, the
  * last one by a thread of its own. */
 int runtime_take_signals(struct runtime *rt);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "actor/context.h"
+#include "actor/runtime.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -185,6 +187,8 @@ static int check_root(const struct peek *p, uintptr_t at, char ret_version[SNAP_
 		return -ENOENT;
 	memcpy(ret_version, root.version, SNAP_VERSION_MAX);
 	ret_version[SNAP_VERSION_MAX - 1] = '\0';
+	if (root.actor_layout && root.actor_layout != snap_layout())
+		return -EPROTO;
 	return root.layout == acre_debug_root.layout ? 0 : -EPROTO;
 }
 
@@ -226,6 +230,20 @@ int snap_find(pid_t pid, uintptr_t *ret_root, char ret_version[SNAP_VERSION_MAX]
 	free(line);
 	fclose(f);
 	return r;
+}
+
+#define RUNTIME_1 DEBUG_FIELD(1, struct runtime, name)
+#define RUNTIME_2 DEBUG_FIELD(RUNTIME_1, struct runtime, children)
+#define RUNTIME_3 DEBUG_FIELD(RUNTIME_2, struct runtime, is_root)
+#define ACTOR_1	  DEBUG_FIELD(RUNTIME_3, struct acre_actor, name)
+#define ACTOR_2	  DEBUG_FIELD(ACTOR_1, struct acre_actor, link_lost)
+#define ACTOR_3	  DEBUG_FIELD(ACTOR_2, struct acre_actor, life)
+#define CONTEXT_1 DEBUG_FIELD(ACTOR_3, struct acre_context, peer)
+#define CONTEXT_2 DEBUG_FIELD(CONTEXT_1, struct acre_context, endpoint_name)
+
+uint64_t snap_layout(void)
+{
+	return DEBUG_MIX(CONTEXT_2, N_LIFE_STATE);
 }
 
 uintptr_t snap_own_root(void)

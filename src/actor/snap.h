@@ -41,8 +41,7 @@ struct snap_task {
 	char about[SNAP_TEXT_MAX]; /* what the object is, in words; "": not known */
 	bool is_cancelled, is_current;
 	char name[TASK_NAME_MAX];
-	char call[TASK_NAME_MAX]; /* the library's call that it made last; "" */
-	uintptr_t called_from;
+	uintptr_t called_from; /* where it called the library last; 0: nowhere yet */
 	char file[SNAP_TEXT_MAX]; /* where its kind is declared */
 	int line;
 	struct snap_scope *scopes; /* innermost first; the last one is its base */
@@ -63,7 +62,8 @@ struct snap_loop {
 	pid_t tid;
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE]; /* of the actor; "": a loop without one */
 	bool is_root, has_actor;
-	size_t n_tasks;
+	bool has_status;
+	struct status status;
 	struct snap_task *tasks;
 	struct snap_child *children;
 	struct acre_trace_event events[SNAP_EVENTS];
@@ -97,6 +97,9 @@ int snap_find(pid_t pid, uintptr_t *ret_root, char ret_version[SNAP_VERSION_MAX]
 
 /* The root of this process, entered for who looks from outside. */
 uintptr_t snap_own_root(void);
+
+/* Of our structs, for acre_debug_root. */
+uint64_t snap_layout(void);
 
 /* snap_read.c: the copying. */
 void *snap_room(struct snap *s, size_t len);

@@ -12,7 +12,7 @@
 #include "base/util.h"
 #include "core/debug.h"
 
-#define TASKS_MAX    200000	       /* that are copied of a loop */
+#define TASKS_MAX    200000 /* that are copied of a loop */
 #define CHILDREN_MAX 4096
 #define STACK_MAX    ((size_t)16 << 10) /* copied of a parked task's: dozens of frames */
 
@@ -36,12 +36,15 @@ static uintptr_t walk_next(struct walk *w)
 
 static struct walk walk_list(const struct snap *s, uintptr_t head, size_t max)
 {
-	return (struct walk){ .p = &s->memory, .head = head, .at = head, .left = max + 1 };
+	return (struct walk){
+		.p = &s->memory, .head = head, .at = head, .left = max + 1
+	};
 }
 
 /* Scopes. */
 
-static void read_scope(const struct snap *s, const struct scope *from, struct snap_scope *to)
+static void read_scope(const struct snap *s, const struct scope *from,
+		       struct snap_scope *to)
 {
 	struct nursery n;
 
@@ -52,7 +55,8 @@ static void read_scope(const struct snap *s, const struct scope *from, struct sn
 	to->shield_until = from->shield_until;
 	to->line = from->line;
 	peek_text(&s->memory, (uintptr_t)from->file, to->file, sizeof to->file);
-	if (!to->is_nursery || !peek_all(&s->memory, (uintptr_t)from->nursery, &n, sizeof n))
+	if (!to->is_nursery ||
+	    !peek_all(&s->memory, (uintptr_t)from->nursery, &n, sizeof n))
 		return;
 	to->n_tasks = n.n_tasks;
 	to->n_others = n.n_others;
@@ -61,7 +65,8 @@ static void read_scope(const struct snap *s, const struct scope *from, struct sn
 /* From the innermost one outwards to the task's own outermost one, its base. */
 static void read_scopes(struct snap *s, const struct task *from, struct snap_task *to)
 {
-	uintptr_t base = to->at + offsetof(struct task, base), at = (uintptr_t)from->scope;
+	uintptr_t base = to->at + offsetof(struct task, base),
+		  at = (uintptr_t)from->scope;
 	struct scope scope;
 
 	to->scopes = snap_room(s, SNAP_SCOPES_MAX * sizeof *to->scopes);
@@ -145,7 +150,6 @@ static struct snap_task *read_task(struct snap *s, const struct loop *loop, uint
 	to->called_from = (uintptr_t)t.called_from;
 	to->owner = read_owner(s, &t);
 	peek_text(&s->memory, (uintptr_t)t.name, to->name, sizeof to->name);
-	peek_text(&s->memory, (uintptr_t)t.call, to->call, sizeof to->call);
 	read_kind(s, &t, to);
 	if (peek_all(&s->memory, (uintptr_t)t.scope, &innermost, sizeof innermost))
 		to->is_cancelled = innermost.covered;
@@ -180,7 +184,8 @@ static void read_events(const struct snap *s, const struct trace *t, struct snap
 
 	for (size_t i = n; ring && i > 0; i--) {
 		at = ring + (t->n - i) % TRACE_N * sizeof *to->events;
-		if (!peek_all(&s->memory, at, &to->events[to->n_events], sizeof *to->events))
+		if (!peek_all(&s->memory, at, &to->events[to->n_events],
+			      sizeof *to->events))
 			return;
 		to->n_events++;
 	}
@@ -239,7 +244,8 @@ static struct snap_loop *read_loop(struct snap *s, uintptr_t at)
 		return NULL;
 	}
 	to->tid = from->tid;
-	to->n_tasks = from->n_tasks;
+	to->has_status = peek_all(&s->memory, (uintptr_t)from->status, &to->status,
+				  sizeof to->status);
 	read_tasks(s, from, at, to);
 	read_events(s, &from->trace, to);
 	if (from->actor)

@@ -21,7 +21,9 @@
 #define LOOP_2		DEBUG_FIELD(LOOP_1, struct loop, tasks)
 #define LOOP_3		DEBUG_FIELD(LOOP_2, struct loop, debug)
 #define LOOP_4		DEBUG_FIELD(LOOP_3, struct loop, trace)
-#define LAYOUT		DEBUG_MIX(DEBUG_MIX(LOOP_4, N_WAIT), ACRE_N_EVENTS_)
+#define LOOP_5		DEBUG_FIELD(LOOP_4, struct loop, status)
+#define STATUS_1	DEBUG_MIX(LOOP_5, sizeof(struct status))
+#define LAYOUT		DEBUG_MIX(DEBUG_MIX(STATUS_1, N_WAIT), ACRE_N_EVENTS_)
 
 #define TEXT_(n) #n
 #define TEXT(n)	 TEXT_(n)

@@ -22,7 +22,8 @@
 struct debug_root {
 	char magic[16];
 	char version[16];
-	uint64_t layout;   /* of the structs of core/, see debug.c */
+	uint64_t layout;       /* of the structs of core/, see debug.c */
+	uint64_t actor_layout; /* of those of actor/, see snap.c; 0: no actor has begun */
 	struct list loops; /* struct loop.debug, under a lock that readers do not take */
 };
 

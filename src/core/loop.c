@@ -247,6 +247,16 @@ static int poll_virtual(struct loop *loop)
 	return 0;
 }
 
+static int poll_told(struct loop *loop, int64_t timeout_ns)
+{
+	int r;
+
+	status_set(&loop->status->polls, 1);
+	r = poll_now(loop, timeout_ns);
+	status_set(&loop->status->polls, 0);
+	return r;
+}
+
 static int poll_wait(struct loop *loop)
 {
 	int r;
@@ -258,7 +268,7 @@ static int poll_wait(struct loop *loop)
 	else if (clock_is_virtual())
 		r = poll_virtual(loop);
 	else
-		r = poll_now(loop, time_to_wait(loop));
+		r = poll_told(loop, time_to_wait(loop));
 	mailbox_wake(&loop->mailbox);
 	return r;
 }
@@ -281,6 +291,24 @@ static void serve(struct loop *loop, int n)
 	loop->n_batch = loop->at_batch = 0;
 }
 
+static void tell_turn(struct loop *loop)
+{
+	struct status *s = loop->status;
+
+	status_add(&s->n_turns);
+	atomic_store_explicit(&s->turned_at, loop->polled_at, memory_order_relaxed);
+	status_set(&s->n_tasks, (uint32_t)loop->n_tasks);
+	status_set(&s->n_timers, (uint32_t)loop->timers.n);
+}
+
+void loop_set_status(struct loop *loop, struct status *page)
+{
+	struct status *before = loop->status;
+
+	loop->status = page ? page : &loop->own_status;
+	status_set(&loop->status->state, status_get(&before->state));
+}
+
 bool loop_turn(struct loop *loop, bool wait)
 {
 	if (loop_is_forked(loop))
@@ -299,6 +327,7 @@ bool loop_turn(struct loop *loop, bool wait)
 	      wait && list_is_empty(&loop->ready) ? poll_wait(loop) : poll_now(loop, 0));
 	mailbox_read(&loop->mailbox);
 	run_timers(loop);
+	tell_turn(loop);
 	if (loop->timer_fd >= 0)
 		arm_timer_fd(loop);
 	return true;
@@ -374,6 +403,7 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	loop->pid = sys_getpid();
 	loop->tid = sys_gettid();
 	loop->polled_at = clock_now();
+	loop->status = &loop->own_status;
 	loop->trim_at = ACRE_NEVER_NS_;
 	loop_this = loop;
 	report_home_set(&loop->reports);

@@ -12,6 +12,7 @@
 #include "core/fiber.h"
 #include "core/mailbox.h"
 #include "core/stack.h"
+#include "core/status.h"
 #include "core/task.h"
 #include "core/timer.h"
 #include "core/trace.h"
@@ -92,6 +93,8 @@ struct loop {
 	struct trace trace;
 	struct list debug; /* in acre_debug_root.loops */
 	pid_t tid;	   /* of its thread */
+	struct status *status; /* never NULL: what the parent gave, or own_status */
+	struct status own_status;
 	void *actor;	   /* the struct runtime it runs, for those who look from outside */
 };
 
@@ -152,6 +155,9 @@ int loop_watch_change(struct watch *w, uint32_t events);
 /* Idempotent; events of this poll that were not served yet are dropped. Before the fd
  * is closed. */
 void loop_unwatch(struct watch *w);
+
+/* From here on the loop tells how it is on that page; NULL: on its own again. Borrowed. */
+void loop_set_status(struct loop *loop, struct status *page);
 
 /* Idempotent while it waits. */
 void loop_defer(struct deferred *d, void (*fn)(struct deferred *d));

@@ -61,6 +61,7 @@ static inline struct task *next_ready(struct loop *loop)
 static bool poll_is_due(struct loop *loop)
 {
 	loop->switches = 0;
+	status_add(&loop->status->n_looks);
 	if (++loop->looks >= LOOP_POLL_LOOKS)
 		return true;
 	return clock_now() - loop->polled_at >= LOOP_POLL_GAP_NS;
@@ -71,6 +72,7 @@ static inline void enter(struct loop *loop, struct task *t)
 	t->state = TASK_RUNS;
 	loop->current = t;
 	report_home_set(&t->reports);
+	status_set(&loop->status->task, t->id);
 }
 
 static inline void bury(struct loop *loop)
@@ -93,6 +95,7 @@ static inline void leave_to_loop(struct loop *loop)
 {
 	loop->current = NULL;
 	report_home_set(&loop->reports);
+	status_set(&loop->status->task, 0);
 }
 
 static void run_another(struct loop *loop, struct task *t)

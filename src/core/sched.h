@@ -96,7 +96,6 @@ __attribute__((always_inline)) static inline struct task *sched_task(const char 
 
 	if (unlikely(!t))
 		sched_no_task(call);
-	t->call = call;
 	t->called_from = __builtin_return_address(0);
 	return t;
 }

@@ -191,7 +191,6 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->n_waits = 0;
 	list_init(&t->kept);
 	t->said_ready = false;
-	t->call = NULL;
 	t->called_from = NULL;
 	report_home_init(&t->reports, room->spares);
 	t->loop = loop;
@@ -232,6 +231,7 @@ static int start(struct loop *loop, struct nursery *n, const struct acre_task_ki
 	scope_init(&t->base, &n->scope, t, kind->file, kind->line);
 	list_push(&loop->tasks, &t->all);
 	loop->n_tasks++;
+	status_name_task(loop->status, t->id, t->name);
 	nursery_add(n, &t->member);
 	loop_trace(loop, ACRE_EVENT_TASK_START, t->id, (uintptr_t)n);
 	sched_start(t);

@@ -128,6 +128,7 @@ struct task {
 	int wake;	     /* what unpark() gave */
 	uint32_t n_waits;
 	struct wait *waits; /* on its own stack, linked in objects while parked */
+	const void *called_from; /* where it called us last; NULL: nowhere yet */
 	struct member member;
 	struct scope base; /* its outermost scope; around it is the nursery's */
 	const struct acre_task_kind *kind;
@@ -140,8 +141,6 @@ struct task {
 	struct list kept;	    /* struct task_kept, owned */
 	bool said_ready;
 	uint32_t id; /* number within the loop, from 1 */
-	const char *call;	    /* of the library, the last one that may wait; static */
-	const void *called_from;    /* where the program made it */
 	const char *name; /* its kind's, or in name_room */
 	char name_room[TASK_NAME_MAX];
 	struct report_home reports;

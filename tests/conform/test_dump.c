@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "actor/dump.h"
+#include "actor/peer.h"
+#include "core/status.h"
 
 /* A dump runs on a thread with a big stack: not in a task. */
 struct job {
@@ -22,7 +24,8 @@ static int write_dump(void *arg)
 	struct job *job = arg;
 	int fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	job->r = job->pid ? dump_write_process(fd, job->pid, job->version) : dump_write(fd);
+	job->r = job->pid ? dump_write_process(fd, job->pid, job->version)
+			  : dump_write(fd);
 	close(fd);
 	return 0;
 }
@@ -59,17 +62,15 @@ static int with_spinning(void (*tell)(struct acre_actor *a))
 
 static void tell_spinner(struct acre_actor *a)
 {
-	assert_lines(text_of_dump(acre_actor_pid(a)),
-		     "process *: _subactor\\[spinner@*",
-		     "  actor spinner *-*-*-*-*",
-		     "    its thread * runs task 2 spins",
-		     "    task 1 actor: serves *(root)",
-		     "      task 2 spins: runs",
-		     "          last call: acre_sleep from *",
+	assert_lines(text_of_dump(acre_actor_pid(a)), "process *: _subactor\\[spinner@*",
+		     "  actor spinner *-*-*-*-*", "    its thread * runs task 2 spins",
+		     "    it serves; its loop is at work, and turned *",
+		     "    * turns, * looks at the clock, 2 tasks, *",
+		     "    task 1 actor: serves *(root)", "      task 2 spins: runs",
+		     "          last called acre from *",
 		     "  thread * (R), the loop of spinner",
 		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *",
-		     "  fd 3 socket:*",
-		     "  event * task 0 TASK_START task=2 *",
+		     "  fd 3 socket:*", "  event * task 0 TASK_START task=2 *",
 		     "end of dump");
 }
 
@@ -90,8 +91,7 @@ static void tell_stopped(struct acre_actor *a)
 
 	kill(pid, SIGSTOP);
 	wait_for_state(pid, 'T');
-	assert_lines(text_of_dump(pid),
-		     "    its thread * runs task 2 spins",
+	assert_lines(text_of_dump(pid), "    its thread * runs task 2 spins",
 		     "  thread * (T), the loop of spinner",
 		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *");
 	assert_int_equal(state_of(pid), 'T');
@@ -154,27 +154,28 @@ static int deadlock(void)
 				r = acre_go(&n, right, &t);
 			for (int i = 0; r >= 0 && i < 10; i++)
 				r = acre_yield();
-			assert_lines(text_of_dump(0),
-				     "process *test_dump*",
-				     "  actor root *-*-*-*-*",
-				     "    task 1 root: waits for a helper thread*",
-				     "        in the nursery opened at *test_dump.c:*, holds 2 "
-				     "tasks, 0 actors",
-				     "        in the scope opened at *test_dump.c:*, deadline in "
-				     "*",
-				     "        last call: acre_blocking*",
-				     "      task 2 left: waits for a lock * (held by task 3 "
-				     "right)",
-				     HAVE_LINES ? "          #* hold_both *test_dump.c:*"
-						: "          #*",
-				     "      task 3 right: waits for a lock * (held by task 2 "
-				     "left)",
-				     "end of dump");
+			assert_lines(
+				text_of_dump(0), "process *test_dump*",
+				"  actor root *-*-*-*-*",
+				"    task 1 root: waits for a helper thread*",
+				"        in the nursery opened at *test_dump.c:*, holds "
+				"2 "
+				"tasks, 0 actors",
+				"        in the scope opened at *test_dump.c:*, deadline "
+				"in "
+				"*",
+				"        last called acre from *",
+				"      task 2 left: waits for a lock * (held by task 3 "
+				"right)",
+				HAVE_LINES ? "          #* hold_both *test_dump.c:*"
+					   : "          #*",
+				"      task 3 right: waits for a lock * (held by task 2 "
+				"left)",
+				"end of dump");
 			acre_nursery_cancel(&n);
 		}
 	return r;
 }
-
 
 TEST(g11_a_deadlock_names_who_holds_what)
 {
@@ -206,10 +207,10 @@ static int tree_of_three(void)
 					"  child middle *-*-*-*-*: process *, SERVES",
 					"process *: _subactor\\[middle@*",
 					"  actor middle *",
-					"      task 2 waits_for_one_that_spins: waits for an item "
+					"      task 2 waits_for_one_that_spins: waits "
+					"for an item "
 					"of a stream * (spins in actor leaf)",
-					"  child leaf *",
-					"process *: _subactor\\[leaf@*",
+					"  child leaf *", "process *: _subactor\\[leaf@*",
 					"    its thread * runs task 2 spins",
 					"end of dump");
 				kill(pid, SIGKILL);
@@ -263,6 +264,57 @@ static int looked_at(void)
 TEST(g11_whoever_is_looked_at_goes_on)
 {
 	assert_ok(tree_result(looked_at, false));
+	report_thread_fini();
+}
+
+/* The parent sees how a child is doing, without a word from it. */
+
+static void watch_spinner(struct acre_actor *a)
+{
+	const struct status *s = a->status;
+	char name[STATUS_NAME_MAX];
+	uint64_t before;
+
+	assert_int_equal(status_get(&s->state), STATUS_SERVES);
+	assert_true(status_task_name(s, status_get(&s->task), name));
+	assert_string_equal(name, "spins");
+	assert_int_equal(status_get(&s->polls), 0);
+	before = status_progress(s);
+	text_of_dump(acre_actor_pid(a)); /* time enough for a loop that turns */
+	assert_int_equal(status_progress(s), before);
+}
+
+static int watched(void)
+{
+	return with_spinning(watch_spinner);
+}
+
+TEST(s33_a_status_page_tells_of_a_blocked_loop)
+{
+	assert_ok(tree_result(watched, false));
+	report_thread_fini();
+}
+
+static int idle(void)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "idle");
+		while (r >= 0 && !status_get(&a->status->polls))
+			sched_yield();
+		if (r >= 0) {
+			assert_int_equal(status_get(&a->status->task), 0);
+			assert_true(status_progress(a->status) > 0);
+		}
+	}
+	return r;
+}
+
+TEST(s33_a_status_page_tells_of_an_idle_loop)
+{
+	assert_ok(tree_result(idle, false));
 	report_thread_fini();
 }
 

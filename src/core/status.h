@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* status.h - a page that says how an actor is doing, to whoever has it mapped. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The loop's thread writes, plain stores into its own page; its parent has the same page mapped and
+ * reads, without a word between them. So it tells of a loop that is blocked, and of a process
+ * that is stopped. The child is not trusted: what it writes is numbers and texts that are cut.
+ *
+ * The parent makes the page (a sealed memfd, so that it cannot shrink under a reader) and the child
+ * gets it as a descriptor. An actor that has none, the root for one, keeps a page of its own,
+ * which `acre dump` finds through the loop.
+ */
+
+/* state, what it means */
+#define STATUS_STATES(S)                                      \
+	S(NONE, "has not begun")                              \
+	S(BOOTS, "boots: it does not know yet what it is to be") \
+	S(SERVES, "serves")                                   \
+	S(ENDS, "ends: what it served is cancelled")          \
+	S(ENDED, "has ended")
+
+#define STATUS_STATE_ENUM(name, text) STATUS_##name,
+enum status_state { STATUS_STATES(STATUS_STATE_ENUM) N_STATUS_STATE };
+#undef STATUS_STATE_ENUM
+
+#define STATUS_NAMES	32 /* a power of two: of the tasks that began last */
+#define STATUS_NAME_MAX 32
+#define STATUS_SIZE	4096 /* of the page, and of its memfd */
+
+struct status_name {
+	uint32_t task; /* 0: none, or being written */
+	char text[STATUS_NAME_MAX];
+};
+
+/* Numbers that only grow are counters; each is whole, but not all are of one moment. */
+struct status {
+	_Atomic uint32_t state;	    /* enum status_state */
+	_Atomic uint32_t task;	    /* that runs; 0: the loop itself, or nothing */
+	_Atomic uint64_t n_looks;   /* at the clock, one every LOOP_POLL_SWITCHES switches of tasks */
+	_Atomic uint64_t n_turns;   /* of the loop: the witness of progress */
+	_Atomic int64_t turned_at;  /* the clock at the last one */
+	_Atomic uint32_t polls;	    /* 1: it waits in its poll, where it may stay for ever */
+	_Atomic uint32_t n_tasks, n_timers, n_actors;
+	_Atomic uint64_t n_frames_in, n_frames_out;
+	struct status_name names[STATUS_NAMES];
+};
+_Static_assert(sizeof(struct status) <= STATUS_SIZE, "a status fits its page");
+
+/* Only one thread writes: no read-modify-write is needed. */
+static inline void status_add(_Atomic uint64_t *counter)
+{
+	uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, n + 1, memory_order_relaxed);
+}
+
+static inline void status_set(_Atomic uint32_t *to, uint32_t value)
+{
+	atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+static inline uint32_t status_get(const _Atomic uint32_t *from)
+{
+	return atomic_load_explicit(from, memory_order_relaxed);
+}
+
+/* A task begins. */
+void status_name_task(struct status *s, uint32_t task, const char *name);
+
+/* For readers: copies the name; false and "?" if it is forgotten. */
+bool status_task_name(const struct status *s, uint32_t task, char ret[STATUS_NAME_MAX]);
+const char *status_state_text(uint32_t state);
+
+/* What says that it moves: changes while a loop turns, or tasks take turns. */
+static inline uint64_t status_progress(const struct status *s)
+{
+	return atomic_load_explicit(&s->n_turns, memory_order_relaxed) +
+	       atomic_load_explicit(&s->n_looks, memory_order_relaxed);
+}
+
+/* A page for a child: mapped here for reading, and a descriptor to give to it (owned). -EMFILE,
+ * -ENOMEM ... */
+int status_make(const struct status **ret, int *ret_fd);
+/* The page that a parent gave; -EBADF if that is none. The descriptor stays the caller's. */
+int status_join(struct status **ret, int fd);
+/* NULL is fine, and is what it returns. */
+void *status_unmap(const struct status *s);
