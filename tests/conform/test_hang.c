@@ -24,10 +24,12 @@ static int blocked(void)
 		return r;
 	block_until_told();
 	assert_string_equal(acre_hang_path(&hang), path);
-	assert_lines(text_of(path), "a hang was not closed in time", "process *test_hang*",
-		     "    its thread * runs task 1 root", "    task 1 root: runs",
+	assert_lines(text_of(path), "a hang was not closed in time",
+		     "process *test_hang*", "    its thread * runs task 1 root",
+		     "    task 1 root: runs",
 		     "  thread * test_hang (*), the loop of root",
-		     HAVE_LINES ? "        #* block_until_told *test_hang.c:*" : "        #0 *",
+		     HAVE_LINES ? "        #* block_until_told *test_hang.c:*"
+				: "        #0 *",
 		     HAVE_LINES ? "        #* blocked *test_hang.c:*" : "        #1 *",
 		     "end of dump");
 	return acre_hang_close(&hang, acre_yield());
@@ -62,7 +64,8 @@ TEST(s33_many_hangs_are_told_each_in_its_file)
 	for (int i = 0; i < 4; i++) {
 		while (!acre_hang_path(&hangs[i]))
 			sched_yield();
-		assert_lines(text_of(acre_hang_path(&hangs[i])), "process *", "end of dump");
+		assert_lines(text_of(acre_hang_path(&hangs[i])), "process *",
+			     "end of dump");
 	}
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(acre_hang_close(&hangs[i], 0), 0);
@@ -80,7 +83,8 @@ static const char *usual_path(pid_t pid)
 {
 	static char path[512];
 
-	snprintf(path, sizeof path, "%s/acre-%d.dump", getenv("XDG_RUNTIME_DIR"), (int)pid);
+	snprintf(path, sizeof path, "%s/acre-%d.dump", getenv("XDG_RUNTIME_DIR"),
+		 (int)pid);
 	return path;
 }
 
@@ -141,7 +145,8 @@ static void signal_actor(struct acre_actor *a)
 
 	kill(pid, SIGUSR1);
 	assert_lines(wait_for_dump(pid), "SIGUSR1 asked for it",
-		     "process *: _subactor\\[spinner@*", "    its thread * runs task 2 spins",
+		     "process *: _subactor\\[spinner@*",
+		     "    its thread * runs task 2 spins",
 		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *",
 		     "end of dump");
 	assert_int_equal(state_of(pid), 'R');
@@ -163,11 +168,12 @@ static void signal_root(struct acre_actor *a)
 {
 	(void)a;
 	kill(getpid(), SIGUSR1);
-	assert_lines(wait_for_dump(getpid()), "SIGUSR1 asked for it", "process *test_hang*",
-		     "    its thread * runs task 1 root",
-		     HAVE_LINES ? "        #* wait_for_dump *test_hang.c:*" : "        #0 *",
-		     "process *: _subactor\\[spinner@*", "    its thread * runs task 2 spins",
-		     "end of dump");
+	assert_lines(wait_for_dump(getpid()), "SIGUSR1 asked for it",
+		     "process *test_hang*", "    its thread * runs task 1 root",
+		     HAVE_LINES ? "        #* wait_for_dump *test_hang.c:*"
+				: "        #0 *",
+		     "process *: _subactor\\[spinner@*",
+		     "    its thread * runs task 2 spins", "end of dump");
 }
 
 static int signalled_root(void)
@@ -183,33 +189,38 @@ TEST(s33_sigusr1_makes_the_root_tell_of_the_whole_tree)
 
 /* The command. */
 
-/* What it says on stdout and stderr; its exit status. */
-static int run_command(const char *arguments, char *said, size_t size)
+static char said[1 << 18];
+
+/* Fills `said` with what it says on stdout and stderr; its exit status. */
+static int run_shell(const char *command)
+{
+	FILE *f = popen(command, "re");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(said, 1, sizeof said - 1, f);
+	said[n] = '\0';
+	return WEXITSTATUS(pclose(f));
+}
+
+static int run_command(const char *arguments)
 {
 	char self[512], command[1024];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-	size_t n;
-	FILE *f;
 
 	assert_true(len > 0);
 	self[len] = '\0';
 	*strrchr(self, '/') = '\0';
 	snprintf(command, sizeof command, "%s/../src/acre %s 2>&1", self, arguments);
-	f = popen(command, "re");
-	assert_non_null(f);
-	n = fread(said, 1, size - 1, f);
-	said[n] = '\0';
-	return WEXITSTATUS(pclose(f));
+	return run_shell(command);
 }
-
-static char said[1 << 18];
 
 static void dump_by_command(struct acre_actor *a)
 {
 	char arguments[64];
 
 	snprintf(arguments, sizeof arguments, "dump %d", (int)acre_actor_pid(a));
-	assert_int_equal(run_command(arguments, said, sizeof said), 0);
+	assert_int_equal(run_command(arguments), 0);
 	assert_lines(said, "process *: _subactor\\[spinner@*",
 		     "    its thread * runs task 2 spins",
 		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *",
@@ -237,12 +248,42 @@ TEST(g11_the_command_fails_in_one_clear_line)
 		_exit(0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	snprintf(arguments, sizeof arguments, "dump %d", (int)pid);
-	snprintf(expected, sizeof expected, "acre dump: there is no process %d\n", (int)pid);
-	assert_int_equal(run_command(arguments, said, sizeof said), 1);
+	snprintf(expected, sizeof expected, "acre dump: there is no process %d\n",
+		 (int)pid);
+	assert_int_equal(run_command(arguments), 1);
 	assert_string_equal(said, expected);
 
-	assert_int_equal(run_command("dump 1x", said, sizeof said), 64);
+	assert_int_equal(run_command("dump 1x"), 64);
 	assert_text_has(said, "expected the number of one process, not 1x");
-	assert_int_equal(run_command("dmp 1", said, sizeof said), 2);
+	assert_int_equal(run_command("dmp 1"), 2);
 	assert_text_has(said, "acre: there is no verb dmp\n");
+}
+
+static void list_by_gdb(struct acre_actor *a)
+{
+	char command[256];
+
+	snprintf(command, sizeof command,
+		 "gdb -q -batch -p %d -x tools/gdb/acre.py -ex 'acre tasks' -ex 'acre bt "
+		 "1' "
+		 "-ex 'acre bt 2' -ex 'bt 1' 2>&1",
+		 (int)acre_actor_pid(a));
+	assert_int_equal(run_shell(command), 0);
+	assert_lines(said, "  task 1 actor: serves 0x*", "  task 2 spins: runs",
+		     "task 1 actor: serves 0x*", "#* child_main (*", "task 2 spins: runs",
+		     "  it runs: see bt in thread *", "#0 *busy_in_c (*");
+	assert_int_equal(state_of(acre_actor_pid(a)), 'R');
+}
+
+static int listed(void)
+{
+	return with_spinning(list_by_gdb);
+}
+
+TEST(gdb_lists_tasks_and_tells_their_stacks)
+{
+	if (run_shell("gdb --version") != 0)
+		test_skip("there is no gdb");
+	assert_ok(tree_result(listed, false));
+	report_thread_fini();
 }
