@@ -101,13 +101,18 @@ static void start_the_sanitizers_thread(void)
 
 void body_run(const struct test_case *test, struct text *complaints)
 {
+	struct test_census counted = { 0 };
 	struct house before, after;
 
 	here.pid = getpid();
 	start_the_sanitizers_thread();
+	if (getenv("ACRE_TEST_DELTAS"))
+		counted = test_census();
 	house_look(&before, test_dir());
 	test->body();
 	must_be_the_test("the body of the test returned");
+	if (getenv("ACRE_TEST_DELTAS"))
+		test_tell_deltas(test->name, &counted);
 	house_look(&after, test_dir());
 	house_compare(&before, &after, complaints);
 	house_fini(&before);

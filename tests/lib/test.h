@@ -107,6 +107,25 @@ int test_peek(const void *address);
 /* No fd from 3 on would be inherited by a program that this process executes now. */
 #define assert_fds_close_on_exec() test_assert_fds_close_on_exec(__FILE__, __LINE__)
 
+/*
+ * How many of each there are in this process now, for what happens between two moments of a
+ * test. With ACRE_TEST_DELTAS in the environment, and -v, each test tells it of its whole body.
+ *
+ *	struct test_census before = test_census();
+ *	...
+ *	test_tell_deltas("boot", &before);	boot: threads 1->2, fds 9->12, processes 0->1, ...
+ *	assert_no_growth(&before);
+ */
+struct test_census {
+	size_t threads, fds, processes, socket_files, shared_memories;
+};
+
+struct test_census test_census(void);
+/* Said like a note. */
+void test_tell_deltas(const char *label, const struct test_census *before);
+/* There is no more of anything than there was. */
+#define assert_no_growth(before) test_assert_no_growth((before), __FILE__, __LINE__)
+
 /* Below: what the macros are made of. */
 
 struct test_case {
@@ -132,3 +151,4 @@ void test_assert_class(int r, int class, const char *what, const char *name,
 void test_assert_text_has(const char *haystack, const char *needle, const char *file,
 			  int line);
 void test_assert_fds_close_on_exec(const char *file, int line);
+void test_assert_no_growth(const struct test_census *before, const char *file, int line);
