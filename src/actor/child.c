@@ -205,10 +205,11 @@ static int parse_title(const char *title, char name[ACTOR_NAME_MAX], char uuid[U
 static void show_status(struct runtime *rt, int status_fd)
 {
 	struct status *page;
+	int r = status_join(&page, status_fd);
 
-	if (status_join(&page, status_fd) < 0)
-		return;
 	sys_close(status_fd);
+	if (r < 0)
+		return; /* it is for looking only */
 	rt->shown_status = page;
 	loop_set_status(rt->loop, page);
 }
