@@ -37,7 +37,7 @@ def tasks():
 
 def word_of_wait(task):
     words = gdb.parse_and_eval("wait_words")
-    return words[int(task["what"])].string()
+    return words[int(task["what"])]["now"].string()
 
 
 def state_of(loop, task):
