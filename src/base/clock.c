@@ -10,19 +10,19 @@
 static _Atomic bool is_virtual;
 static _Atomic int64_t virtual_now;
 
-int64_t clock_now(void)
-{
-	if (unlikely(atomic_load_explicit(&is_virtual, memory_order_relaxed)))
-		return atomic_load(&virtual_now);
-	return clock_real();
-}
-
 int64_t clock_real(void)
 {
 	struct timespec now;
 
 	sys_clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int64_t clock_now(void)
+{
+	if (unlikely(atomic_load_explicit(&is_virtual, memory_order_relaxed)))
+		return atomic_load(&virtual_now);
+	return clock_real();
 }
 
 bool clock_is_virtual(void)

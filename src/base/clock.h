@@ -12,8 +12,7 @@
 /* Any thread; async-signal-safe. */
 int64_t clock_now(void);
 
-/* The same of the machine's own clock, also while there is a virtual one: for what a thread
- * waits for from another thread. */
+/* The same whatever tests use: for threads beside the loop, whose waits are real. */
 int64_t clock_real(void);
 
 /* For tests. From now on clock_now() says start_ns, until it is advanced. */

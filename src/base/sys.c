@@ -331,6 +331,11 @@ static ssize_t real_process_vm_readv(pid_t pid, const struct iovec *to, int n_to
 				       (unsigned long)n_from, 0));
 }
 
+static int real_getpgid(pid_t pid)
+{
+	return kernel_int(getpgid(pid));
+}
+
 static int real_chdir(const char *path)
 {
 	return kernel(chdir(path));
@@ -456,14 +461,20 @@ int sys_poll(struct pollfd *fds, nfds_t n, int64_t timeout_ns)
 	return r;
 }
 
-void sys_block_asynchronous(sigset_t *ret_old)
+void sys_fill_asynchronous(sigset_t *ret)
 {
 	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
 					   SIGTRAP, SIGSYS, SIGABRT };
+
+	sigfillset(ret);
+	for (size_t i = 0; i < ARRAY_N(synchronous); i++)
+		sigdelset(ret, synchronous[i]);
+}
+
+void sys_block_asynchronous(sigset_t *ret_old)
+{
 	sigset_t blocked;
 
-	sigfillset(&blocked);
-	for (size_t i = 0; i < ARRAY_N(synchronous); i++)
-		sigdelset(&blocked, synchronous[i]);
+	sys_fill_asynchronous(&blocked);
 	sys_sigmask(SIG_SETMASK, &blocked, ret_old);
 }

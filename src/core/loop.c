@@ -261,6 +261,7 @@ static int poll_wait(struct loop *loop)
 {
 	int r;
 
+	heartbeat_waits(&loop->heartbeat);
 	if (!mailbox_sleep(&loop->mailbox))
 		r = poll_now(
 			loop,
@@ -270,6 +271,7 @@ static int poll_wait(struct loop *loop)
 	else
 		r = poll_told(loop, time_to_wait(loop));
 	mailbox_wake(&loop->mailbox);
+	heartbeat_goes_on(&loop->heartbeat);
 	return r;
 }
 
@@ -313,8 +315,11 @@ bool loop_turn(struct loop *loop, bool wait)
 {
 	if (loop_is_forked(loop))
 		return false;
-	if (loop->timer_fd >= 0)
-		mailbox_wake(&loop->mailbox); /* it slept in the foreign loop */
+	if (loop->timer_fd >= 0) { /* it slept in the foreign loop */
+		mailbox_wake(&loop->mailbox);
+		heartbeat_goes_on(&loop->heartbeat);
+	}
+	heartbeat_turn(&loop->heartbeat);
 	sched_run(loop);
 	if (loop_is_forked(loop)) /* it was a task that forked, and has ended */
 		return false;
@@ -328,8 +333,10 @@ bool loop_turn(struct loop *loop, bool wait)
 	mailbox_read(&loop->mailbox);
 	run_timers(loop);
 	tell_turn(loop);
-	if (loop->timer_fd >= 0)
+	if (loop->timer_fd >= 0) {
 		arm_timer_fd(loop);
+		heartbeat_waits(&loop->heartbeat);
+	}
 	return true;
 }
 

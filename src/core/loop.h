@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "core/barrier.h"
 #include "core/fiber.h"
+#include "core/heartbeat.h"
 #include "core/mailbox.h"
 #include "core/stack.h"
 #include "core/status.h"
@@ -56,7 +57,7 @@ struct forker;
 
 struct loop {
 	struct list ready;
-	struct task *current; /* NULL while callbacks run */
+	struct task *current; /* NULL while callbacks run; stored for a watcher to see */
 	uint8_t *mark; /* not 0 in the process that made the loop, see loop_is_forked() */
 	struct fiber fiber;   /* the thread's own stack */
 	struct heap timers;
@@ -70,6 +71,7 @@ struct loop {
 	struct watch timer_watch;
 	uint32_t switches; /* since the last look at the clock */
 	uint32_t looks;	   /* at the clock, since the last poll */
+	struct heartbeat heartbeat;
 	uint32_t next_task_id;
 	int64_t polled_at;
 	uint64_t seed; /* of the shuffled ready queue; 0: first in, first out */

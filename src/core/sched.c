@@ -70,7 +70,7 @@ static bool poll_is_due(struct loop *loop)
 static inline void enter(struct loop *loop, struct task *t)
 {
 	t->state = TASK_RUNS;
-	loop->current = t;
+	__atomic_store_n(&loop->current, t, __ATOMIC_RELEASE);
 	report_home_set(&t->reports);
 	status_set(&loop->status->task, t->id);
 }
@@ -93,7 +93,7 @@ static inline struct task *choose(struct loop *loop)
 
 static inline void leave_to_loop(struct loop *loop)
 {
-	loop->current = NULL;
+	__atomic_store_n(&loop->current, NULL, __ATOMIC_RELAXED);
 	report_home_set(&loop->reports);
 	status_set(&loop->status->task, 0);
 }
