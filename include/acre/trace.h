@@ -26,6 +26,8 @@ ACRE_BEGIN_
 	E(NURSERY_CLOSE, "nursery", "result") \
 	E(TIMER, "scope", "late by ns")       \
 	E(SIGNAL, "signal", "")               \
+	E(OS_CANCEL, "signal", "orphan")      \
+	E(LOOP_BLOCKED, "task", "for ns")     \
 	E(SPAWN, "child", "pid")              \
 	E(CHILD_STATE, "child", "state")      \
 	E(CHILD_GONE, "child", "status")      \

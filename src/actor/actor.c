@@ -8,6 +8,7 @@
 #include "actor/context.h"
 #include "actor/patience.h"
 #include "actor/runtime.h"
+#include "actor/watchdog.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -59,12 +60,21 @@ static struct report *boot_report(struct acre_actor *a)
 	return rep;
 }
 
+/* By the watchdog, while our loop was stuck: its entry is as it was when it was reaped. */
+static bool child_was_told(const struct acre_actor *a)
+{
+	return a->life.entry.was_told;
+}
+
 static bool ended_as_asked(const struct acre_actor *a)
 {
 	const struct acre_death *d = &a->life.death;
 
 	if (a->link_error) /* what it sent was refused: perhaps nobody has heard of that */
 		return false;
+	if (child_was_told(a))
+		return d->signal == SIGTERM || d->signal == SIGKILL ||
+		       (!d->signal && !d->status);
 	if (!a->life.was_asked) /* but by an interrupt, perhaps */
 		return a->sigint == ACRE_SIGINT_CANCEL && !d->signal && !d->status;
 	if (d->hard_kill)
@@ -292,8 +302,11 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	char title[ACTOR_NAME_MAX + UUID_SIZE + 16];
 	auto_close int ours = -1, theirs = -1, status = -1;
 	int pair[2];
-	int r = sys_socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	int r = watchdog_start(runtime_this);
 
+	if (r < 0)
+		return r;
+	r = sys_socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	if (r < 0)
 		return acre_fail(report_class(r), "no socket pair for actor %s", a->name);
 	ours = pair[0];

@@ -30,6 +30,7 @@
 /* The spawner thread's alone. */
 static struct {
 	struct pidref pid;
+	struct child_entry entry;
 	int control; /* our end */
 	bool runs;
 } server;
@@ -41,6 +42,7 @@ void forkserver_stop(void)
 	server.runs = false;
 	acre_ignore(pidref_signal(&server.pid, SIGKILL));
 	acre_ignore(pidref_reap(&server.pid, NULL, 0)); /* bound: SIGKILL, little memory */
+	child_table_take_out(&server.entry);
 	pidref_fini(&server.pid);
 	sys_close(TAKE_FD(server.control));
 }
@@ -111,6 +113,7 @@ static int start(struct spawn_request *q)
 		return -s.error;
 	}
 	server.pid = s.pid;
+	child_table_add(&server.entry, s.pid.pid, s.pid.fd, CHILD_HELPER);
 	server.control = pair[0];
 	server.runs = true;
 	return ready(q);

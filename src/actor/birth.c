@@ -36,6 +36,7 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	q->fds[3] = birth->status_fd;
 	q->n_fds = BIRTH_FD_END - BIRTH_FD_LINK;
 	q->stderr_fd = theirs;
+	q->entry = &life->entry;
 	r = spawner_make(q);
 	if (r < 0) {
 		life->death.step = q->step;

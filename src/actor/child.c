@@ -13,6 +13,7 @@
 #include "actor/endpoint.h"
 #include "actor/forkserver.h"
 #include "actor/runtime.h"
+#include "actor/watchdog.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -27,10 +28,13 @@
  * Then its service is cancelled and joined, every caller gets its answer, the end hooks
  * run, and the link is closed behind the last frame.
  *
- * That the process dies with its parent is not done here: the kernel does it (be_exec.c).
+ * That the process dies with its parent is not done here: the kernel does it (be_exec.c),
+ * and behind it the watchdog.
  */
 
 #define TITLE_HEAD "_subactor["
+
+bool child_outlives_parent;
 
 /* Tells the parent why this actor cannot be; a reference parent drops it. */
 static void send_boot_error(struct acre_actor *parent, int r)
@@ -106,6 +110,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	if (r < 0)
 		return r;
 	runtime_this->sigint = (enum acre_sigint)sigint;
+	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
 	if (r >= 0 && *path)
 		r = endpoint_load(&runtime_this->exposed, path);
@@ -150,7 +155,8 @@ void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 
 void child_lost_parent(struct acre_actor *parent)
 {
-	scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_DIED);
+	if (!child_outlives_parent)
+		scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_DIED);
 	if (parent->waiter)
 		unpark(TAKE_PTR(parent->waiter), 0);
 }
@@ -231,6 +237,8 @@ static int set_up(struct runtime *rt, struct acre_actor *parent,
 		r = runtime_take_signals(rt);
 	if (r >= 0)
 		r = peer_open(parent, boot->link_fd, "parent");
+	if (r >= 0 && !boot->is_thread)
+		r = watchdog_start(rt);
 	return r;
 }
 

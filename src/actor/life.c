@@ -228,6 +228,7 @@ static void collect(struct life *l)
 	l->death.hard_kill &= l->death.signal == SIGKILL;
 	trace(ACRE_EVENT_CHILD_GONE, (uint64_t)l->pid.pid,
 	      (uint64_t)(l->death.signal ? -l->death.signal : l->death.status));
+	child_table_remove(&l->entry);
 	pidref_fini(&l->pid);
 	l->ops->gone(l);
 }
@@ -258,6 +259,7 @@ static int end_at_once(struct life *l, int r)
 	loop_unwatch(&l->pid_watch);
 	acre_ignore(pidref_signal(&l->pid, SIGKILL));
 	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
+	child_table_remove(&l->entry);
 	set_state(l, LIFE_GONE);
 	return acre_fail(report_class(r), "watching the process %d", l->pid.pid);
 }

@@ -5,6 +5,7 @@
 #include <acre/error.h>
 #include <acre/time.h>
 
+#include "actor/child_table.h"
 #include "actor/last_words.h"
 #include "base/pidref.h"
 #include "core/loop.h"
@@ -73,6 +74,7 @@ struct life {
 	enum life_state state;
 	const struct life_ops *ops;
 	struct pidref pid;
+	struct child_entry entry; /* in the child table from its making to its reaping */
 	struct watch pid_watch;
 	struct timer rung;
 	int64_t linger_ns;

@@ -250,7 +250,8 @@ static void on_closed(struct link *l, int r)
 		a->link_error = why;
 		why = why ? closed_by(a, why) : NULL;
 	}
-	end_contexts(a, why);
+	if (a->is_child || !child_outlives_parent)
+		end_contexts(a, why);
 	if (a->is_child)
 		actor_link_lost(a);
 	else

@@ -10,6 +10,7 @@
 #include "actor/endpoint.h"
 #include "actor/snap.h"
 #include "actor/spawner.h"
+#include "actor/watchdog.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -109,6 +110,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	if (!rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
+	watchdog_stop(rt);
 	give_signals_back(rt);
 	spawner_stop();
 	while ((node = list_pop(&rt->end_hooks)))
@@ -130,7 +132,7 @@ struct runtime *runtime_free(struct runtime *rt)
 
 /* The third SIGINT: the user has lost patience with us, and may end this process as if
  * nothing held the signal. */
-static void die_of_interrupt(struct runtime *rt)
+void runtime_die_of_interrupt(const struct runtime *rt)
 {
 	sigset_t only;
 
@@ -140,19 +142,45 @@ static void die_of_interrupt(struct runtime *rt)
 	sys_sigmask(SIG_UNBLOCK, &only, NULL);
 }
 
+static bool is_orphan(const struct runtime *rt)
+{
+	struct pollfd parent = { .fd = rt->parent_pidfd, .events = POLLIN };
+
+	return !rt->is_root && sys_poll(&parent, 1, 0) > 0 && !PLANTED(ORPHAN_DEAF);
+}
+
+static bool minds_interrupt(const struct runtime *rt)
+{
+	return rt->is_root || rt->sigint == ACRE_SIGINT_CANCEL ||
+	       (rt->sigint == ACRE_SIGINT_PARENT && is_orphan(rt));
+}
+
+/* The operating system cancels us, for the user or for nobody: our last words. */
+static void cancel(struct runtime *rt, int sig, enum acre_reason reason)
+{
+	trace(ACRE_EVENT_OS_CANCEL, (uint64_t)sig, is_orphan(rt));
+	scope_cancel(&rt->loop->root.scope, reason);
+}
+
+void runtime_was_interrupted(struct runtime *rt)
+{
+	cancel(rt, SIGINT, ACRE_REASON_INTERRUPT);
+}
+
 static void interrupted(struct runtime *rt)
 {
 	struct acre_actor *a;
+	uint32_t n;
 
-	if (!rt->is_root && rt->sigint != ACRE_SIGINT_CANCEL)
+	if (!minds_interrupt(rt) || watchdog_has_taken_interrupt())
 		return;
-	rt->n_interrupts++;
-	if (rt->n_interrupts == 2)
+	n = atomic_fetch_add(&rt->n_interrupts, 1) + 1;
+	if (n == 2)
 		list_for_each(a, &rt->children, node)
 			life_event(&a->life, LIFE_EV_KILL);
-	else if (rt->n_interrupts > 2)
-		die_of_interrupt(rt);
-	scope_cancel(&rt->loop->root.scope, ACRE_REASON_INTERRUPT);
+	else if (n > 2)
+		runtime_die_of_interrupt(rt);
+	runtime_was_interrupted(rt);
 }
 
 static void read_signals(struct watch *w, uint32_t events)
@@ -166,7 +194,7 @@ static void read_signals(struct watch *w, uint32_t events)
 		if (info.ssi_signo == SIGINT)
 			interrupted(rt);
 		else if (info.ssi_signo == SIGTERM)
-			scope_cancel(&rt->loop->root.scope, ACRE_REASON_TERMINATE);
+			cancel(rt, SIGTERM, ACRE_REASON_TERMINATE);
 	}
 }
 
@@ -185,6 +213,7 @@ int runtime_take_signals(struct runtime *rt)
 	if (r < 0)
 		return r;
 	sigdelset(&ours, SIGUSR1);
+	atomic_store(&rt->minds_interrupts, rt->is_root);
 	r = rt->signal_fd = sys_signalfd(-1, &ours, SFD_NONBLOCK);
 	return r < 0 ? r : loop_watch(&rt->signal_watch, r, EPOLLIN, read_signals);
 }

@@ -43,7 +43,8 @@ struct runtime {
 	int signal_fd; /* -1: signals are not ours */
 	sigset_t old_mask;
 	bool masked;
-	uint32_t n_interrupts; /* SIGINTs read */
+	_Atomic uint32_t n_interrupts; /* SIGINTs that counted; the watchdog's too */
+	_Atomic bool minds_interrupts; /* SIGINT cancels us: the watchdog may take it */
 	bool boot_failed;      /* child: it could not become what it was asked to be */
 	struct pidref self;    /* given to children as their parent's pidfd */
 	int root_pidfd;	       /* owned; -1 in the root: its own is self.fd */
@@ -78,6 +79,10 @@ static inline void runtime_set_state(struct runtime *rt, enum status_state state
 /* Blocks SIGINT, SIGTERM and SIGUSR1 in this thread; the first two are read through the loop, the
  * last one by a thread of its own. */
 int runtime_take_signals(struct runtime *rt);
+/* What the watchdog does with the second and third SIGINT while the loop is stuck: the
+ * loop's part, in its thread; and the end, in any thread. */
+void runtime_was_interrupted(struct runtime *rt);
+void runtime_die_of_interrupt(const struct runtime *rt);
 void runtime_run_end_hooks(struct runtime *rt);
 /* A fresh cid in the form of a uuid. */
 void runtime_cid(struct runtime *rt, char ret[UUID_SIZE]);
@@ -85,3 +90,10 @@ void runtime_cid(struct runtime *rt, char ret[UUID_SIZE]);
 int uuid_new(char ret[UUID_SIZE]);
 /* Adds a module that forkservers load; ENOSPC, ENOMEM. */
 int runtime_preload(struct runtime *rt, const char *path, size_t len);
+
+/* For tests, before acre_boot(): the watchdog does not look at parent and root, and the
+ * end of the link to the parent ends nothing. */
+extern bool child_outlives_parent;
+
+/* The main task of a child: handshake, service, end. */
+int child_main(void *arg);

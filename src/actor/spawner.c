@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "actor/forkserver.h"
+#include "base/fault.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -53,6 +54,22 @@ static struct job *next_job(void)
 	return node ? list_entry(node, struct job, node) : NULL;
 }
 
+/* A sweep must not come between the making of a child and its entry: it would be taken
+ * for a stranger (kernel-facts K12). */
+static void make(struct spawn_request *q)
+{
+	bool locks = !PLANTED(NEWBORN_SWEPT);
+
+	if (locks)
+		child_table_lock();
+	q->make(q);
+	if (!locks)
+		child_table_lock();
+	if (!q->step && q->entry)
+		child_table_add(q->entry, q->pid.pid, q->pid.fd, CHILD_ACTOR);
+	child_table_unlock();
+}
+
 static void *run(void *unused)
 {
 	struct job *job;
@@ -60,11 +77,13 @@ static void *run(void *unused)
 	(void)unused;
 	barrier_begin(&spawner.barrier);
 	while ((job = next_job())) {
-		job->request->make(job->request);
+		make(job->request);
 		mailbox_post(job->box,
 			     &job->letter); /* the job may be gone after this line */
 	}
+	child_table_lock();
 	forkserver_stop();
+	child_table_unlock();
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 /* spawner.h - the one immortal thread that makes processes. */
 #pragma once
 
+#include "actor/child_table.h"
 #include "base/pidref.h"
 
 /*
@@ -22,6 +23,7 @@ struct spawn_request {
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
 	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
+	struct child_entry *entry; /* of the child table; not moved until it is removed */
 	/* answers */
 	struct pidref pid; /* the caller's on success */
 	const char *step;  /* the step that failed, static; NULL: it execed */

@@ -44,7 +44,13 @@
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
-	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")
+	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
+	P(NO_SWEEP, "what a dead descendant has left lives on")                        \
+	P(NEWBORN_SWEPT, "a child is made and entered without the table's lock")       \
+	P(PARENT_UNWATCHED, "the watchdog does not look at parent and root")           \
+	P(STUCK_LOOP_UNSEEN, "the watchdog does not look whether the loop goes round") \
+	P(FLOOD_COUNTED, "each SIGINT of a flood counts while the loop is stuck")      \
+	P(ORPHAN_DEAF, "an orphan leaves SIGINT to its dead parent")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

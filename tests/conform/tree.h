@@ -23,14 +23,24 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/test.h"
 
 int acre_boot_if_actor(int argc, char **argv);
 
+/* In the environment of a root: its actors do not mind the death of their parents. */
+#define OUTLIVES_PARENT "ACRE_TEST_OUTLIVES_PARENT"
+
+extern bool child_outlives_parent; /* actor/runtime.h */
+
 int acre_boot_if_actor(int argc, char **argv)
 {
+	if (getenv(OUTLIVES_PARENT)) {
+		child_outlives_parent = true;
+		prctl(PR_SET_PDEATHSIG, 0);
+	}
 	return acre_boot(argc, argv);
 }
 

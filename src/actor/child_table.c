@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* child_table.c - which processes are children of ours on purpose. */
+#include "actor/child_table.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "actor/watchdog.h"
+#include "base/sys.h"
+#include "base/util.h"
+
+/* A sweep asks for each child: with 1,000 of them a chain has four entries */
+#define BUCKETS 256
+
+static struct {
+	pthread_mutex_t lock;
+	struct child_entry *buckets[BUCKETS]; /* by pid; under the lock */
+	size_t n_programs;		      /* under the lock */
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct child_entry **bucket_of(pid_t pid)
+{
+	return &table.buckets[(unsigned int)pid % BUCKETS];
+}
+
+void child_table_lock(void)
+{
+	pthread_mutex_lock(&table.lock);
+}
+
+void child_table_unlock(void)
+{
+	pthread_mutex_unlock(&table.lock);
+}
+
+void child_table_add(struct child_entry *e, pid_t pid, int pidfd, enum child_kind kind)
+{
+	struct child_entry **bucket = bucket_of(pid);
+
+	*e = (struct child_entry){
+		.next = *bucket, .pid = pid, .pidfd = pidfd, .kind = kind
+	};
+	*bucket = e;
+	table.n_programs += kind == CHILD_PROGRAM;
+	if (kind == CHILD_PROGRAM)
+		watchdog_sweep_soon(); /* it has a reason to look from time to time now */
+}
+
+bool child_table_has(pid_t pid)
+{
+	const struct child_entry *e = *bucket_of(pid);
+
+	while (e && e->pid != pid)
+		e = e->next;
+	return e != NULL;
+}
+
+void child_table_take_out(struct child_entry *e)
+{
+	struct child_entry **at = bucket_of(e->pid);
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	table.n_programs -= e->kind == CHILD_PROGRAM;
+	e->pid = 0;
+}
+
+void child_table_remove(struct child_entry *e)
+{
+	if (!e->pid)
+		return;
+	child_table_lock();
+	child_table_take_out(e);
+	child_table_unlock();
+	watchdog_sweep_soon();
+}
+
+size_t child_table_tell(int sig)
+{
+	size_t n = 0;
+
+	child_table_lock();
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct child_entry *e = table.buckets[i]; e; e = e->next) {
+			if (e->kind == CHILD_HELPER)
+				continue;
+			e->was_told = true;
+			acre_ignore(sys_pidfd_send_signal(e->pidfd, sig, NULL, 0));
+			if (sig != SIGKILL) /* a stopped one could not obey (K8) */
+				acre_ignore(sys_pidfd_send_signal(e->pidfd, SIGCONT, NULL,
+								  0));
+			n++;
+		}
+	child_table_unlock();
+	return n;
+}
+
+bool child_table_has_programs(void)
+{
+	bool has;
+
+	child_table_lock();
+	has = table.n_programs > 0;
+	child_table_unlock();
+	return has;
+}
+
+void child_table_reset(void)
+{
+	pthread_mutex_init(&table.lock, NULL); /* held by nobody who came along */
+	memset(table.buckets, 0, sizeof table.buckets);
+	table.n_programs = 0;
+}

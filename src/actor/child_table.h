@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* child_table.h - which processes are children of ours on purpose. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * The sweep (sweep.h) ends each child that is not in this table, so whoever makes a
+ * process holds the lock from before it exists until it is in the table (kernel-facts
+ * K12), and takes it out after it was reaped and before its pidfd is closed:
+ *
+ *	child_table_lock();
+ *	...clone3...
+ *	child_table_add(&entry, pid, pidfd, CHILD_PROGRAM);
+ *	child_table_unlock();
+ *	...
+ *	...reap...
+ *	child_table_remove(&entry);
+ *	...close the pidfd...
+ *
+ * An entry lies with its owner: nothing is allocated here. Any thread; the lock is held
+ * for a vfork and an exec at most, never while something is waited for.
+ */
+enum child_kind {
+	CHILD_ACTOR,   /* a sub-reaper itself: what it leaves comes to us when it ends */
+	CHILD_PROGRAM, /* what it leaves may come to us at any time */
+	CHILD_HELPER,  /* ours, like a forkserver: no cancel is passed on to it */
+};
+
+struct child_entry {
+	struct child_entry *next; /* in its bucket */
+	pid_t pid;		  /* 0: not in the table */
+	int pidfd;		  /* borrowed */
+	enum child_kind kind;
+	/* The watchdog has passed an interrupt on to it. To be read when it was removed. */
+	bool was_told;
+};
+
+void child_table_lock(void);
+void child_table_unlock(void);
+/* Under the lock; what is taken out is in the table. */
+void child_table_add(struct child_entry *e, pid_t pid, int pidfd, enum child_kind kind);
+void child_table_take_out(struct child_entry *e);
+bool child_table_has(pid_t pid);
+/* Takes the lock. Idempotent. What the child left is swept soon afterwards. */
+void child_table_remove(struct child_entry *e);
+
+/* Sends a signal to all but helpers and marks them as told; how many. Takes the lock. */
+size_t child_table_tell(int sig);
+/* Whether one is of the kind that leaves something at any time. Takes the lock. */
+bool child_table_has_programs(void);
+
+/* In a process made by fork, before it has a second thread: the children were its
+ * parent's. */
+void child_table_reset(void);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* sweep.c - ending the strangers that became our children. */
+#include "actor/sweep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "actor/child_table.h"
+#include "base/fault.h"
+#include "base/pidref.h"
+#include "base/sys.h"
+#include "base/util.h"
+
+/*
+ * /proc/self/task/TID/children lists what that thread has made, and the strangers are
+ * given to one of the threads: so all of them are read (kernel-facts K11). The list is
+ * read in pieces while it changes and may miss one then; the next sweep finds it.
+ *
+ * The lock of the child table is held all the time, so that no newborn is taken for a
+ * stranger. Nothing is waited for under it: who was killed is reaped by a later sweep.
+ */
+
+#define PIECE	  2048 /* bytes read at once: two pieces lie on the watchdog's stack */
+#define PATH_SIZE 64   /* /proc/self/task/4194304/children */
+
+struct numbers {
+	int fd;
+	char bytes[PIECE];
+	size_t len, at;
+};
+
+static int next_byte(struct numbers *n)
+{
+	ssize_t r;
+
+	if (n->at == n->len) {
+		r = sys_read(n->fd, n->bytes, sizeof n->bytes);
+		n->len = r > 0 ? (size_t)r : 0;
+		n->at = 0;
+	}
+	return n->at < n->len ? n->bytes[n->at++] : -1;
+}
+
+/* The next number of a list that is separated by spaces; 0: there is none. */
+static pid_t next_number(struct numbers *n)
+{
+	pid_t number = 0;
+	int c = next_byte(n);
+
+	while (c == ' ' || c == '\n')
+		c = next_byte(n);
+	for (; c >= '0' && c <= '9'; c = next_byte(n))
+		number = number * 10 + (c - '0');
+	return number;
+}
+
+/* By the pidfd: the number may be somebody else's by now, if others reap too. */
+static bool is_our_child(const struct pidref *p)
+{
+	siginfo_t info = { 0 };
+
+	return sys_waitid(P_PIDFD, (id_t)p->fd, &info,
+			  WEXITED | WNOHANG | WNOWAIT | __WALL) >= 0;
+}
+
+static bool was_forked_by_program(pid_t pid)
+{
+	return sys_getpgid(pid) == sys_getpgid(0);
+}
+
+/* True: it was a stranger. */
+static bool end_stranger(pid_t pid)
+{
+	struct pidref p;
+	bool is_stranger;
+
+	if (child_table_has(pid) || pidref_open(&p, pid) < 0)
+		return false;
+	is_stranger = is_our_child(&p) && !was_forked_by_program(pid);
+	if (is_stranger) {
+		acre_ignore(pidref_signal(&p, SIGKILL));
+		acre_ignore(pidref_reap(&p, NULL, WNOHANG));
+	}
+	pidref_fini(&p);
+	return is_stranger;
+}
+
+static size_t sweep_children_of(const char *tid)
+{
+	struct numbers n = { .len = 0 };
+	char path[PATH_SIZE];
+	size_t found = 0;
+	pid_t pid;
+
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/children", tid);
+	n.fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (n.fd < 0)
+		return 0; /* that thread has ended */
+	while ((pid = next_number(&n)))
+		found += end_stranger(pid);
+	acre_ignore(sys_close(n.fd));
+	return found;
+}
+
+static size_t sweep_all_threads(int task_fd)
+{
+	_Alignas(struct dirent64) char bytes[PIECE];
+	size_t found = 0;
+	ssize_t n;
+
+	while ((n = sys_getdents64(task_fd, bytes, sizeof bytes)) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *e = (const void *)(bytes + at);
+
+			if (e->d_name[0] != '.')
+				found += sweep_children_of(e->d_name);
+			at += e->d_reclen;
+		}
+	return found;
+}
+
+size_t sweep(void)
+{
+	auto_close int task_fd = -1;
+	size_t found;
+
+	if (PLANTED(NO_SWEEP))
+		return 0;
+	task_fd = sys_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
+	if (task_fd < 0)
+		return 0;
+	child_table_lock();
+	found = sweep_all_threads(task_fd);
+	child_table_unlock();
+	return found;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* watchdog.h - the thread that needs no loop: death of the parent, strangers, stuck loops. */
+#pragma once
+
+#include <stdbool.h>
+
+struct runtime;
+
+/*
+ * One in each process actor, from before its service to its end, and one in the root from
+ * its first process actor on. It shares no lock with the loop but that of the child table,
+ * uses no heap, and so works while the loop is stuck in a task. It
+ *
+ *	- polls the pidfds of the parent and of the root: when either ends, so do we, by
+ *	  SIGKILL; all of a tree at once, not level by level (kernel-facts K9);
+ *	- makes the process a sub-reaper, and sweeps (sweep.h) when a child has ended;
+ *	- looks whether the loop goes round while it is at work, and traces what blocked it;
+ *	- takes SIGINT while the loop does not: the first is passed on to the children, the
+ *	  second kills them, the third us.
+ */
+
+/* Starts it for the process's first runtime; idempotent. The loop's thread. A failure is
+ * filed. */
+int watchdog_start(struct runtime *rt);
+/* Sweeps until there are no strangers, ends and joins it. Before the loop is freed, by the
+ * runtime that it was started for; nothing for another one. */
+void watchdog_stop(const struct runtime *rt);
+
+/* Any thread: a child has ended, there may be strangers. */
+void watchdog_sweep_soon(void);
+
+/* Whether a SIGINT that the loop reads now belongs to one that the watchdog has taken
+ * just before, while the loop was stuck. The loop's thread. */
+bool watchdog_has_taken_interrupt(void);

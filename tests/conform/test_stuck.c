@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stuck.c - a loop that a task blocks: who sees it, and interrupts that come meanwhile: promise G6. */
+#include "conform/root.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "core/loop.h"
+
+#define FLOOD	     100000
+#define HUMAN_MS     400 /* between two ^C of an impatient user, and more than one flood */
+#define SEES_BY_S    1.5 /* promise: the watchdog reacts within that */
+#define HANG_GUARD_S 20
+
+/*
+ * The root blocks its loop in a read() until the test lets it go on. What it and its
+ * watchdog say on stderr is read by the test.
+ */
+
+static int lets_go[2], stderr_of_root[2];
+
+static void block(void)
+{
+	char byte;
+
+	say(1);
+	assert_int_equal(read(lets_go[0], &byte, 1), 1);
+}
+
+static void let_go(void)
+{
+	assert_int_equal(write(lets_go[1], "", 1), 1);
+}
+
+static int run_with_stderr(int (*body)(int argc, char **argv))
+{
+	dup2(stderr_of_root[1], STDERR_FILENO);
+	close(stderr_of_root[1]);
+	return run_main(body);
+}
+
+static struct root stuck_root(int (*run)(void))
+{
+	struct root root;
+
+	assert_int_equal(pipe2(lets_go, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(stderr_of_root, O_CLOEXEC), 0);
+	root = root_start(run);
+	close(lets_go[0]);
+	close(stderr_of_root[1]);
+	return root;
+}
+
+/* The next line that the root writes to stderr; "" at the end. */
+static void hear_line(char *ret, size_t size)
+{
+	size_t len = 0;
+
+	while (len + 1 < size && read(stderr_of_root[0], ret + len, 1) == 1 &&
+	       ret[len] != '\n')
+		len++;
+	ret[len] = '\0';
+	test_note("the root says: %s", ret);
+}
+
+static void assert_says(const char *what)
+{
+	char line[512];
+
+	hear_line(line, sizeof line);
+	assert_text_has(line, what);
+}
+
+static int end_of(struct root *root)
+{
+	int status = root_end(root);
+
+	close(lets_go[1]);
+	close(stderr_of_root[0]);
+	return status;
+}
+
+/* How often the operating system has cancelled this actor. */
+static int n_os_cancels(void)
+{
+	static struct acre_trace_event events[4096];
+	size_t n = acre_trace_read(events, 4096);
+	int count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += events[i].kind == ACRE_EVENT_OS_CANCEL;
+	return count;
+}
+
+/* Says the child's pid, blocks, and at its end how many cancels came. */
+static int hold_idle_main(int argc, char **argv)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	(void)argc;
+	(void)argv;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "idle");
+		assert_ok(r);
+		say(acre_actor_pid(a));
+		block();
+		r = acre_sleep(acre_secs(3600));
+	}
+	say(n_os_cancels());
+	return r;
+}
+
+static int root_with_idle_child(void)
+{
+	return run_with_stderr(hold_idle_main);
+}
+
+static int hear_pidfd(const struct root *root)
+{
+	int pidfd = pidfd_open(hear(root), 0);
+
+	assert_true(pidfd >= 0);
+	return pidfd;
+}
+
+static void assert_orderly(struct root *root, int n_cancels)
+{
+	int status;
+
+	assert_int_equal(hear(root), n_cancels);
+	status = end_of(root);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), INTERRUPTED);
+}
+
+TEST(g6_an_interrupt_of_a_stuck_loop_is_passed_on)
+{
+	struct root root = stuck_root(root_with_idle_child);
+	int child = hear_pidfd(&root);
+	acre_instant begun;
+
+	assert_int_equal(hear(&root), 1);
+	begun = acre_now();
+	root_interrupt(&root);
+	assert_says("passed on to its children: 1");
+	test_note("seen after %.3f s", seconds_since(begun));
+	assert_true(seconds_since(begun) < SEES_BY_S + 0.5); /* shared machine */
+	assert_ok(test_wait_pidfd(child, HANG_GUARD_S));     /* while the root is stuck */
+	close(child);
+	let_go();
+	assert_orderly(&root, 1);
+}
+
+TEST(g6_it_is_said_which_task_blocks_the_loop)
+{
+	struct root root = stuck_root(root_with_idle_child);
+	int child = hear_pidfd(&root);
+
+	close(child);
+	assert_int_equal(hear(&root), 1);
+	root_interrupt(&root);
+	assert_says("the loop of root has been blocked by task root for ");
+	let_go();
+	assert_orderly(&root, 1);
+}
+
+/* Obeys nothing but SIGKILL. */
+ACRE_CONTEXT(get_stuck, acre_nil)
+{
+	acre_ignore_result(acre_started(ctx, acre_nil));
+	acre_ignore_result(acre_sleep(acre_ms(20))); /* what was said goes out */
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+static int hold_stuck_main(int argc, char **argv)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	(void)argc;
+	(void)argv;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "stuck", .linger = acre_secs(30));
+		assert_ok(r);
+		say(acre_actor_pid(a));
+		ACRE_OPEN(ctx, r, a, get_stuck, &nil) {
+			block();
+			r = acre_sleep(acre_secs(3600));
+		}
+	}
+	say(n_os_cancels());
+	return r;
+}
+
+static int root_with_stuck_child(void)
+{
+	return run_with_stderr(hold_stuck_main);
+}
+
+TEST(g6_the_second_and_third_interrupt_work_with_a_stuck_loop)
+{
+	struct root root = stuck_root(root_with_stuck_child);
+	int child = hear_pidfd(&root), status;
+
+	assert_int_equal(hear(&root), 1);
+	root_interrupt(&root);
+	assert_says("passed on to its children: 1");
+	assert_int_equal(poll(NULL, 0, HUMAN_MS), 0);
+	root_interrupt(&root);
+	assert_says("killed its children: 1");
+	assert_ok(test_wait_pidfd(child, HANG_GUARD_S));
+	close(child);
+	assert_int_equal(poll(NULL, 0, HUMAN_MS), 0);
+	root_interrupt(&root);
+	assert_says("ending");
+	status = end_of(&root);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGINT);
+}
+
+/* That it killed a child which did not obey is no failure: the user wanted that. */
+TEST(g6_after_a_second_interrupt_the_loop_goes_on_to_its_end)
+{
+	struct root root = stuck_root(root_with_stuck_child);
+	int child = hear_pidfd(&root);
+
+	assert_int_equal(hear(&root), 1);
+	root_interrupt(&root);
+	assert_says("passed on to its children: 1");
+	assert_int_equal(poll(NULL, 0, HUMAN_MS), 0);
+	root_interrupt(&root);
+	assert_says("killed its children: 1");
+	assert_ok(test_wait_pidfd(child, HANG_GUARD_S));
+	close(child);
+	let_go();
+	assert_orderly(&root, 1);
+}
+
+static void flood(const struct root *root, double at_least_s)
+{
+	acre_instant begun = acre_now();
+	int n = 0;
+
+	while (n < FLOOD || seconds_since(begun) < at_least_s) {
+		root_interrupt(root);
+		n++;
+	}
+	test_note("%d interrupts in %.3f s", n, seconds_since(begun));
+}
+
+static void flood_stuck(double seconds)
+{
+	struct root root = stuck_root(root_with_idle_child);
+	int child = hear_pidfd(&root);
+
+	assert_int_equal(hear(&root), 1);
+	flood(&root, seconds);
+	let_go();
+	close(child);
+	assert_orderly(&root, 1);
+}
+
+TEST(g6_a_hundred_thousand_interrupts_of_a_loop_stuck_for_a_second_are_one_cancel)
+{
+	flood_stuck(1);
+}
+
+/* The watchdog takes them by then. */
+TEST(g6_a_longer_flood_is_one_cancel_too)
+{
+	flood_stuck(3);
+}
+
+/* No sleep: it waits until the watchdog has seen it. */
+static void block_until_seen(void)
+{
+	for (int ms = 0; ms < HANG_GUARD_S * 1000; ms += 10) {
+		if (atomic_load(&loop_this->mailbox.head))
+			return;
+		poll(NULL, 0, 10);
+	}
+	fail_msg("nobody has seen that the loop is stuck");
+}
+
+static bool blocked_by(uint32_t *ret_task, int64_t *ret_ns)
+{
+	static struct acre_trace_event events[4096];
+	size_t n = acre_trace_read(events, 4096);
+
+	for (size_t i = 0; i < n; i++)
+		if (events[i].kind == ACRE_EVENT_LOOP_BLOCKED) {
+			*ret_task = (uint32_t)events[i].a;
+			*ret_ns = (int64_t)events[i].b;
+			return true;
+		}
+	return false;
+}
+
+ACRE_TASK(block_loop, uint32_t *ret_id)
+{
+	*ret_id = loop_this->current->id;
+	block_until_seen();
+	return 0;
+}
+
+TEST_TREE(a_task_that_blocks_the_loop_is_traced)
+{
+	struct acre_actor *a;
+	uint32_t blocker = 0, traced = 0;
+	int64_t ns = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "idle"); /* with it comes the watchdog */
+		assert_ok(r);
+		assert_ok(acre_go(&n, block_loop, &blocker));
+		while (!blocked_by(&traced, &ns))
+			assert_ok(acre_sleep(acre_ms(1)));
+	}
+	assert_int_equal(traced, blocker);
+	assert_true(ns >= 1000000000);
+	return r;
+}
+
+/* It is at work for longer than a stuck loop may be, and goes round all the time. */
+TEST_TREE(a_busy_loop_is_not_stuck)
+{
+	acre_instant begun = acre_now();
+	struct acre_actor *a;
+	uint32_t task;
+	int64_t ns;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "idle");
+		while (r >= 0 && seconds_since(begun) < 2)
+			r = acre_yield();
+	}
+	assert_false(blocked_by(&task, &ns));
+	return r;
+}
