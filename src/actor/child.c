@@ -146,6 +146,7 @@ void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
 	answer.cancel_ack.has_req = true;
 	answer.cancel_ack.req = m->cancel.req;
 	acre_ignore(peer_send(parent, &answer));
+	link_flush(&parent->link); /* before the tasks say their goodbyes */
 	if (m->cancel.remaining_us >= 0)
 		end_before_parent(m->cancel.remaining_us);
 	context_parent_cancels(parent, reason, m->cancel.canceller);

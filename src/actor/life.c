@@ -26,19 +26,42 @@ void life_end_before(int64_t at)
 	end_before = int64_min(end_before, at);
 }
 
+/* For the time in which it could not run. Never beyond our own end, nor the ceiling. */
+static int64_t more_time(struct life *l)
+{
+	bool stops_count = l->state == LIFE_ENDING || l->state == LIFE_TERMED;
+	int64_t most =
+		int64_min(LIFE_CEILING_NS - l->granted_ns, end_before - clock_now());
+
+	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0)
+		return 0;
+	return int64_min(progress_grant(&l->progress, l->acked, stops_count), most);
+}
+
 static void rung_is_over(struct timer *timer)
 {
-	life_event(container_of(timer, struct life, rung), LIFE_EV_RUNG);
+	struct life *l = container_of(timer, struct life, rung);
+	int64_t more = more_time(l);
+
+	if (more <= 0) {
+		life_event(l, LIFE_EV_RUNG);
+		return;
+	}
+	l->granted_ns += more;
+	timer_set(&l->rung, clock_now() + more, rung_is_over);
 }
 
 static void set_rung(struct life *l, int64_t at)
 {
+	progress_begin(&l->progress, l->pid.pid);
 	timer_set(&l->rung, at, rung_is_over);
 }
 
 static int64_t hard_kill_at(const struct life *l)
 {
-	return l->asked_at + l->total_ns;
+	int64_t at = l->asked_at + l->total_ns + l->granted_ns;
+
+	return int64_min(at, int64_max(end_before, l->asked_at));
 }
 
 /*
@@ -69,6 +92,7 @@ static void begin_ladder(struct life *l)
 	if (l->asked_at)
 		return;
 	l->asked_at = clock_now();
+	l->granted_ns = 0; /* what it got for its boot does not count */
 	l->total_ns = int64_max(int64_min(total, end_before - l->asked_at), 0);
 }
 
@@ -88,8 +112,8 @@ static void soft(struct life *l, int64_t linger_ns)
 {
 	begin_ladder(l);
 	acre_ignore(pidref_signal(&l->pid, SIGTERM));
-	acre_ignore(pidref_signal(
-		&l->pid, SIGCONT)); /* a stopped one could not obey (kernel-facts K8) */
+	if (!PLANTED(NO_CONTINUE)) /* a stopped one could not obey (kernel-facts K8) */
+		acre_ignore(pidref_signal(&l->pid, SIGCONT));
 	set_rung(l, int64_min(clock_now() + linger_ns, hard_kill_at(l)));
 }
 
@@ -202,6 +226,7 @@ void life_event(struct life *l, enum life_event ev)
 {
 	const struct step *s = &life[l->state][ev];
 
+	l->acked |= ev == LIFE_EV_ACK; /* too late for its rung, perhaps: it obeys */
 	set_state(l, s->next);
 	s->act(l);
 }

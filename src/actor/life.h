@@ -7,6 +7,7 @@
 
 #include "actor/child_table.h"
 #include "actor/last_words.h"
+#include "actor/progress.h"
 #include "base/pidref.h"
 #include "core/loop.h"
 #include "core/timer.h"
@@ -16,7 +17,7 @@
  * one state, and what an event does in a state is one cell of the table in life.c.
  * Nothing here waits: events come from the pidfd, from timers, from the link and from
  * whoever asks it to end. The ladder: ask -> SIGTERM -> SIGKILL, each child on its own
- * clock, all at once. A hard kill first closes our end of the link, so whoever waits on
+ * clock, all at once; that clock runs only while the child can. A hard kill first closes our end of the link, so whoever waits on
  * it is woken in the same turn.
  */
 
@@ -56,6 +57,9 @@ enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 #define LIFE_TOTAL_NS  (3000 * LIFE_MS) /* from the ask to SIGKILL, however it answers */
 /* A child's end comes before its parent's by this */
 #define LIFE_MARGIN_NS (200 * LIFE_MS)
+/* What a child may get in addition to that, for time in which it could not run: 20 ms of
+ * goodbyes beside a thousand others. Who is in a hurry interrupts a second time. */
+#define LIFE_CEILING_NS (20000 * LIFE_MS)
 /* To serving: loading a big program from a cold disk */
 #define LIFE_BOOT_NS (10000 * LIFE_MS)
 
@@ -77,6 +81,9 @@ struct life {
 	struct child_entry entry; /* in the child table from its making to its reaping */
 	struct watch pid_watch;
 	struct timer rung;
+	struct progress progress; /* of the present rung */
+	int64_t granted_ns;	  /* to all rungs, for time in which it could not run */
+	bool acked;
 	int64_t linger_ns;
 	int64_t asked_at;	 /* 0 until the ladder begins */
 	int64_t total_ns;	 /* from asked_at to the hard kill */

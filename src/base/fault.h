@@ -50,7 +50,9 @@
 	P(PARENT_UNWATCHED, "the watchdog does not look at parent and root")           \
 	P(STUCK_LOOP_UNSEEN, "the watchdog does not look whether the loop goes round") \
 	P(FLOOD_COUNTED, "each SIGINT of a flood counts while the loop is stuck")      \
-	P(ORPHAN_DEAF, "an orphan leaves SIGINT to its dead parent")
+	P(ORPHAN_DEAF, "an orphan leaves SIGINT to its dead parent")                   \
+	P(NO_CONTINUE, "a stopped child gets its SIGTERM without SIGCONT")             \
+	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

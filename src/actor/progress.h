@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* progress.h - whether a process could run, so that its time is counted only then. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * A wall clock kills healthy children on a machine that is too busy (kernel-facts K59).
+ * So when the time of a rung is over, the child gets what it waited for a processor
+ * meanwhile in addition: `progress_begin()` at the rung's start, and `progress_grant()`
+ * at its end, again and again until that says 0.
+ *
+ * The kernel books a wait only when it is over (K61). A child that is ready to run and
+ * whose numbers stand still is therefore given a little time, until they move.
+ */
+
+/* A thread that waits for a processor on a machine twenty times too busy runs within that */
+#define PROGRESS_PIECE_NS 50000000
+/* Less is noise: a process that is asked to do something waits that long on any machine */
+#define PROGRESS_LEAST_NS 5000000
+/* An ack takes 0.2 ms, or 1 ms with cold pages. Who has run for longer and has not
+ * acknowledged does not look, and is not given more: many that compute would hold each
+ * other up. */
+#define PROGRESS_ENOUGH_NS 3000000
+
+struct progress_sample {
+	int64_t ran_ns, waited_ns; /* of the main thread, which is that of the loop */
+	uint64_t slices;
+	char state; /* as in /proc/PID/stat: R S D T ... */
+};
+
+struct progress {
+	pid_t pid;
+	int64_t since; /* when the rung began */
+	bool known;    /* `first` is */
+	struct progress_sample first, last;
+	int64_t granted_ns;
+};
+
+/* The process is our child, not reaped. */
+void progress_begin(struct progress *p, pid_t pid);
+/* The time that it is to get in addition, 0 for none. `acked`: it has shown that it obeys.
+ * `stops_count`: nor does its time run while somebody keeps it stopped. */
+int64_t progress_grant(struct progress *p, bool acked, bool stops_count);
+
+/* For tests: where samples come from. By default /proc, and nothing with a virtual clock. */
+extern bool (*progress_read)(struct progress_sample *ret, pid_t pid);

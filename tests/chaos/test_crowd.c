@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* test_crowd.c - a machine that is twenty times too busy kills no healthy actor: promise G5. */
+#include "conform/tree.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/sys.h"
+
+#define HEALTHY	       25
+#define OVERSUBSCRIBED 20
+#define GOODBYE_NS     10000000 /* of processor time */
+#define CPUS_MAX       8	/* with more of them the crowd would be one */
+
+static _Atomic int n_killed;
+
+static int count_kills(int fd, int sig, siginfo_t *info, unsigned flags)
+{
+	n_killed += sig == SIGKILL;
+	return sys_real.pidfd_send_signal(fd, sig, info, flags);
+}
+
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Says goodbye with some work. */
+ACRE_CONTEXT(work_at_the_end, acre_nil)
+{
+	int r = acre_started(ctx, acre_nil);
+	int64_t end;
+
+	if (r >= 0)
+		r = acre_sleep(acre_secs(3600));
+	end = cpu_ns() + GOODBYE_NS;
+	while (cpu_ns() < end)
+		;
+	return r;
+}
+
+struct healthy {
+	struct acre_actor *actor;
+};
+
+ACRE_TASK(hold, struct healthy *h)
+{
+	int r = 0;
+
+	ACRE_OPEN(ctx, r, h->actor, work_at_the_end, &nil) {
+		r = acre_ready(NULL);
+		if (r >= 0)
+			r = acre_sleep(acre_secs(3600));
+	}
+	return r;
+}
+
+static size_t make_crowd(pid_t *pids)
+{
+	size_t n = 0;
+	cpu_set_t cpus;
+
+	assert_int_equal(sched_getaffinity(0, sizeof cpus, &cpus), 0);
+	n = (size_t)CPU_COUNT(&cpus);
+	if (n > CPUS_MAX)
+		test_note("%zu processors: the crowd is for %d of them", n, CPUS_MAX);
+	n = (n > CPUS_MAX ? CPUS_MAX : n) * OVERSUBSCRIBED;
+	for (size_t i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				;
+		}
+	}
+	return n;
+}
+
+static void end_crowd(const pid_t *pids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+}
+
+TEST_TREE(g5_a_crowd_kills_no_healthy_actor)
+{
+	static struct healthy healthy[HEALTHY];
+	static pid_t crowd[CPUS_MAX * OVERSUBSCRIBED];
+	struct sys_table counting = sys_real;
+	acre_instant begun = acre_now();
+	size_t n_crowd = 0;
+	void *none;
+	int r = 0;
+
+	test_limit(120);
+	counting.pidfd_send_signal = count_kills;
+	ACRE_NURSERY(n, r) {
+		for (int i = 0; i < HEALTHY && r >= 0; i++)
+			r = acre_spawn(&n, &healthy[i].actor, .name = "healthy");
+		for (int i = 0; i < HEALTHY && r >= 0; i++)
+			r = acre_go_ready(&n, hold, &healthy[i], &none);
+		assert_ok(r);
+		n_crowd = make_crowd(crowd);
+		sys_use(&counting);
+		begun = acre_now();
+		acre_nursery_cancel(&n);
+	}
+	end_crowd(crowd, n_crowd);
+	sys_use(&sys_real);
+	test_note("%.2f s beside %zu, %d hard kills", seconds_since(begun), n_crowd,
+		  n_killed);
+	assert_ok(r);
+	assert_int_equal(n_killed, 0);
+	return r;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* test_progress.c - time in which a child could not run is not counted. */
+/*
+ * The samples are the test's, the clock is virtual, the processes are real where there is
+ * a ladder to climb. That the kernel's samples say what they should is the last part.
+ */
+#include "actor/progress.h"
+
+#include <sys/wait.h>
+
+#include "unit/lives.h"
+
+#define MS(ns) ((ns) / LIFE_MS)
+
+static struct progress_sample shown;
+
+static bool show(struct progress_sample *ret, pid_t pid)
+{
+	(void)pid;
+	*ret = shown;
+	return true;
+}
+
+static void use_samples(char state)
+{
+	test_virtual_clock();
+	progress_read = show;
+	shown = (struct progress_sample){ .state = state };
+}
+
+static void ran(int64_t ms)
+{
+	shown.ran_ns += ms * LIFE_MS;
+	shown.slices++;
+}
+
+static void waited(int64_t ms)
+{
+	shown.waited_ns += ms * LIFE_MS;
+}
+
+static int64_t grant_ms(struct progress *p)
+{
+	return MS(progress_grant(p, true, true));
+}
+
+TEST(who_slept_gets_nothing)
+{
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1);
+	clock_advance(1000 * LIFE_MS);
+	ran(10);
+	assert_int_equal(grant_ms(&p), 0);
+}
+
+TEST(who_waited_for_a_processor_gets_that_time_once)
+{
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1);
+	clock_advance(1000 * LIFE_MS);
+	ran(10);
+	waited(700);
+	assert_int_equal(grant_ms(&p), 700);
+	assert_int_equal(grant_ms(&p), 0);
+	clock_advance(700 * LIFE_MS);
+	waited(100);
+	assert_int_equal(grant_ms(&p), 100);
+}
+
+/* What was booked late belongs to the time before. */
+TEST(nobody_gets_more_than_has_passed)
+{
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1);
+	clock_advance(100 * LIFE_MS);
+	ran(1);
+	waited(5000);
+	assert_int_equal(grant_ms(&p), 100);
+}
+
+/* kernel-facts K61: nothing is booked as long as it waits. */
+TEST(who_starves_gets_a_little_until_it_shows)
+{
+	struct progress p;
+
+	use_samples('R');
+	progress_begin(&p, 1);
+	clock_advance(500 * LIFE_MS);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(grant_ms(&p), MS(PROGRESS_PIECE_NS));
+		clock_advance(PROGRESS_PIECE_NS);
+	}
+	ran(1);
+	waited(750);
+	assert_int_equal(grant_ms(&p), 500);
+	clock_advance(500 * LIFE_MS);
+	ran(400);
+	waited(50);
+	assert_int_equal(grant_ms(&p), 50);
+	ran(50);
+	assert_int_equal(grant_ms(&p), 0);
+}
+
+TEST(who_runs_and_does_not_acknowledge_gets_nothing)
+{
+	struct progress p;
+
+	use_samples('R');
+	progress_begin(&p, 1);
+	clock_advance(500 * LIFE_MS);
+	waited(480);
+	ran(MS(PROGRESS_ENOUGH_NS) - 1);
+	assert_int_equal(MS(progress_grant(&p, false, false)), 480);
+	ran(1);
+	waited(480);
+	assert_int_equal(MS(progress_grant(&p, false, false)), 0);
+}
+
+TEST(who_is_kept_stopped_gets_time_if_stops_count)
+{
+	struct progress p;
+
+	use_samples('T');
+	progress_begin(&p, 1);
+	clock_advance(500 * LIFE_MS);
+	assert_int_equal(progress_grant(&p, true, false), 0);
+	assert_int_equal(progress_grant(&p, true, true), PROGRESS_PIECE_NS);
+}
+
+/*
+ * The ladder.
+ */
+
+static int64_t ladder_ms(bool acks)
+{
+	struct child c;
+	int64_t begun, ms;
+
+	child_begin(&c, listen_to_nothing);
+	life_event(&c.life, LIFE_EV_SERVING);
+	begun = clock_now();
+	life_ask(&c.life, ACRE_REASON_ASKED);
+	if (acks)
+		life_event(&c.life, LIFE_EV_ACK);
+	child_wait_gone(&c);
+	ms = MS(clock_now() - begun);
+	child_fini(&c);
+	return ms;
+}
+
+static int64_t read_at;
+
+/* It waits for a processor for 19 of 20 parts of the time. */
+static bool show_crowd(struct progress_sample *ret, pid_t pid)
+{
+	(void)pid;
+	shown.waited_ns += (clock_now() - read_at) / 20 * 19;
+	shown.ran_ns += (clock_now() - read_at) / 20;
+	read_at = clock_now();
+	*ret = shown;
+	return true;
+}
+
+/* 3 s of its own time would be a minute: the ceiling comes first. */
+TEST_TASK(a_rung_is_as_long_as_the_child_could_run)
+{
+	int64_t ms;
+
+	use_samples('S');
+	assert_int_equal(ladder_ms(true), 3000);
+	progress_read = show_crowd;
+	read_at = clock_now();
+	ms = ladder_ms(true);
+	assert_int_equal(ms, MS(LIFE_TOTAL_NS + LIFE_CEILING_NS));
+	return 0;
+}
+
+TEST_TASK(who_does_not_look_is_not_helped_by_a_crowd)
+{
+	use_samples('S');
+	progress_read = show_crowd;
+	read_at = clock_now();
+	assert_int_equal(ladder_ms(false), MS(LIFE_ACK_NS + LIFE_LINGER_NS));
+	return 0;
+}
+
+/* Without an end at the ceiling somebody who stops it again and again would hold us. */
+TEST_TASK(who_never_runs_is_killed_at_the_ceiling)
+{
+	use_samples('R');
+	assert_int_equal(ladder_ms(true), MS(LIFE_TOTAL_NS + LIFE_CEILING_NS));
+	return 0;
+}
+
+TEST_TASK(no_rung_is_longer_than_our_own_time)
+{
+	use_samples('R');
+	life_end_before(clock_now() + 4000 * LIFE_MS);
+	assert_int_equal(ladder_ms(true), 4000);
+	return 0;
+}
+
+/*
+ * What the kernel shows.
+ */
+
+TEST(a_stopped_process_shows_that)
+{
+	struct progress_sample s;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		listen_to_nothing();
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	assert_true(progress_read(&s, pid));
+	assert_int_equal(s.state, 'T');
+	assert_true(s.slices > 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(progress_read(&s, pid));
+}
+
+static void spin(void)
+{
+	for (volatile uint64_t i = 0;; i++)
+		;
+}
+
+/* Until it has run for so long, a process that spins; hang guard: the test's limit. */
+TEST(a_process_that_runs_shows_that)
+{
+	struct progress_sample s = { .ran_ns = 0 };
+	pid_t pid = fork();
+
+	if (pid == 0)
+		spin();
+	while (s.ran_ns < 20 * LIFE_MS) {
+		assert_true(progress_read(&s, pid));
+		assert_true(s.state == 'R');
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
