@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* test_tty.c - a tree on a terminal: who gets ^C, and who may read: promise G7. */
+#include "conform/root.h"
+
+#include <pty.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#define CTRL_C "\x03"
+
+/* How often this actor was interrupted, told to a file when it ends. */
+static void tell_interrupts(void *unused)
+{
+	static struct acre_trace_event events[4096];
+	size_t n = acre_trace_read(events, 4096);
+	char path[512], new_path[520];
+	int count = 0;
+	FILE *f;
+
+	(void)unused;
+	for (size_t i = 0; i < n; i++)
+		count += events[i].kind == ACRE_EVENT_SIGNAL && events[i].a == SIGINT;
+	snprintf(path, sizeof path, "%s/interrupts.%d", test_dir(), (int)getpid());
+	snprintf(new_path, sizeof new_path, "%s.new", path);
+	f = fopen(new_path, "we");
+	fprintf(f, "%d\n", count);
+	fclose(f);
+	rename(new_path, path);
+}
+
+static int told_interrupts(pid_t pid)
+{
+	char path[512];
+	int count = -1;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/interrupts.%d", test_dir(), (int)pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &count), 1);
+	fclose(f);
+	return count;
+}
+
+#define SIGHT(F) F(uint32_t, reads_tty) F(uint32_t, own_group) F(uint32_t, holds_tty)
+ACRE_MSG(sight, SIGHT)
+
+ACRE_CONTEXT(look_at_tty, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	pid_t holder = 0;
+	int r = acre_at_end(tell_interrupts, NULL), fd = open("/dev/tty", O_RDWR);
+
+	if (r < 0)
+		return r;
+	assert_true(fd >= 0); /* it has one, as all of its session */
+	holder = tcgetpgrp(fd);
+	close(fd);
+	return acre_return(ctx, sight, .reads_tty = (uint32_t)isatty(STDIN_FILENO),
+			   .own_group = getpgid(0) == getpid(),
+			   .holds_tty = holder == getpgid(0));
+}
+
+static int hold_two_main(int argc, char **argv)
+{
+	struct acre_actor *a;
+	struct sight sight;
+	int r = 0;
+
+	(void)argc;
+	(void)argv;
+	ACRE_NURSERY(n, r) {
+		for (int i = 0; i < 2 && r >= 0; i++) {
+			r = acre_spawn(&n, &a, .name = "child",
+				       .sigint = ACRE_SIGINT_CANCEL);
+			assert_ok(r);
+			say(acre_actor_pid(a));
+			assert_int_equal(acre_call(a, look_at_tty, &nil, sight, &sight),
+					 1);
+			assert_int_equal(sight.reads_tty, false);
+			assert_int_equal(sight.own_group, true);
+			assert_int_equal(sight.holds_tty, false);
+		}
+		say(1);
+		r = acre_sleep(acre_secs(3600));
+	}
+	return r;
+}
+
+/* As a shell starts it: leader of its session, in the foreground of its terminal. */
+static int master, slave;
+
+static int main_on_terminal(void)
+{
+	close(master);
+	assert_true(setsid() > 0);
+	assert_int_equal(ioctl(slave, TIOCSCTTY, 0), 0);
+	assert_int_equal(dup2(slave, STDIN_FILENO), STDIN_FILENO);
+	close(slave);
+	return run_main(hold_two_main);
+}
+
+TEST(g7_one_ctrl_c_is_one_cancel_and_the_roots)
+{
+	struct root root;
+	pid_t children[2];
+	int status;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	root = root_start(main_on_terminal);
+	for (int i = 0; i < 2; i++)
+		children[i] = hear(&root);
+	assert_int_equal(hear(&root), 1);
+	assert_int_equal(tcgetpgrp(master), root.pid);
+	assert_int_equal(write(master, CTRL_C, 1), 1);
+	status = root_end(&root);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), INTERRUPTED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(told_interrupts(children[i]), 0);
+	close(master);
+	close(slave);
+}
+
+/* The terminal hangs up: the tree goes with its root. */
+TEST(a_terminal_that_goes_away_takes_the_tree_along)
+{
+	struct root root;
+	int pidfds[2], status;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	actors_are_killed();
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	root = root_start(main_on_terminal);
+	for (int i = 0; i < 2; i++) {
+		pidfds[i] = pidfd_open(hear(&root), 0);
+		assert_true(pidfds[i] >= 0);
+	}
+	assert_int_equal(hear(&root), 1);
+	close(slave);
+	close(master);
+	status = root_end(&root);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGHUP);
+	for (int i = 0; i < 2; i++) {
+		assert_ok(test_wait_pidfd(pidfds[i], 10));
+		close(pidfds[i]);
+	}
+	while (waitpid(-1, NULL, 0) > 0) /* bound: they are dead */
+		;
+}
