@@ -95,5 +95,3 @@ int runtime_preload(struct runtime *rt, const char *path, size_t len);
  * end of the link to the parent ends nothing. */
 extern bool child_outlives_parent;
 
-/* The main task of a child: handshake, service, end. */
-int child_main(void *arg);
