@@ -46,7 +46,7 @@ static void do_malloc(void)
 	void *p[8];
 
 	for (size_t i = 0; i < 8; i++)
-		p[i] = malloc(64 << 2 * i);
+		p[i] = malloc((size_t)64 << 2 * i);
 	for (size_t i = 0; i < 8; i++)
 		free(p[i]);
 }

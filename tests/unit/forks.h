@@ -15,6 +15,17 @@
 
 enum { SOON = 20 }; /* seconds: a guard against hanging */
 
+static inline bool is_sanitized(void)
+{
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+	return true;
+#elif defined __has_feature
+	return __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
+#else
+	return false;
+#endif
+}
+
 /* ThreadSanitizer has a thread of its own, which is a stranger to us. */
 static inline bool is_tsan(void)
 {

@@ -23,8 +23,11 @@ static pid_t make_child(int status, int sig)
 
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		if (sig)
+		if (sig) {
+			sigaction(sig, &(struct sigaction){ .sa_handler = SIG_DFL },
+				  NULL); /* a sanitizer's */
 			raise(sig);
+		}
 		_exit(status);
 	}
 	assert_true(pid > 0);
