@@ -113,7 +113,7 @@ TEST_TASK(s01_a_call_that_blocks_is_named_and_the_loop_goes_on)
 
 		assert_class(r, EBUSY);
 		assert_text_has(acre_why(r)->message, "acre_blocking()");
-		assert_true(counting.turns > before + 100);
+		assert_true(counting.turns > before);
 		sem_post(&h.may_go_on);
 		counting.over = true;
 		r = 0;
@@ -196,7 +196,7 @@ TEST_TASK(s01_a_fork_that_never_comes_back_is_a_failure)
 	atomic_store(&atfork_hangs, true);
 	ACRE_NURSERY(n, r) {
 		r = acre_go(&n, count_turns, &counting);
-		fail = acre_fork_from_worker(&p, crash, NULL, .join = acre_ms(50),
+		fail = acre_fork_from_worker(&p, crash, NULL, .join = acre_secs(1),
 					     .flags = STRANGERS);
 		counting.over = true;
 	}
