@@ -41,6 +41,8 @@ const struct inject_mode inject_modes[] = {
 	{ .name = "memory for ever", .memory = true, .for_ever = true },
 	{ .name = "calls once", .calls = true },
 	{ .name = "calls for ever", .calls = true, .for_ever = true },
+	{ .name = "calls once, then no memory", .calls = true, .then_no_memory = true },
+	{ .name = "calls at first use", .calls = true, .first_use = true },
 	{ .name = "threads once", .threads = true },
 	{ .name = "cut short", .cut_short = true }, /* one run, in which nothing fails */
 };
@@ -246,6 +248,8 @@ static void *allocate(void *user, void *p, size_t len)
 		return NULL;
 	}
 	if (plan.mode && plan.mode->memory && decide("malloc", no_memory, 1))
+		return NULL;
+	if (plan.mode && plan.mode->then_no_memory && atomic_load(&plan.failed))
 		return NULL;
 	return realloc(p, len);
 }

@@ -109,12 +109,15 @@ static bool is_invisible(const struct injected *what)
 	return false;
 }
 
-static bool is_documented(const struct torture *t, int r, const struct injected *what)
+static bool is_documented(const struct torture *t, int r, const struct injected *what,
+			  const struct inject_mode *mode)
 {
-	if (acre_has(r, what->err))
+	bool no_memory = what->err == ENOMEM || mode->then_no_memory;
+
+	if (acre_has(r, what->err) || (no_memory && acre_has(r, ENOMEM)))
 		return true;
-	if (what->err == ENOMEM && acre_code(r) == ACRE_EGROUP)
-		return true; /* there was no memory for its members */
+	if (no_memory && acre_code(r) == ACRE_EGROUP)
+		return true; /* nor for its members */
 	for (const int *may = t->may; may && *may; may++)
 		if (acre_has(r, *may))
 			return true;
@@ -122,12 +125,13 @@ static bool is_documented(const struct torture *t, int r, const struct injected 
 }
 
 static void judge(const struct torture *t, int r, const struct injected *what,
-		  struct text *to)
+		  const struct inject_mode *mode, struct text *to)
 {
+	bool is_visible = !is_invisible(what) || (*what->call && mode->then_no_memory);
 	char *story;
 
 	if (r >= 0 ||
-	    (!is_invisible(what) && is_documented(t, r, what) && !acre_has(r, EINTR)))
+	    (is_visible && is_documented(t, r, what, mode) && !acre_has(r, EINTR)))
 		return;
 	story = acre_story(r);
 	text_say(to, "the result is %s, which it may not be:\n%s",
@@ -147,7 +151,7 @@ static struct injected run_once(const struct torture *t, const struct injection 
 	inject_begin(at, t->in_actors);
 	r = run_scenario(t);
 	what = inject_end();
-	judge(t, r, &what, to);
+	judge(t, r, &what, &inject_modes[at->mode], to);
 	report_thread_fini();
 	house_look(&after, test_dir());
 	house_compare(&before, &after, to);
@@ -196,10 +200,14 @@ static void work(const struct torture *t, struct progress *p)
 {
 	static struct text text;
 	struct injected what = { .call = "" };
+	int chunk = CHUNK;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	warm_up(t, p, &text);
-	for (int i = 0; i < CHUNK && !p->over; i++) {
+	if (inject_modes[p->at.mode].first_use)
+		chunk = 1;
+	else
+		warm_up(t, p, &text);
+	for (int i = 0; i < chunk && !p->over; i++) {
 		what = run_once(t, &p->at, &text);
 		atomic_fetch_add(&p->runs, 1);
 		if (text.len > 0)
