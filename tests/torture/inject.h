@@ -15,11 +15,11 @@ struct injection {
 struct inject_mode {
 	const char *name;
 	bool memory, calls,
-		threads; /* what fails: allocations, system calls, pthread_create */
-	bool for_ever;	 /* all of the same kind from there on */
+		threads;     /* what fails: allocations, system calls, pthread_create */
+	bool for_ever;	     /* all of the same kind from there on */
 	bool then_no_memory; /* and no allocation succeeds after it */
-	bool first_use; /* the run is the first one of its process */
-	bool cut_short; /* reads and writes move three bytes at most */
+	bool first_use;	     /* the run is the first one of its process */
+	bool cut_short;	     /* reads and writes move three bytes at most */
 };
 
 extern const struct inject_mode inject_modes[];
