@@ -9,6 +9,7 @@
 
 #include "actor/context.h"
 #include "actor/snap.h"
+#include "base/clock.h"
 #include "base/line.h"
 #include "base/util.h"
 #include "core/lock.h"
@@ -53,8 +54,8 @@ static void describe_context(const struct snap *s, struct snap_task *t)
 	peek_text(&s->memory, (uintptr_t)ctx.endpoint_name, name, sizeof name);
 	line_text(&l, name[0] ? name : "?");
 	line_text(&l, ctx.is_opener ? " in actor " : ", called by actor ");
-	peek_text(&s->memory, (uintptr_t)ctx.peer + offsetof(struct acre_actor, name), name,
-		  sizeof name);
+	peek_text(&s->memory, (uintptr_t)ctx.peer + offsetof(struct acre_actor, name),
+		  name, sizeof name);
 	line_text(&l, name);
 	put(t, &l);
 }
@@ -64,7 +65,8 @@ static void describe_actor(const struct snap *s, struct snap_task *t)
 	char name[ACTOR_NAME_MAX];
 	struct line l = { .len = 0 };
 
-	peek_text(&s->memory, t->object + offsetof(struct acre_actor, name), name, sizeof name);
+	peek_text(&s->memory, t->object + offsetof(struct acre_actor, name), name,
+		  sizeof name);
 	line_text(&l, name);
 	put(t, &l);
 }
@@ -95,12 +97,28 @@ static void describe_nursery(const struct snap *s, struct snap_task *t)
 	put(t, &l);
 }
 
+static void describe_sleep(const struct snap *s, struct snap_task *t)
+{
+	struct line l = { .len = 0 };
+	struct timer timer;
+	int64_t left;
+
+	if (!peek_all(&s->memory, t->object, &timer, sizeof timer))
+		return;
+	left = int64_add(heap_key(&timer.node), -clock_now());
+	line_text(&l, "for ");
+	line_decimal(&l, left > 0 ? (uint64_t)left / 1000000 : 0);
+	line_text(&l, " ms more");
+	put(t, &l);
+}
+
 static void (*const describe[N_WAIT])(const struct snap *s, struct snap_task *t) = {
-	[WAIT_LOCK] = describe_lock,	     [WAIT_FIRST] = describe_context,
-	[WAIT_RECV] = describe_context,	     [WAIT_CREDIT] = describe_context,
-	[WAIT_RESULT] = describe_context,    [WAIT_CANCEL_ACK] = describe_context,
-	[WAIT_ACTOR_END] = describe_actor,   [WAIT_SERVE] = describe_actor,
-	[WAIT_FD] = describe_fd,	     [WAIT_NURSERY] = describe_nursery,
+	[WAIT_SLEEP] = describe_sleep,	      [WAIT_LOCK] = describe_lock,
+	[WAIT_FIRST] = describe_context,      [WAIT_RECV] = describe_context,
+	[WAIT_CREDIT] = describe_context,     [WAIT_RESULT] = describe_context,
+	[WAIT_CANCEL_ACK] = describe_context, [WAIT_ACTOR_END] = describe_actor,
+	[WAIT_SERVE] = describe_actor,	      [WAIT_FD] = describe_fd,
+	[WAIT_NURSERY] = describe_nursery,
 };
 
 void snap_describe(const struct snap *s, struct snap_task *t)

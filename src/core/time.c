@@ -36,7 +36,7 @@ static int sleep_until(struct task *t, acre_instant instant)
 	list_init(&s.waits);
 	list_push(&s.waits, &w.node);
 	timer_set(&s.timer, instant.ns, wake);
-	r = park_on(WAIT_SLEEP, NULL, &w, 1);
+	r = park_on(WAIT_SLEEP, &s.timer, &w, 1);
 	timer_stop(&s.timer);
 	return r;
 }

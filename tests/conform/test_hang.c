@@ -287,3 +287,15 @@ TEST(gdb_lists_tasks_and_tells_their_stacks)
 	assert_ok(tree_result(listed, false));
 	report_thread_fini();
 }
+
+/* The runner tells of a test that hangs what a dump tells, before it ends it. */
+static int hangs(void)
+{
+	test_limit(1);
+	return busy_in_c();
+}
+
+TEST_FAILS(s35_a_test_that_hangs_is_told_by_its_tasks, "runs task 1 root")
+{
+	acre_ignore_result(tree_result(hangs, false));
+}

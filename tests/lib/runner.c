@@ -38,9 +38,13 @@
 #include "lib/proc.h"
 #include "lib/sweep.h"
 
+/* Of a process that hangs, from src/actor/dump.c where that is linked. */
+#define DUMP_VERSION_MAX 16
+int dump_write_process(int fd, pid_t pid, char ret_version[]) __attribute__((weak));
+
 #define DEFAULT_LIMIT_S 60
-#define ABORT_S         1 /* for the test's own last words after SIGABRT */
-#define DEATH_S         5 /* for the kernel after SIGKILL */
+#define ABORT_S		1 /* for the test's own last words after SIGABRT */
+#define DEATH_S		5 /* for the kernel after SIGKILL */
 
 /* What became of a test that is over its time limit. */
 enum stage { IN_TIME, ABORTED, KILLED, GIVEN_UP };
@@ -251,6 +255,22 @@ static void send_signal(const struct run *run, int sig)
 	kill(run->pid, sig);
 }
 
+/* Its tasks, and those of all actors below it, where the library is linked and in it. */
+static void dump_tasks(pid_t pid, struct text *to)
+{
+	char version[DUMP_VERSION_MAX] = "", line[4096];
+	FILE *f = dump_write_process ? tmpfile() : NULL;
+
+	if (!f)
+		return;
+	if (dump_write_process(fileno(f), pid, version) >= 0) {
+		rewind(f);
+		while (fgets(line, sizeof line, f))
+			text_add(to, line, strlen(line));
+	}
+	fclose(f);
+}
+
 static void time_is_up(struct run *run)
 {
 	struct text *story = &run->result->story;
@@ -264,6 +284,7 @@ static void time_is_up(struct run *run)
 		text_say(story, "hung: not over after %d s (ACRE_TEST_LIMIT)",
 			 run->limit);
 		proc_dump_tree(run->pid, story);
+		dump_tasks(run->pid, story);
 		send_signal(run, SIGABRT);
 		run->stage = ABORTED;
 		arm(run, ABORT_S);
