@@ -58,6 +58,11 @@ enum acre_sigint {
 	ACRE_SIGINT_IGNORE
 };
 
+/* A bit of acre_spawn_options.flags, for the backend fork: also beside threads that are not
+ * acre's. A lock that one of them holds at that moment, in libc or elsewhere, stays locked in
+ * the actor for ever. */
+#define ACRE_SPAWN_STRANGERS ((uint64_t)1)
+
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
 	const char *name; /* not unique, see ACRE_ACTOR_NAME_SIZE; NULL: "actor" */
@@ -72,7 +77,7 @@ struct acre_spawn_options {
 	const char *module;
 	acre_span linger; /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
 	enum acre_sigint sigint;
-	uint64_t flags; /* none yet: must be 0 */
+	uint64_t flags; /* ACRE_SPAWN_STRANGERS or 0 */
 	uint64_t reserved[4];
 };
 

@@ -217,7 +217,7 @@ static int check_options(const struct acre_spawn_options *o)
 	if (!len || len >= ACTOR_NAME_MAX)
 		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu",
 				 ACTOR_NAME_MAX - 1, len);
-	if (o->flags)
+	if (o->flags & ~ACRE_SPAWN_STRANGERS)
 		return acre_fail(EINVAL, "unknown flags 0x%llx for an actor",
 				 (unsigned long long)o->flags);
 	if (o->linger.ns < 0 || (unsigned int)o->sigint > ACRE_SIGINT_IGNORE)
@@ -299,7 +299,7 @@ static int not_made(struct acre_actor *a, int r)
 static int make_process(struct acre_actor *a, const struct backend *b,
 			const struct acre_spawn_options *o, int *ret_link)
 {
-	char title[ACTOR_NAME_MAX + UUID_SIZE + 16];
+	char title[ACTOR_TITLE_MAX];
 	auto_close int ours = -1, theirs = -1, status = -1;
 	int pair[2];
 	int r = watchdog_start(runtime_this);
@@ -319,6 +319,8 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	r = b->make(&a->life, &(struct birth){ .title = title,
 					       .program = o->program,
 					       .link_fd = theirs,
+					       .with_strangers = o->flags &
+								 ACRE_SPAWN_STRANGERS,
 					       .status_fd = status });
 	if (r < 0)
 		return not_made(a, r);

@@ -12,8 +12,8 @@
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL },
 	{ "forkserver", be_forkserver_make, NULL },
-	{ "fork", NULL, "forking with our memory is not part of this version" },
-	{ "thread", NULL, "thread actors are not part of this version" },
+	{ "fork", be_fork_make, NULL },
+	{ "thread", be_thread_make, NULL },
 	{ "subint", NULL, NO_PYTHON },
 	{ "subint_fork", NULL, NO_PYTHON },
 	{ "subint_forkserver", NULL, NO_PYTHON },

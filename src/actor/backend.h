@@ -11,6 +11,7 @@ struct birth {
 	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
 	const char *program; /* executable, NULL: the running one */
 	int link_fd;	     /* the child's end of the socketpair */
+	bool with_strangers; /* fork: also beside threads that are not ours */
 	int status_fd;	     /* its status page (core/status.h) */
 };
 
@@ -28,6 +29,8 @@ struct backend {
  * NULL means the default, exec. */
 int backend_find(const struct backend **ret, const char *name);
 
-/* be_exec.c, be_forkserver.c */
+/* be_exec.c, be_forkserver.c ... */
 int be_exec_make(struct life *life, const struct birth *birth);
 int be_forkserver_make(struct life *life, const struct birth *birth);
+int be_fork_make(struct life *life, const struct birth *birth);
+int be_thread_make(struct life *life, const struct birth *birth);

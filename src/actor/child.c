@@ -221,31 +221,73 @@ static void show_status(struct runtime *rt, int status_fd)
 	loop_set_status(rt->loop, page);
 }
 
-static int set_up(struct runtime *rt, struct acre_actor *parent,
-		  const struct child_boot *boot)
+static struct acre_actor *parent_new(void)
 {
-	int r = 0;
+	struct acre_actor *parent = mem_zalloc(sizeof *parent);
 
-	show_status(rt, boot->status_fd);
-	rt->root_pidfd = boot->root_pidfd;
-	rt->parent_pidfd = boot->parent_pidfd;
-	rt->parent = parent;
-	parent->pid = boot->is_thread ? sys_getpid() : sys_getppid();
+	if (!parent)
+		return NULL;
 	parent->link.fd = -1;
 	memcpy(parent->name, "parent", sizeof "parent");
 	list_init(&parent->end_waits);
-	if (!boot->is_thread)
+	list_init(&parent->kept_results);
+	map_init(&parent->contexts);
+	return parent;
+}
+
+static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_boot *boot)
+{
+	int r = 0;
+
+	show_status(rt, TAKE_FD(boot->status_fd));
+	rt->root_pidfd = TAKE_FD(boot->root_pidfd);
+	rt->parent_pidfd = TAKE_FD(boot->parent_pidfd);
+	rt->parent = parent;
+	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
+	if (!boot->has_loop)
 		r = runtime_take_signals(rt);
 	if (r >= 0)
-		r = peer_open(parent, boot->link_fd, "parent");
-	if (r >= 0 && !boot->is_thread)
+		r = peer_open(parent, TAKE_FD(boot->link_fd), "parent");
+	if (r >= 0 && !boot->has_loop)
 		r = watchdog_start(rt);
 	return r;
 }
 
-int child_live(const struct child_boot *boot)
+void child_boot_close(struct child_boot *boot)
 {
-	struct acre_actor *parent = mem_zalloc(sizeof *parent);
+	sys_close(TAKE_FD(boot->link_fd));
+	sys_close(TAKE_FD(boot->parent_pidfd));
+	sys_close(TAKE_FD(boot->root_pidfd));
+	sys_close(TAKE_FD(boot->status_fd));
+}
+
+/* Why it could not be, or has failed: its last words. */
+static void say_failure(const struct child_boot *boot, int r)
+{
+	FILE *f = boot->words ? fmemopen(boot->words, LAST_WORDS_MAX, "w") : stderr;
+
+	if (!f)
+		return;
+	acre_print(f, r);
+	if (boot->words)
+		fclose(f);
+}
+
+static int run_loop(struct child_boot *boot, struct loop *loop, struct runtime *rt)
+{
+	int r;
+
+	if (boot->has_loop)
+		boot->has_loop(boot->arg, loop);
+	r = loop_run(loop, &main_kind, rt);
+	if (boot->has_loop)
+		boot->has_loop(boot->arg, NULL);
+	return r;
+}
+
+int child_live(struct child_boot *boot)
+{
+	struct acre_actor *parent = parent_new();
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
 	struct runtime *rt = NULL;
 	struct loop *loop = NULL;
@@ -260,16 +302,17 @@ int child_live(const struct child_boot *boot)
 	if (r >= 0)
 		r = crash_catch();
 	if (r >= 0)
-		r = loop_run(loop, &main_kind, rt);
+		r = run_loop(boot, loop, rt);
 	status = (r < 0 && report_class(r) != ECANCELED) || (rt && rt->boot_failed);
 	if (status)
-		acre_print(stderr, r);
+		say_failure(boot, r);
 	if (parent)
 		peer_fini(parent);
 	crash_release();
 	runtime_free(rt);
 	loop_free(loop);
 	mem_free(parent);
+	child_boot_close(boot);
 	return status;
 }
 

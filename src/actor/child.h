@@ -2,21 +2,29 @@
 /* child.h - being an actor that a parent has made. */
 #pragma once
 
-#include <stdbool.h>
+struct loop;
 
 /* What the parent has given along; the descriptors are the child's, close-on-exec. */
 struct child_boot {
 	const char *title; /* _subactor[NAME@UUID] */
 	int link_fd;
-	int parent_pidfd; /* -1: the parent is in this process */
+	int parent_pidfd; /* -1 in a thread: the parent is in this process */
 	int root_pidfd;
 	int status_fd; /* the page that the parent reads */
-	bool is_thread; /* of its parent's process: signals are not its own */
+	/* A thread of its parent's process, where signals are not its own: its loop is told
+	 * to its maker, and NULL before that is freed. NULL: a process. */
+	void (*has_loop)(void *arg, struct loop *loop);
+	void *arg;
+	char *words; /* of LAST_WORDS_MAX and a 0: for what else it says on stderr; or NULL */
 };
 
-/* Serves until the parent lets go of it or its own end comes; returns the exit status.
- * The thread has no loop yet. EXIT_FAILURE also for a title that is none. */
-int child_live(const struct child_boot *boot);
+/* Serves until the parent lets go of it or its own end comes; returns the exit status,
+ * EXIT_FAILURE also for a title that is none. The descriptors are taken. The thread has no
+ * loop yet. */
+int child_live(struct child_boot *boot);
 
 /* The same in a process of its own, with the descriptors of birth.h. */
 int child_live_in_process(const char *title);
+
+/* Closes what was not taken. Idempotent. */
+void child_boot_close(struct child_boot *boot);

@@ -252,6 +252,12 @@ static void forget_parent(void)
 	dumper.runs_in = 0;
 }
 
+void dumper_forget(void)
+{
+	dumper.wake_fd = dumper.signal_fd = -1; /* they are closed with all others */
+	forget_parent();
+}
+
 static void lock(void)
 {
 	if (dumper.runs_in && dumper.runs_in != sys_getpid())

@@ -11,7 +11,6 @@
 #include "actor/birth.h"
 #include "actor/child.h"
 #include "actor/endpoint.h"
-#include "base/line.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/report.h"
@@ -46,25 +45,14 @@ static void take_title(const struct server *s, const char *title)
 		memcpy(first + len, ACTOR_ARGUMENT, sizeof ACTOR_ARGUMENT);
 }
 
-/* The child's stderr is read by its parent: these are the words it has died with. */
-static int not_begun_in_child(const struct newborn *n, int r)
-{
-	struct line l = { .len = 0 };
-
-	line_text(&l, "acre: ");
-	line_text(&l, n->step);
-	line_text(&l, " failed: ");
-	line_text(&l, acre_class_name(-r));
-	line_write(&l, n->fds[STDERR_FILENO]);
-	return EXIT_FAILURE;
-}
-
 _Noreturn static void live_in_child(struct server *s, struct newborn *n, const char *title)
 {
 	int r = newborn_begin_in_child(n);
 
-	if (r < 0)
-		_exit(not_begun_in_child(n, r));
+	if (r < 0) {
+		newborn_say_failure(n, r);
+		_exit(EXIT_FAILURE);
+	}
 	take_title(s, title);
 	exit(child_live_in_process(title));
 }

@@ -102,6 +102,11 @@ void last_words_collect(struct last_words *w)
 	stop(w);
 }
 
+void last_words_say(struct last_words *w, const char *text)
+{
+	keep(w, text, size_min(strlen(text), LAST_WORDS_MAX));
+}
+
 void last_words_fini(struct last_words *w)
 {
 	stop(w);

@@ -34,5 +34,7 @@ static inline void last_words_init(struct last_words *w)
 int last_words_watch(struct last_words *w);
 /* The child is dead: takes what still lies in the pipe, and closes it. Never waits. */
 void last_words_collect(struct last_words *w);
+/* What it has said otherwise than by a stderr of its own. */
+void last_words_say(struct last_words *w, const char *text);
 /* Idempotent. */
 void last_words_fini(struct last_words *w);

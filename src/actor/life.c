@@ -33,7 +33,7 @@ static int64_t more_time(struct life *l)
 	int64_t most =
 		int64_min(LIFE_CEILING_NS - l->granted_ns, end_before - clock_now());
 
-	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0)
+	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0 || !l->body->is_process)
 		return 0;
 	return int64_min(progress_grant(&l->progress, l->acked, stops_count), most);
 }
@@ -111,9 +111,9 @@ static void acknowledged(struct life *l)
 static void soft(struct life *l, int64_t linger_ns)
 {
 	begin_ladder(l);
-	acre_ignore(pidref_signal(&l->pid, SIGTERM));
+	l->body->send(l, SIGTERM);
 	if (!PLANTED(NO_CONTINUE)) /* a stopped one could not obey (kernel-facts K8) */
-		acre_ignore(pidref_signal(&l->pid, SIGCONT));
+		l->body->send(l, SIGCONT);
 	set_rung(l, int64_min(clock_now() + linger_ns, hard_kill_at(l)));
 }
 
@@ -135,7 +135,7 @@ static void hard_kill(struct life *l)
 	l->death.hard_kill = true;
 	if (!PLANTED(ORPHANED_LINK))
 		l->ops->cut(l);
-	acre_ignore(pidref_signal(&l->pid, SIGKILL));
+	l->body->send(l, SIGKILL);
 }
 
 static void boot_is_over(struct life *l)
@@ -241,6 +241,30 @@ void life_ask(struct life *l, enum acre_reason reason)
 }
 
 /*
+ * A process as the body of a life.
+ */
+
+static void signal_process(struct life *l, int sig)
+{
+	acre_ignore(pidref_signal(&l->pid, sig));
+}
+
+static bool collect_process(struct life *l)
+{
+	return reap(&l->pid, &l->death) != 0;
+}
+
+static void await_process(struct life *l)
+{
+	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
+}
+
+const struct life_body life_body_process = { .send = signal_process,
+					     .collect = collect_process,
+					     .await = await_process,
+					     .is_process = true };
+
+/*
  * Birth and death.
  */
 
@@ -263,7 +287,7 @@ static void pidfd_is_readable(struct watch *w, uint32_t events)
 	struct life *l = container_of(w, struct life, pid_watch);
 
 	(void)events;
-	if (reap(&l->pid, &l->death))
+	if (l->body->collect(l))
 		life_event(l, LIFE_EV_DIED);
 }
 
@@ -271,6 +295,7 @@ void life_init(struct life *l, const struct life_ops *ops, acre_span linger)
 {
 	*l = (struct life){
 		.ops = ops,
+		.body = &life_body_process,
 		.pid = PIDREF_NULL,
 		.linger_ns = linger.ns ? linger.ns : LIFE_LINGER_NS,
 	};
@@ -282,8 +307,8 @@ void life_init(struct life *l, const struct life_ops *ops, acre_span linger)
 static int end_at_once(struct life *l, int r)
 {
 	loop_unwatch(&l->pid_watch);
-	acre_ignore(pidref_signal(&l->pid, SIGKILL));
-	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
+	l->body->send(l, SIGKILL);
+	l->body->await(l);
 	child_table_remove(&l->entry);
 	set_state(l, LIFE_GONE);
 	return acre_fail(report_class(r), "watching the process %d", l->pid.pid);

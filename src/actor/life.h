@@ -65,6 +65,19 @@ enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 
 struct life;
 
+/* What a backend has made: a process, or a thread of ours. life->pid.fd becomes readable
+ * when it has ended. */
+struct life_body {
+	void (*send)(struct life *l, int sig);
+	/* False: not yet. Else it is collected, and l->death tells how it ended. */
+	bool (*collect)(struct life *l);
+	/* Waits for the end of one that has got SIGKILL, and collects it. */
+	void (*await)(struct life *l);
+	bool is_process;
+};
+
+extern const struct life_body life_body_process;
+
 struct life_ops {
 	/* Sends the request to end over the link; `remaining_ns` until the last rung. */
 	void (*ask)(struct life *l, enum acre_reason reason, int64_t remaining_ns);
@@ -77,7 +90,9 @@ struct life_ops {
 struct life {
 	enum life_state state;
 	const struct life_ops *ops;
+	const struct life_body *body; /* a process, unless the backend says otherwise */
 	struct pidref pid;
+	void *thread; /* the backend's, where the body is a thread */
 	struct child_entry entry; /* in the child table from its making to its reaping */
 	struct watch pid_watch;
 	struct timer rung;

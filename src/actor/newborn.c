@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/line.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/class.h"
 
 /*
  * PDEATHSIG before the parent check: a parent that died in between is seen by the one or
@@ -31,27 +33,29 @@ static int die_with_parent_in_child(const struct newborn *n)
 	return r;
 }
 
-/* What is ignored is not pending any more. */
-static void forget_signal_in_child(int sig)
-{
-	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
+static const struct sigaction ignore = { .sa_handler = SIG_IGN };
+static const struct sigaction dfl = { .sa_handler = SIG_DFL };
 
-	acre_ignore(sys_sigaction(sig, &ignore, NULL));
-	acre_ignore(sys_sigaction(sig, &dfl, NULL));
+/* What is ignored is not pending any more. */
+static void forget_signal_in_child(int sig, bool keeps)
+{
+	struct sigaction old = dfl;
+
+	acre_ignore(sys_sigaction(sig, &ignore, &old));
+	acre_ignore(sys_sigaction(sig, keeps ? &old : &dfl, NULL));
 }
 
-static int reset_signals_in_child(void)
+static int reset_signals_in_child(bool keeps)
 {
 	static const int keyboard[] = { SIGINT, SIGQUIT, SIGTSTP };
 	struct sigaction old;
 	sigset_t none;
 
 	for (size_t i = 0; i < ARRAY_N(keyboard); i++)
-		forget_signal_in_child(keyboard[i]);
-	for (int sig = 1; sig < NSIG; sig++) /* EINVAL for the two that libc keeps */
+		forget_signal_in_child(keyboard[i], keeps);
+	for (int sig = 1; !keeps && sig < NSIG; sig++) /* EINVAL for libc's own two */
 		if (sys_sigaction(sig, NULL, &old) >= 0 && old.sa_handler == SIG_IGN)
-			forget_signal_in_child(sig);
+			acre_ignore(sys_sigaction(sig, &dfl, NULL));
 	sigemptyset(&none);
 	return sys_sigmask(SIG_SETMASK, &none, NULL);
 }
@@ -88,11 +92,22 @@ int newborn_begin_in_child(struct newborn *n)
 	if (r < 0)
 		return r;
 	n->step = "resetting its signals";
-	r = reset_signals_in_child();
+	r = reset_signals_in_child(n->keeps_dispositions);
 	if (r < 0)
 		return r;
 	n->step = "placing its descriptors";
 	return place_fds_in_child(n);
+}
+
+void newborn_say_failure(const struct newborn *n, int r)
+{
+	struct line l = { .len = 0 };
+
+	line_text(&l, "acre: ");
+	line_text(&l, n->step);
+	line_text(&l, " failed: ");
+	line_text(&l, acre_class_name(-r));
+	line_write(&l, n->fds[STDERR_FILENO]);
 }
 
 /* A standard output that is closed, or is a descriptor of ours, is not one to inherit. */

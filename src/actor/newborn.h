@@ -11,6 +11,7 @@ struct newborn {
 	pid_t parent;		   /* whose child it must still be */
 	int fds[NEWBORN_FDS_MAX];  /* what becomes its descriptors 0, 1, 2 ...; borrowed */
 	int n_fds;
+	bool keeps_dispositions; /* of signals: it has the memory of their handlers */
 	const char *step; /* the last one begun: what failed */
 };
 
@@ -21,3 +22,6 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
  * default signals, and the planned descriptors, without FD_CLOEXEC, and no others. 0, or
  * -errno of n->step. Makes calls of base/sys.h only, uses no memory but its own. */
 int newborn_begin_in_child(struct newborn *n);
+/* Where its memory is not the parent's: that step and error are the words that it dies with,
+ * on the stderr that its parent reads. */
+void newborn_say_failure(const struct newborn *n, int r);

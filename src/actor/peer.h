@@ -12,6 +12,8 @@
 /* With the end; as long as an endpoint's name may be. */
 #define ACTOR_NAME_MAX ACRE_ACTOR_NAME_SIZE
 #define UUID_SIZE      37  /* a uuid as text, with the end */
+#define ACTOR_TITLE_MAX \
+	(ACTOR_NAME_MAX + UUID_SIZE + 16) /* _subactor[NAME@UUID], with the end */
 
 struct acre_context;
 

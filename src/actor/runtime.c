@@ -83,6 +83,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 		mem_free(rt);
 		return r;
 	}
+	spawner_hold();
 	rt->loop = loop_this;
 	rt->loop->actor = rt;
 	acre_debug_root.actor_layout = snap_layout();

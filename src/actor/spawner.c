@@ -4,8 +4,10 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "actor/forkserver.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -35,10 +37,13 @@ static struct {
 	pthread_cond_t came;
 	struct list jobs; /* under the lock */
 	bool stops;	  /* under the lock */
-	pid_t runs_in; /* the process that has the thread; 0: none. The root's loop only */
+	/* of its coming and going, and of the two below */
+	pthread_mutex_t turn;
+	pid_t runs_in;	/* the process that has the thread; 0: none */
+	size_t n_users; /* runtimes: it ends with the last one */
 	pthread_t thread;
 	struct barrier_thread barrier;
-} spawner;
+} spawner = { .turn = PTHREAD_MUTEX_INITIALIZER };
 
 static struct job *next_job(void)
 {
@@ -56,7 +61,7 @@ static struct job *next_job(void)
 
 /* A sweep must not come between the making of a child and its entry: it would be taken
  * for a stranger (kernel-facts K12). */
-static void make(struct spawn_request *q)
+static void make_listed(struct spawn_request *q)
 {
 	bool locks = !PLANTED(NEWBORN_SWEPT);
 
@@ -68,6 +73,44 @@ static void make(struct spawn_request *q)
 	if (!q->step && q->entry)
 		child_table_add(q->entry, q->pid.pid, q->pid.fd, CHILD_ACTOR);
 	child_table_unlock();
+}
+
+/* Longer turns of other loops than this are refused by name: a spawn is not to wait for them */
+#define BARRIER_PATIENCE_NS 2000000000
+/* A fork, and the handlers of pthread_atfork() */
+#define BARRIER_BREAKS_NS   10000000000
+
+static bool raise_barrier(struct spawn_request *q)
+{
+	struct barrier_culprit culprit = { .tid = 0 };
+	int64_t now = clock_real();
+	int r = barrier_raise(&spawner.barrier, now + BARRIER_PATIENCE_NS,
+			      now + BARRIER_PATIENCE_NS + BARRIER_BREAKS_NS, &culprit);
+	const char *step = "bringing all threads of acre to rest";
+
+	if (r >= 0 && !q->with_strangers) {
+		r = barrier_count_strangers(&culprit);
+		if (r != 0)
+			barrier_lower();
+		step = "looking for threads that are not of acre";
+		r = r > 0 ? -EPERM : r;
+	}
+	if (r < 0) {
+		spawn_failed(q, step, r);
+		snprintf(q->detail, sizeof q->detail, "thread %d (%s)", culprit.tid,
+			 culprit.name);
+	}
+	return r >= 0;
+}
+
+/* The barrier first: no thread rests while it holds the lock of the child table. */
+static void make(struct spawn_request *q)
+{
+	if (q->is_fork && !raise_barrier(q))
+		return;
+	make_listed(q);
+	if (q->is_fork)
+		barrier_lower();
 }
 
 static void *run(void *unused)
@@ -87,31 +130,49 @@ static void *run(void *unused)
 	return NULL;
 }
 
-static int start(void)
+static int start_thread(void)
 {
 	sigset_t all, before;
 	int r;
 
+	sigfillset(&all);
+	sys_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&spawner.thread, NULL, run, NULL);
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
+static int start_locked(void)
+{
+	int r;
+
 	if (spawner.runs_in == sys_getpid())
 		return 0;
-	pthread_mutex_init(&spawner.lock,
-			   NULL); /* it may come from a parent's, by fork */
+	/* they may come from a parent's, by fork */
+	pthread_mutex_init(&spawner.lock, NULL);
 	pthread_cond_init(&spawner.came, NULL);
 	list_init(&spawner.jobs);
 	forkserver_forget();
 	spawner.stops = false;
 	barrier_add(&spawner.barrier, "the spawner", BARRIER_CALLS, NULL);
-	sigfillset(&all);
-	sys_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&spawner.thread, NULL, run, NULL);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
+	r = start_thread();
+	if (r) {
 		barrier_remove(&spawner.barrier);
-	if (r)
 		return acre_fail(r,
 				 "the thread that makes processes could not be started");
+	}
 	spawner.runs_in = sys_getpid();
 	return 0;
+}
+
+static int start(void)
+{
+	int r;
+
+	pthread_mutex_lock(&spawner.turn);
+	r = start_locked();
+	pthread_mutex_unlock(&spawner.turn);
+	return r;
 }
 
 static void answered(struct letter *letter)
@@ -158,7 +219,14 @@ int spawner_make(struct spawn_request *request)
 	return 0;
 }
 
-void spawner_stop(void)
+void spawner_hold(void)
+{
+	pthread_mutex_lock(&spawner.turn);
+	spawner.n_users++;
+	pthread_mutex_unlock(&spawner.turn);
+}
+
+static void stop_locked(void)
 {
 	pid_t runs_in = spawner.runs_in;
 
@@ -175,4 +243,20 @@ void spawner_stop(void)
 	if (loop_this)
 		barrier_go(&loop_this->barrier);
 	barrier_remove(&spawner.barrier);
+}
+
+void spawner_stop(void)
+{
+	pthread_mutex_lock(&spawner.turn);
+	if (spawner.n_users <= 1)
+		stop_locked();
+	spawner.n_users -= spawner.n_users > 0;
+	pthread_mutex_unlock(&spawner.turn);
+}
+
+void spawner_forget(void)
+{
+	pthread_mutex_init(&spawner.turn, NULL);
+	spawner.runs_in = 0;
+	spawner.n_users = 0;
 }

@@ -20,6 +20,8 @@ struct spawn_request {
 	char *const *argv;
 	char *const *env;
 	const char *title; /* of a process that is forked */
+	bool is_fork;	   /* of us: made while all threads of ours are at rest */
+	bool with_strangers; /* also if there are threads that are not ours */
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
 	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
@@ -40,6 +42,11 @@ int spawner_make(struct spawn_request *request);
 /* Ends the thread and joins it. Its processes must have been reaped: they would die
  * with it. Idempotent. */
 void spawner_stop(void);
+
+/* A runtime may need it: spawner_stop() by the last of them ends it. */
+void spawner_hold(void);
+/* In a child of fork, while it has one thread. */
+void spawner_forget(void);
 
 /* For make(): says what has failed. */
 static inline void spawn_failed(struct spawn_request *q, const char *step, int r)

@@ -14,6 +14,7 @@
 #include "core/crash.h"
 
 #include <link.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -64,12 +65,19 @@ struct crash {
 	struct module modules[MODULES_MAX];
 	_Atomic size_t n_modules; /* goes up last: the handler may look at any moment */
 	struct sigaction before[ARRAY_N(caught_signals)];
-	stack_t stack_before;
-	void *stack; /* owned */
-	size_t stack_len;
+	size_t n_threads; /* that catch; under the lock */
+};
+
+/* Where a thread's handler runs. */
+struct crash_stack {
+	void *at; /* owned; NULL: this thread does not catch */
+	size_t len;
+	stack_t before;
 };
 
 static struct crash *caught;	     /* owned; NULL: crashes are not caught */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of its coming and going */
+static _Thread_local struct crash_stack own_stack;
 static atomic_flag speaking;	     /* one thread speaks, once */
 static _Atomic bool events_are_told; /* by a panic, just before it aborts */
 
@@ -144,10 +152,17 @@ static int note_module(struct dl_phdr_info *info, size_t len, void *arg)
 	return 0;
 }
 
-void crash_learn_modules(void)
+static void learn_modules_locked(void)
 {
 	if (caught)
 		dl_iterate_phdr(note_module, caught);
+}
+
+void crash_learn_modules(void)
+{
+	pthread_mutex_lock(&lock);
+	learn_modules_locked();
+	pthread_mutex_unlock(&lock);
 }
 
 /* The backtrace. */
@@ -399,19 +414,36 @@ static void tell_events(int fd)
 
 /* To begin and to end. */
 
-static int take_stack(struct crash *c)
+static void free_stack(struct crash_stack *s)
+{
+	if (s->at)
+		acre_ignore(sys_munmap(s->at, s->len));
+	s->at = NULL;
+}
+
+static int take_stack(struct crash_stack *s)
 {
 	size_t kernel = getauxval(AT_MINSIGSTKSZ);
 	stack_t stack;
 	int r;
 
-	c->stack_len = (kernel ? kernel : STACK_MIN_GUESS) + STACK_ROOM;
-	r = sys_mmap(&c->stack, c->stack_len, PROT_READ | PROT_WRITE,
+	s->at = NULL;
+	s->len = (kernel ? kernel : STACK_MIN_GUESS) + STACK_ROOM;
+	r = sys_mmap(&s->at, s->len, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (r < 0)
 		return r;
-	stack = (stack_t){ .ss_sp = c->stack, .ss_size = c->stack_len };
-	return sys_sigaltstack(&stack, &c->stack_before);
+	stack = (stack_t){ .ss_sp = s->at, .ss_size = s->len };
+	r = sys_sigaltstack(&stack, &s->before);
+	if (r < 0)
+		free_stack(s);
+	return r;
+}
+
+static void give_stack_back(struct crash_stack *s)
+{
+	acre_ignore(sys_sigaltstack(&s->before, NULL));
+	free_stack(s);
 }
 
 static void take_signals(struct crash *c)
@@ -433,49 +465,63 @@ static void take_signals(struct crash *c)
 
 static struct crash *crash_free(struct crash *c)
 {
-	if (!c)
-		return NULL;
 	for (size_t i = 0; i < c->n_modules; i++)
 		mem_free(c->modules[i].path);
-	if (c->stack)
-		acre_ignore(sys_munmap(c->stack, c->stack_len));
 	return mem_free(c);
+}
+
+static int begin_locked(void)
+{
+	if (caught)
+		return 0;
+	caught = mem_zalloc(sizeof *caught);
+	if (!caught)
+		return -ENOMEM;
+	learn_modules_locked();
+	panic_hook_set(tell_events);
+	take_signals(caught);
+	return 0;
 }
 
 int crash_catch(void)
 {
-	struct crash *c;
 	int r;
 
-	if (caught || sanitizer_tells)
+	if (own_stack.at || sanitizer_tells)
 		return 0;
-	c = mem_zalloc(sizeof *c);
-	if (!c)
-		return -ENOMEM;
-	r = take_stack(c);
-	if (r < 0) {
-		crash_free(c);
+	r = take_stack(&own_stack);
+	if (r < 0)
 		return r;
-	}
-	caught = c;
-	crash_learn_modules();
-	panic_hook_set(tell_events);
-	take_signals(c);
-	return 0;
+	pthread_mutex_lock(&lock);
+	r = begin_locked();
+	if (r >= 0)
+		caught->n_threads++;
+	pthread_mutex_unlock(&lock);
+	if (r < 0)
+		give_stack_back(&own_stack);
+	return r;
 }
 
-void crash_release(void)
+static void end_locked(void)
 {
 	struct crash *c = caught;
 
-	if (!c)
-		return;
 	for (size_t i = 0; i < ARRAY_N(caught_signals); i++)
 		if (c->before[i].sa_handler == SIG_DFL)
 			acre_ignore(
 				sys_sigaction(caught_signals[i], &c->before[i], NULL));
 	panic_hook_set(NULL);
-	acre_ignore(sys_sigaltstack(&c->stack_before, NULL));
 	caught = NULL;
 	crash_free(c);
+}
+
+void crash_release(void)
+{
+	if (!own_stack.at)
+		return;
+	pthread_mutex_lock(&lock);
+	if (--caught->n_threads == 0)
+		end_locked();
+	pthread_mutex_unlock(&lock);
+	give_stack_back(&own_stack);
 }

@@ -54,6 +54,12 @@ void debug_add(struct loop *loop)
 	pthread_mutex_unlock(&lock);
 }
 
+void debug_forget(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	list_init(&acre_debug_root.loops);
+}
+
 void debug_remove(struct loop *loop)
 {
 	pthread_mutex_lock(&lock);

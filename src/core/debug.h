@@ -33,6 +33,8 @@ struct loop;
 /* A loop begins and ends. Any thread. */
 void debug_add(struct loop *loop);
 void debug_remove(struct loop *loop);
+/* In a child of fork, while it has one thread: there is no loop. */
+void debug_forget(void);
 
 /* One more number of a layout; a constant expression. */
 #define DEBUG_MIX(h, n) ((((uint64_t)(h)) ^ (uint64_t)(n)) * UINT64_C(0x100000001b3))

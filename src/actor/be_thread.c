@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* be_thread.c - an actor as a thread of this process, with a loop and tasks of its own. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/backend.h"
+#include "actor/child.h"
+#include "actor/runtime.h"
+#include "base/clock.h"
+#include "base/line.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/util.h"
+
+/*
+ * It shares nothing with its parent but the process: it has its own loop, runtime and
+ * reports, and they talk over a socketpair as all others do. So it is cancelled, joined and
+ * told about like a process. What stands for its pidfd is an eventfd that it makes readable
+ * as the last thing it does.
+ *
+ * What it cannot be is killed. A soft signal cancels its root scope, through its mailbox; so
+ * does SIGKILL, by the link that is cut. One that does not look at cancellation ends with
+ * its process only: an actor that hosts such a thread ends itself then, with a word on
+ * stderr, and its own parent is told so; a root goes on waiting, for a nursery closes only
+ * when all in it has ended, and an impatient user interrupts it a third time.
+ */
+
+/* From SIGKILL, which the cut link makes a cancellation, to the end of the process */
+#define LAST_GRACE_NS (500 * LIFE_MS)
+
+struct body {
+	struct child_boot boot;
+	char title[ACTOR_TITLE_MAX];
+	char words[LAST_WORDS_MAX + 1];
+	pthread_t thread;
+	pthread_mutex_t lock;
+	struct loop *loop; /* of the thread, while letters may be posted; under the lock */
+	struct letter end; /* asks it to end */
+	bool is_asked;	   /* under the lock */
+	bool is_posted;	   /* under the lock: `end` is in the mailbox */
+	struct timer last; /* of the parent's loop */
+	int status;
+	int done_fd; /* borrowed from life->pid */
+};
+
+static struct body *body_of(struct life *l)
+{
+	return l->thread;
+}
+
+/*
+ * In the thread.
+ */
+
+static void asked_to_end(struct letter *letter)
+{
+	struct body *b = container_of(letter, struct body, end);
+
+	pthread_mutex_lock(&b->lock);
+	b->is_posted = false;
+	pthread_mutex_unlock(&b->lock);
+	if (!loop_this->ended)
+		scope_cancel(&loop_this->root.scope, ACRE_REASON_TERMINATE);
+}
+
+static void post_end_locked(struct body *b)
+{
+	if (!b->is_asked || !b->loop || b->is_posted)
+		return;
+	b->is_posted = true;
+	mailbox_post(&b->loop->mailbox, &b->end);
+}
+
+static void has_loop(void *arg, struct loop *loop)
+{
+	struct body *b = arg;
+
+	pthread_mutex_lock(&b->lock);
+	b->loop = loop;
+	post_end_locked(b);
+	pthread_mutex_unlock(&b->lock);
+	if (!loop && loop_this)
+		mailbox_read(&loop_this->mailbox); /* none can come after this */
+}
+
+static void *run(void *arg)
+{
+	struct body *b = arg;
+	uint64_t one = 1;
+	int done_fd = b->done_fd;
+
+	pthread_setname_np(pthread_self(), "acre-actor");
+	b->status = child_live(&b->boot);
+	report_thread_fini();
+	acre_ignore(sys_write(done_fd, &one, sizeof one));
+	return NULL;
+}
+
+/*
+ * In the parent.
+ */
+
+static void ends_process(struct timer *timer)
+{
+	struct body *b = container_of(timer, struct body, last);
+	struct line l = { .len = 0 };
+
+	line_text(&l, "acre: ");
+	line_text(&l, b->title);
+	line_text(&l, " is a thread that does not end, and cannot be killed alone: actor ");
+	line_text(&l, runtime_this->name);
+	line_text(&l, " ends with it");
+	line_write(&l, STDERR_FILENO);
+	acre_ignore(pidref_signal(&runtime_this->self, SIGKILL));
+}
+
+static void signal_thread(struct life *l, int sig)
+{
+	struct body *b = body_of(l);
+
+	pthread_mutex_lock(&b->lock);
+	b->is_asked |= sig == SIGTERM || sig == SIGKILL;
+	post_end_locked(b);
+	pthread_mutex_unlock(&b->lock);
+	if (sig == SIGKILL && !runtime_this->is_root)
+		timer_set(&b->last, clock_now() + LAST_GRACE_NS, ends_process);
+}
+
+static void join(struct life *l)
+{
+	struct body *b = body_of(l);
+
+	timer_stop(&b->last);
+	pthread_join(b->thread, NULL); /* bound: it has written its last, or is asked to */
+	l->death.status = b->status;
+	last_words_say(&l->words, b->words);
+	pthread_mutex_destroy(&b->lock);
+	l->thread = mem_free(b);
+}
+
+static bool collect_thread(struct life *l)
+{
+	join(l);
+	return true;
+}
+
+static const struct life_body body = { .send = signal_thread,
+				       .collect = collect_thread,
+				       .await = join };
+
+/* What the thread owns: copies of what a process would inherit. */
+static int give_fds(struct child_boot *boot, const struct birth *birth)
+{
+	const struct runtime *rt = runtime_this;
+	int root = rt->is_root ? rt->self.fd : rt->root_pidfd;
+	int r = boot->link_fd = sys_fcntl(birth->link_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (r >= 0)
+		r = boot->root_pidfd = sys_fcntl(root, F_DUPFD_CLOEXEC, 0);
+	if (r >= 0)
+		r = boot->status_fd = sys_fcntl(birth->status_fd, F_DUPFD_CLOEXEC, 0);
+	return r < 0 ? r : 0;
+}
+
+static int start(struct body *b)
+{
+	sigset_t before;
+	int err;
+
+	sys_block_asynchronous(&before);
+	err = pthread_create(&b->thread, NULL, run, b);
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+static struct body *body_new(const struct birth *birth)
+{
+	struct body *b = mem_zalloc(sizeof *b);
+
+	if (!b)
+		return NULL;
+	snprintf(b->title, sizeof b->title, "%s", birth->title);
+	b->boot = (struct child_boot){ .title = b->title,
+				       .link_fd = -1,
+				       .parent_pidfd = -1,
+				       .root_pidfd = -1,
+				       .status_fd = -1,
+				       .has_loop = has_loop,
+				       .arg = b,
+				       .words = b->words };
+	b->end.fn = asked_to_end;
+	pthread_mutex_init(&b->lock, NULL);
+	return b;
+}
+
+static struct body *body_free(struct body *b)
+{
+	child_boot_close(&b->boot);
+	pthread_mutex_destroy(&b->lock);
+	return mem_free(b);
+}
+
+int be_thread_make(struct life *life, const struct birth *birth)
+{
+	auto_close int done = -1;
+	struct body *b;
+	int r;
+
+	if (birth->program)
+		return acre_fail(EINVAL, "%s: another program is for the backend exec only",
+				 birth->title);
+	b = body_new(birth);
+	if (!b)
+		return acre_fail(ENOMEM, "no memory for %s", birth->title);
+	r = done = b->done_fd = sys_eventfd(0, 0);
+	if (r >= 0)
+		r = give_fds(&b->boot, birth);
+	if (r >= 0)
+		r = start(b);
+	if (r < 0) {
+		body_free(b);
+		return acre_fail(-r, "making a thread for %s", birth->title);
+	}
+	life->body = &body;
+	life->thread = b;
+	life->pid = (struct pidref){ .pid = sys_getpid(), .fd = TAKE_FD(done) };
+	return 0;
+}
