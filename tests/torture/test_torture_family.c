@@ -93,8 +93,8 @@ TORTURE(a_child_that_calls_its_parent, .may = tree_may)
 	return r;
 }
 
-#define LARGE \
-	(300 * 1024) /* bytes: more than a socket takes, or a read asks for, at once */
+/* Bytes: more than a read asks for, or a turn of the loop keeps back. */
+#define LARGE (100 * 1024)
 
 ACRE_CONTEXT(sends_it_back, acre_nil)
 {
