@@ -24,10 +24,13 @@
 
 #include "actor/dump.h"
 #include "base/clock.h"
+#include "base/forkonce.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/barrier.h"
+#include "core/loop.h"
 #include "core/report.h"
 
 #define THREAD_NAME "acre-dump"
@@ -46,17 +49,12 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t told; /* a dump was written */
 	struct list hangs;   /* this and all below under the lock */
-	bool takes_signal, stops;
-	_Atomic pid_t runs_in; /* the process that has the thread; 0: none */
+	bool takes_signal, stops, runs;
+	_Atomic pid_t pid; /* whose dumper this is, see forkonce.h */
 	pthread_t thread;
 	int wake_fd, signal_fd; /* owned while the thread runs */
-} dumper = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.told = PTHREAD_COND_INITIALIZER,
-	.hangs = LIST_HEAD(dumper.hangs),
-	.wake_fd = -1,
-	.signal_fd = -1,
-};
+	struct barrier_thread barrier;
+} dumper;
 
 static struct hang *hang_of(const struct acre_hang *hang)
 {
@@ -170,7 +168,9 @@ static void wait_for_work(const struct hang *first)
 		left = left > 0 ? left : 0;
 	}
 	pthread_mutex_unlock(&dumper.lock);
+	barrier_rest(&dumper.barrier);
 	acre_ignore(sys_poll(fds, ARRAY_N(fds), left));
+	barrier_go(&dumper.barrier);
 	pthread_mutex_lock(&dumper.lock);
 	if (fds[0].revents)
 		acre_ignore(sys_read(dumper.wake_fd, &words, sizeof words));
@@ -183,6 +183,7 @@ static void *run(void *unused)
 	struct hang *first;
 
 	(void)unused;
+	barrier_begin(&dumper.barrier);
 	acre_ignore(sys_prctl(PR_SET_NAME, (unsigned long)THREAD_NAME, 0, 0, 0));
 	pthread_mutex_lock(&dumper.lock);
 	while (!dumper.stops) {
@@ -233,23 +234,25 @@ static int create_thread(void)
 	if (err)
 		return -err;
 	pthread_attr_setstacksize(&attr, DUMP_STACK);
+	barrier_add(&dumper.barrier, "the thread that writes dumps", BARRIER_CALLS, NULL);
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&dumper.thread, &attr, run, NULL); /* allowed: joined on close */
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
+	if (err)
+		barrier_remove(&dumper.barrier);
 	return -err;
 }
 
-/* What a parent had stayed with it in a fork, perhaps with the lock held. */
-static void forget_parent(void)
+/* A parent's descriptors may be somebody else's numbers by now. */
+static void make(void)
 {
-	close_fds();
 	pthread_mutex_init(&dumper.lock, NULL);
 	pthread_cond_init(&dumper.told, NULL);
 	list_init(&dumper.hangs);
-	dumper.takes_signal = dumper.stops = false;
-	dumper.runs_in = 0;
+	dumper.takes_signal = dumper.stops = dumper.runs = false;
+	dumper.wake_fd = dumper.signal_fd = -1;
 }
 
 void dumper_forget(void)
@@ -260,18 +263,46 @@ void dumper_forget(void)
 
 static void lock(void)
 {
-	if (dumper.runs_in && dumper.runs_in != sys_getpid())
-		forget_parent();
+	fork_once(&dumper.pid, sys_getpid(), make);
 	pthread_mutex_lock(&dumper.lock);
+}
+
+/*
+ * The dumper stays while somebody forks, so a loop's thread that waits for its end rests as
+ * well. It does so without the lock, which nobody holds who stays.
+ */
+static void rest(void)
+{
+	pthread_mutex_unlock(&dumper.lock);
+	if (loop_this)
+		barrier_rest(&loop_this->barrier);
+}
+
+static void go(void)
+{
+	if (loop_this)
+		barrier_go(&loop_this->barrier);
+	pthread_mutex_lock(&dumper.lock);
+}
+
+/* Bound: that it ends. */
+static void wait_for_end_locked(void)
+{
+	rest();
+	pthread_mutex_lock(&dumper.lock);
+	while (dumper.stops)
+		pthread_cond_wait(&dumper.told, &dumper.lock);
+	pthread_mutex_unlock(&dumper.lock);
+	go();
 }
 
 static int start_locked(void)
 {
 	int r;
 
-	while (dumper.stops) /* bound: that it ends */
-		pthread_cond_wait(&dumper.told, &dumper.lock);
-	if (dumper.runs_in)
+	while (dumper.stops)
+		wait_for_end_locked();
+	if (dumper.runs)
 		return 0;
 	r = open_fds();
 	if (r >= 0)
@@ -280,22 +311,23 @@ static int start_locked(void)
 		close_fds();
 		return r;
 	}
-	dumper.runs_in = sys_getpid();
+	dumper.runs = true;
 	return 0;
 }
 
 static void stop_if_idle_locked(void)
 {
-	if (!dumper.runs_in || dumper.stops || dumper.takes_signal ||
+	if (!dumper.runs || dumper.stops || dumper.takes_signal ||
 	    !list_is_empty(&dumper.hangs))
 		return;
 	dumper.stops = true;
 	wake();
-	pthread_mutex_unlock(&dumper.lock);
+	rest();
 	pthread_join(dumper.thread, NULL); /* bound: the dump that it may be writing */
-	pthread_mutex_lock(&dumper.lock);
+	go();
+	barrier_remove(&dumper.barrier);
 	close_fds();
-	dumper.runs_in = 0;
+	dumper.runs = false;
 	dumper.stops = false;
 	pthread_cond_broadcast(&dumper.told);
 }

@@ -5,10 +5,10 @@
 #include <acre/error.h>
 #include <acre/time.h>
 
-#include "actor/child_table.h"
 #include "actor/last_words.h"
 #include "actor/progress.h"
 #include "base/pidref.h"
+#include "core/child_table.h"
 #include "core/loop.h"
 #include "core/timer.h"
 

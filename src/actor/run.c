@@ -26,7 +26,8 @@ struct root {
 };
 
 static _Thread_local struct root root;
-static _Atomic bool root_exists; /* in this process, on whatever thread */
+static _Atomic pid_t
+	root_is_in; /* the process that has it, on whatever thread; 0: none */
 
 static int root_main(void *arg)
 {
@@ -93,7 +94,7 @@ static void tear_down(void)
 	root.runtime = runtime_free(root.runtime);
 	root.loop = loop_free(root.loop);
 	memset(&root, 0, sizeof root);
-	root_exists = false;
+	root_is_in = 0;
 }
 
 static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options,
@@ -105,14 +106,14 @@ static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options 
 
 	if (r < 0)
 		return r;
-	if (root_exists || loop_this)
+	if (root_is_in == sys_getpid() || loop_this)
 		return acre_fail(EALREADY, "a runtime runs in this process already");
 	r = loop_open(&root.loop, &(struct loop_options){ .stack_size = o->stack_size,
 							  .seed = choose_seed(o->seed),
 							  .embedded = embedded });
 	if (r < 0)
 		return acre_fail(report_class(r), "making the loop of the root");
-	root_exists = true;
+	root_is_in = sys_getpid();
 	root.fn = fn;
 	root.arg = arg;
 	r = set_up(o);

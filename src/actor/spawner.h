@@ -2,8 +2,8 @@
 /* spawner.h - the one immortal thread that makes processes. */
 #pragma once
 
-#include "actor/child_table.h"
 #include "base/pidref.h"
+#include "core/child_table.h"
 
 /*
  * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on

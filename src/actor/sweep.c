@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "actor/child_table.h"
 #include "base/fault.h"
 #include "base/pidref.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/child_table.h"
 
 /*
  * /proc/self/task/TID/children lists what that thread has made, and the strangers are

@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-#include "actor/child_table.h"
 #include "actor/runtime.h"
 #include "actor/sweep.h"
 #include "base/clock.h"
@@ -16,6 +15,8 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/barrier.h"
+#include "core/child_table.h"
 #include "core/trace.h"
 
 /*
@@ -51,6 +52,7 @@ static struct {
 	struct runtime *rt; /* borrowed; NULL: no thread. The loop's thread */
 	pid_t runs_in;	    /* the process that has the thread */
 	pthread_t thread;
+	struct barrier_thread barrier;
 	bool was_subreaper;  /* before us */
 	_Atomic int ring_fd; /* eventfd; -1: there is none */
 	int signal_fd;	     /* SIGINT; -1: not ours */
@@ -82,7 +84,8 @@ static void ring(void)
 		acre_ignore(sys_write(fd, &one, sizeof one));
 }
 
-void watchdog_sweep_soon(void)
+/* Any thread: a child has ended, there may be strangers. */
+static void sweep_soon(void)
 {
 	if (!atomic_exchange(&dog.sweep_wanted, true))
 		ring();
@@ -310,7 +313,11 @@ static void wait_for_something(struct watch_state *s)
 	int64_t timeout_ns = time_to_wait(s);
 	uint64_t rings;
 
+	barrier_rest(&dog.barrier);
 	acre_ignore(sys_poll(s->fds, N_FDS, timeout_ns));
+	if (s->fds[PARENT].revents || s->fds[ROOT].revents)
+		die_at_once(); /* needs no lock, and does not wait for one that forks */
+	barrier_go(&dog.barrier);
 	if (!s->fds[RING].revents)
 		return;
 	acre_ignore(sys_read(s->fds[RING].fd, &rings, sizeof rings));
@@ -324,6 +331,7 @@ static void *run(void *unused)
 				 .again_ns = SWEEP_AGAIN_NS };
 
 	(void)unused;
+	barrier_begin(&dog.barrier);
 	for (int i = 0; i < N_FDS; i++)
 		s.fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	s.fds[RING].fd = atomic_load(&dog.ring_fd);
@@ -333,8 +341,6 @@ static void *run(void *unused)
 	}
 	while (!atomic_load(&dog.stops)) {
 		wait_for_something(&s);
-		if (s.fds[PARENT].revents || s.fds[ROOT].revents)
-			die_at_once();
 		if (s.fds[INTERRUPT].revents)
 			take_interrupts(&s);
 		look_if_due(&s);
@@ -377,18 +383,20 @@ static void be_subreaper(bool on)
 
 static int start_thread(void)
 {
-	sigset_t blocked, before;
+	sigset_t before;
 	pthread_attr_t attr;
 	int err;
 
-	sys_fill_asynchronous(&blocked);
-	sys_sigmask(SIG_SETMASK, &blocked, &before);
+	barrier_add(&dog.barrier, "the watchdog", BARRIER_CALLS, NULL);
+	sys_block_asynchronous(&before);
 	pthread_attr_init(&attr);
 	err = pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (!err)
 		err = pthread_create(&dog.thread, &attr, run, NULL);
 	pthread_attr_destroy(&attr);
 	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		barrier_remove(&dog.barrier);
 	return -err;
 }
 
@@ -396,6 +404,7 @@ static void reset(struct runtime *rt)
 {
 	dog.rt = rt;
 	dog.runs_in = sys_getpid();
+	dog.ring_fd = dog.signal_fd = -1; /* not those of a parent, in a child of fork */
 	dog.stops = dog.sweep_wanted = false;
 	dog.interrupt_at = dog.stuck_since = 0;
 	dog.interrupt_posted = dog.blocked_posted = false;
@@ -417,6 +426,8 @@ int watchdog_start(struct runtime *rt)
 		be_subreaper(true);
 		r = start_thread();
 	}
+	if (r >= 0)
+		child_table_tell_changes(sweep_soon);
 	if (r < 0) {
 		be_subreaper(dog.was_subreaper);
 		close_descriptors();
@@ -430,9 +441,14 @@ void watchdog_stop(const struct runtime *rt)
 {
 	if (!rt || dog.rt != rt || dog.runs_in != sys_getpid())
 		return;
+	child_table_tell_changes(NULL);
 	atomic_store(&dog.stops, true);
 	ring();
-	CHECK(pthread_join(dog.thread, NULL) == 0);
+	barrier_rest(
+		&rt->loop->barrier); /* the thread may have to wait for one that forks */
+	CHECK(pthread_join(dog.thread, NULL) == 0); /* bound: LAST_SWEEPS_NS */
+	barrier_go(&rt->loop->barrier);
+	barrier_remove(&dog.barrier);
 	acre_ignore(mailbox_read(&rt->loop->mailbox)); /* our letters end here */
 	be_subreaper(dog.was_subreaper);
 	atomic_store(&rt->loop->heartbeat.watcher_sleeps, false);

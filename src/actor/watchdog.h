@@ -26,9 +26,6 @@ int watchdog_start(struct runtime *rt);
  * runtime that it was started for; nothing for another one. */
 void watchdog_stop(const struct runtime *rt);
 
-/* Any thread: a child has ended, there may be strangers. */
-void watchdog_sweep_soon(void);
-
 /* Whether a SIGINT that the loop reads now belongs to one that the watchdog has taken
  * just before, while the loop was stuck. The loop's thread. */
 bool watchdog_has_taken_interrupt(void);

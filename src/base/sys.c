@@ -461,7 +461,7 @@ int sys_poll(struct pollfd *fds, nfds_t n, int64_t timeout_ns)
 	return r;
 }
 
-void sys_fill_asynchronous(sigset_t *ret)
+static void fill_asynchronous(sigset_t *ret)
 {
 	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
 					   SIGTRAP, SIGSYS, SIGABRT };
@@ -475,6 +475,6 @@ void sys_block_asynchronous(sigset_t *ret_old)
 {
 	sigset_t blocked;
 
-	sys_fill_asynchronous(&blocked);
+	fill_asynchronous(&blocked);
 	sys_sigmask(SIG_SETMASK, &blocked, ret_old);
 }

@@ -213,9 +213,6 @@ SYS_CALLS(SYS_AS_WRAPPER)
  * signals but those that say that this very thread is wrong. Blocked, these would kill without
  * running their handler (kernel-facts K29). */
 void sys_block_asynchronous(sigset_t *ret_old);
-/* All signals but those that say that this very thread is wrong: for threads that no signal
- * is to choose. Blocked, those others would end the process without their handler (K29). */
-void sys_fill_asynchronous(sigset_t *ret);
 
 /* What this kernel can do beyond 5.10. Probed by doing it, once, at the first question; no
  * version number is ever believed. Name, kernel, used for, without it. */

@@ -5,12 +5,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/forkonce.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -21,7 +21,7 @@
  * threads wait here for threads.
  */
 static struct {
-	_Atomic pid_t pid; /* whose barrier this is; -pid while it is made */
+	_Atomic pid_t pid; /* whose barrier this is, see forkonce.h */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a thread has come to rest, or it was lowered */
 	struct list threads;
@@ -42,22 +42,9 @@ static void make(void)
 	atomic_store(&barrier_up, BARRIER_DOWN);
 }
 
-/* As with the pool of helper.c: a child of fork that has a copy makes its own. */
 static void need_barrier(void)
 {
-	pid_t pid = sys_getpid();
-	pid_t seen = atomic_load_explicit(&barrier.pid, memory_order_acquire);
-
-	while (seen != pid) {
-		if (seen == -pid) {
-			sched_yield();
-			seen = atomic_load_explicit(&barrier.pid, memory_order_acquire);
-		} else if (atomic_compare_exchange_weak(&barrier.pid, &seen, -pid)) {
-			make();
-			atomic_store_explicit(&barrier.pid, pid, memory_order_release);
-			return;
-		}
-	}
+	fork_once(&barrier.pid, sys_getpid(), make);
 }
 
 static void lock(void)

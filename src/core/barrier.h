@@ -27,7 +27,7 @@
  */
 enum barrier_rank {
 	BARRIER_DOWN,
-	BARRIER_CALLS, /* helpers, the spawner, those that fork */
+	BARRIER_CALLS, /* helpers, the spawner, the watchdog, those that fork */
 	BARRIER_LOOPS
 };
 

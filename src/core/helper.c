@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <signal.h>
 
+#include "base/forkonce.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "core/barrier.h"
@@ -48,7 +49,7 @@ struct helper {
 };
 
 static struct {
-	_Atomic pid_t pid; /* whose pool this is; -pid while it is made */
+	_Atomic pid_t pid; /* whose pool this is, see forkonce.h */
 	pthread_mutex_t lock;
 	struct list queue;  /* jobs that wait for a helper */
 	struct list idle;   /* helpers with a thread that waits; who worked last is first */
@@ -68,25 +69,6 @@ static void make_pool(void)
 		pool.helpers[i] = (struct helper){ 0 };
 		sem_init(&pool.helpers[i].wake, 0, 0);
 		list_push(&pool.unused, &pool.helpers[i].node);
-	}
-}
-
-/* A process made by fork has a copy of the pool and none of its threads, and the lock is
- * in whatever state it was in at that moment: such a pool is made anew, by the first
- * thread that needs it. */
-static void need_pool(pid_t pid)
-{
-	pid_t seen = atomic_load_explicit(&pool.pid, memory_order_acquire);
-
-	while (seen != pid) {
-		if (seen == -pid) {
-			sched_yield();
-			seen = atomic_load_explicit(&pool.pid, memory_order_acquire);
-		} else if (atomic_compare_exchange_weak(&pool.pid, &seen, -pid)) {
-			make_pool();
-			atomic_store_explicit(&pool.pid, pid, memory_order_release);
-			return;
-		}
 	}
 }
 
@@ -242,7 +224,7 @@ int acre_blocking(int (*fn)(void *arg), void *arg)
 
 	if (r < 0)
 		return r;
-	need_pool(t->loop->pid);
+	fork_once(&pool.pid, t->loop->pid, make_pool);
 	r = submit(&job);
 	if (r < 0)
 		return acre_fail(EAGAIN, "no helper thread, and none can be made");

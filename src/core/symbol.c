@@ -323,7 +323,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are blocked in all of our threads. */
+/* Signals are blocked in all of our threads. This one has no place at the fork barrier: who
+ * waits for it does not rest, so it has ended before anything is forked. */
 void symbol_resolve(struct symbol *symbols, size_t n)
 {
 	struct job job = { .symbols = symbols, .n = n };

@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "actor/child_table.h"
 #include "actor/spawner.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/child_table.h"
 #include "lib/run.h"
 
 #define GONE_WITHIN_S 5 /* hang guard */
@@ -211,6 +211,29 @@ TEST(what_the_program_has_forked_and_not_reaped_yet_is_left_to_it)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* Its parent's children are none of its own, and its copies of their entries are dead. */
+TEST(a_child_of_fork_has_an_empty_table)
+{
+	struct child_entry e;
+	pid_t pid = child_in(in_own_group), copy;
+	int pidfd = pidfd_open(pid, 0), status;
+
+	child_table_lock(); /* as another thread may hold it at the fork */
+	child_table_add(&e, pid, pidfd, CHILD_PROGRAM);
+	copy = fork();
+	if (copy == 0) {
+		child_table_remove(&e);
+		_exit(child_table_has_programs() || child_table_tell(SIGKILL));
+	}
+	child_table_unlock();
+	assert_int_equal(waitpid(copy, &status, 0), copy);
+	assert_int_equal(status, 0);
+	assert_true(child_table_has_programs());
+	child_table_remove(&e);
+	close(pidfd);
+	end(pid);
+}
+
 static sem_t made, swept;
 
 static void *make_in_thread(void *ret)
@@ -296,7 +319,8 @@ TEST_TASK(a_newborn_is_no_stranger)
 	char *argv[] = { name, seconds, NULL }, *env[] = { NULL };
 	struct sys_table table = sys_real;
 	struct child_entry entry = { .pid = 0 };
-	struct spawn_request q = { .path = "/bin/sleep",
+	struct spawn_request q = { .make = spawn_exec,
+				   .path = "/bin/sleep",
 				   .argv = argv,
 				   .env = env,
 				   .stderr_fd = 2,

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /*
- * The sweep (sweep.h) ends each child that is not in this table, so whoever makes a
+ * The sweep (actor/sweep.h) ends each child that is not in this table, so whoever makes a
  * process holds the lock from before it exists until it is in the table (kernel-facts
  * K12), and takes it out after it was reaped and before its pidfd is closed:
  *
@@ -21,7 +21,8 @@
  *	...close the pidfd...
  *
  * An entry lies with its owner: nothing is allocated here. Any thread; the lock is held
- * for a vfork and an exec at most, never while something is waited for.
+ * for a vfork and an exec at most, never while something is waited for, and not at rest
+ * (barrier.h). In a child of fork the table is empty.
  */
 enum child_kind {
 	CHILD_ACTOR,   /* a sub-reaper itself: what it leaves comes to us when it ends */
@@ -52,6 +53,6 @@ size_t child_table_tell(int sig);
 /* Whether one is of the kind that leaves something at any time. Takes the lock. */
 bool child_table_has_programs(void);
 
-/* In a process made by fork, before it has a second thread: the children were its
- * parent's. */
-void child_table_reset(void);
+/* What to call when there is a reason to sweep: one has ended, or may leave something at any
+ * time. NULL: nobody. It is called by any thread, also under the lock. */
+void child_table_tell_changes(void (*changed)(void));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* child_table.c - which processes are children of ours on purpose. */
-#include "actor/child_table.h"
+#include "core/child_table.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#include "actor/watchdog.h"
+#include "base/forkonce.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -13,10 +13,35 @@
 #define BUCKETS 256
 
 static struct {
+	_Atomic pid_t pid; /* whose table this is, see forkonce.h */
 	pthread_mutex_t lock;
 	struct child_entry *buckets[BUCKETS]; /* by pid; under the lock */
 	size_t n_programs;		      /* under the lock */
-} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	void (*_Atomic changed)(void);
+} table;
+
+/* In a child of fork too: the children were its parent's. */
+static void make(void)
+{
+	pthread_mutex_init(&table.lock, NULL);
+	memset(table.buckets, 0, sizeof table.buckets);
+	table.n_programs = 0;
+	atomic_store(&table.changed, NULL);
+}
+
+static void tell_of_change(void)
+{
+	void (*changed)(void) = atomic_load(&table.changed);
+
+	if (changed)
+		changed();
+}
+
+void child_table_tell_changes(void (*changed)(void))
+{
+	fork_once(&table.pid, sys_getpid(), make);
+	atomic_store(&table.changed, changed);
+}
 
 static struct child_entry **bucket_of(pid_t pid)
 {
@@ -25,6 +50,7 @@ static struct child_entry **bucket_of(pid_t pid)
 
 void child_table_lock(void)
 {
+	fork_once(&table.pid, sys_getpid(), make);
 	pthread_mutex_lock(&table.lock);
 }
 
@@ -43,7 +69,7 @@ void child_table_add(struct child_entry *e, pid_t pid, int pidfd, enum child_kin
 	*bucket = e;
 	table.n_programs += kind == CHILD_PROGRAM;
 	if (kind == CHILD_PROGRAM)
-		watchdog_sweep_soon(); /* it has a reason to look from time to time now */
+		tell_of_change(); /* it has a reason to look from time to time now */
 }
 
 bool child_table_has(pid_t pid)
@@ -59,11 +85,13 @@ void child_table_take_out(struct child_entry *e)
 {
 	struct child_entry **at = bucket_of(e->pid);
 
-	while (*at != e)
+	while (*at && *at != e)
 		at = &(*at)->next;
+	e->pid = 0;
+	if (!*at)
+		return; /* it is in our parent's table */
 	*at = e->next;
 	table.n_programs -= e->kind == CHILD_PROGRAM;
-	e->pid = 0;
 }
 
 void child_table_remove(struct child_entry *e)
@@ -73,7 +101,7 @@ void child_table_remove(struct child_entry *e)
 	child_table_lock();
 	child_table_take_out(e);
 	child_table_unlock();
-	watchdog_sweep_soon();
+	tell_of_change();
 }
 
 size_t child_table_tell(int sig)
@@ -104,11 +132,4 @@ bool child_table_has_programs(void)
 	has = table.n_programs > 0;
 	child_table_unlock();
 	return has;
-}
-
-void child_table_reset(void)
-{
-	pthread_mutex_init(&table.lock, NULL); /* held by nobody who came along */
-	memset(table.buckets, 0, sizeof table.buckets);
-	table.n_programs = 0;
 }
