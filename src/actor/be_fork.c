@@ -9,8 +9,6 @@
 
 #include "actor/birth.h"
 #include "actor/child.h"
-#include "actor/child_table.h"
-#include "actor/dumper.h"
 #include "actor/newborn.h"
 #include "actor/spawner.h"
 #include "base/sys.h"
@@ -22,7 +20,8 @@
  * The spawner thread forks, while all other threads of ours stand still where they hold no
  * lock (core/barrier.h), and goes on in the child as its only thread. It has never had a
  * loop or a runtime, so those of the parent are mere memory there; what belongs to the
- * process and not to a runtime is forgotten, in one place below. What is kept is what one
+ * process and not to a runtime is made anew by who needs it (base/forkonce.h), or forgotten
+ * below. What is kept is what one
  * forks for: the program's memory, registered endpoints, loaded modules, and the
  * dispositions of signals, which may be handlers in that memory.
  *
@@ -36,9 +35,6 @@
 static void forget_parent_in_child(void)
 {
 	barrier_forget();
-	child_table_reset();
-	spawner_forget();
-	dumper_forget();
 	debug_forget();
 	__fpurge(stdout); /* what it had not written yet, it writes itself */
 }

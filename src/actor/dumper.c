@@ -255,12 +255,6 @@ static void make(void)
 	dumper.wake_fd = dumper.signal_fd = -1;
 }
 
-void dumper_forget(void)
-{
-	dumper.wake_fd = dumper.signal_fd = -1; /* they are closed with all others */
-	forget_parent();
-}
-
 static void lock(void)
 {
 	fork_once(&dumper.pid, sys_getpid(), make);

@@ -9,5 +9,3 @@
 int dumper_take_signal(void);
 /* Idempotent. A dump that is being written is waited for. */
 void dumper_leave_signal(void);
-/* In a child of fork that closes all descriptors, while it has one thread. */
-void dumper_forget(void);

@@ -9,6 +9,7 @@
 #include "actor/forkserver.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/forkonce.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -37,13 +38,13 @@ static struct {
 	pthread_cond_t came;
 	struct list jobs; /* under the lock */
 	bool stops;	  /* under the lock */
-	/* of its coming and going, and of the two below */
-	pthread_mutex_t turn;
-	pid_t runs_in;	/* the process that has the thread; 0: none */
+	_Atomic pid_t pid;    /* whose spawner this is, see forkonce.h */
+	pthread_mutex_t turn; /* of its coming and going, and of the two below */
+	bool runs;
 	size_t n_users; /* runtimes: it ends with the last one */
 	pthread_t thread;
 	struct barrier_thread barrier;
-} spawner = { .turn = PTHREAD_MUTEX_INITIALIZER };
+} spawner;
 
 static struct job *next_job(void)
 {
@@ -146,13 +147,8 @@ static int start_locked(void)
 {
 	int r;
 
-	if (spawner.runs_in == sys_getpid())
+	if (spawner.runs)
 		return 0;
-	/* they may come from a parent's, by fork */
-	pthread_mutex_init(&spawner.lock, NULL);
-	pthread_cond_init(&spawner.came, NULL);
-	list_init(&spawner.jobs);
-	forkserver_forget();
 	spawner.stops = false;
 	barrier_add(&spawner.barrier, "the spawner", BARRIER_CALLS, NULL);
 	r = start_thread();
@@ -161,15 +157,32 @@ static int start_locked(void)
 		return acre_fail(r,
 				 "the thread that makes processes could not be started");
 	}
-	spawner.runs_in = sys_getpid();
+	spawner.runs = true;
 	return 0;
+}
+
+static void make_spawner(void)
+{
+	pthread_mutex_init(&spawner.lock, NULL);
+	pthread_mutex_init(&spawner.turn, NULL);
+	pthread_cond_init(&spawner.came, NULL);
+	list_init(&spawner.jobs);
+	forkserver_forget();
+	spawner.runs = false;
+	spawner.n_users = 0;
+}
+
+static void take_turn(void)
+{
+	fork_once(&spawner.pid, sys_getpid(), make_spawner);
+	pthread_mutex_lock(&spawner.turn);
 }
 
 static int start(void)
 {
 	int r;
 
-	pthread_mutex_lock(&spawner.turn);
+	take_turn();
 	r = start_locked();
 	pthread_mutex_unlock(&spawner.turn);
 	return r;
@@ -221,18 +234,16 @@ int spawner_make(struct spawn_request *request)
 
 void spawner_hold(void)
 {
-	pthread_mutex_lock(&spawner.turn);
+	take_turn();
 	spawner.n_users++;
 	pthread_mutex_unlock(&spawner.turn);
 }
 
 static void stop_locked(void)
 {
-	pid_t runs_in = spawner.runs_in;
-
-	spawner.runs_in = 0;
-	if (runs_in != sys_getpid())
-		return; /* it was never started, or stayed with our parent in a fork */
+	if (!spawner.runs)
+		return;
+	spawner.runs = false;
 	pthread_mutex_lock(&spawner.lock);
 	spawner.stops = true;
 	pthread_cond_signal(&spawner.came);
@@ -247,16 +258,9 @@ static void stop_locked(void)
 
 void spawner_stop(void)
 {
-	pthread_mutex_lock(&spawner.turn);
+	take_turn();
 	if (spawner.n_users <= 1)
 		stop_locked();
 	spawner.n_users -= spawner.n_users > 0;
 	pthread_mutex_unlock(&spawner.turn);
-}
-
-void spawner_forget(void)
-{
-	pthread_mutex_init(&spawner.turn, NULL);
-	spawner.runs_in = 0;
-	spawner.n_users = 0;
 }

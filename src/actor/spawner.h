@@ -45,8 +45,6 @@ void spawner_stop(void);
 
 /* A runtime may need it: spawner_stop() by the last of them ends it. */
 void spawner_hold(void);
-/* In a child of fork, while it has one thread. */
-void spawner_forget(void);
 
 /* For make(): says what has failed. */
 static inline void spawn_failed(struct spawn_request *q, const char *step, int r)
