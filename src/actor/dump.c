@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/pidref.h"
 #include "base/sys.h"
@@ -137,7 +138,7 @@ static int tell(int fd, pid_t pid, uintptr_t root, struct todo *todo)
 	r = is_self ? look_at_self(s) : snap_take(s, 0);
 	if (r >= 0)
 		r = dump_text(fd, s);
-	if (r >= 0)
+	if (r >= 0 && !PLANTED(DUMP_ENDS_EARLY))
 		r = push_children(todo, s);
 	snap_free(s);
 	todo->n_told++;

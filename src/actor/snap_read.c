@@ -13,6 +13,7 @@
 #include "core/debug.h"
 
 #define TASKS_MAX    200000 /* that are copied of a loop */
+#define TASKS_MORE   8	    /* than there should be: shows that a list goes on */
 #define CHILDREN_MAX 4096
 #define STACK_MAX    ((size_t)16 << 10) /* copied of a parked task's: dozens of frames */
 
@@ -164,16 +165,21 @@ static struct snap_task *read_task(struct snap *s, const struct loop *loop, uint
 static void read_tasks(struct snap *s, const struct loop *from, uintptr_t at,
 		       struct snap_loop *to)
 {
-	struct walk w = walk_list(s, at + offsetof(struct loop, tasks), TASKS_MAX);
+	size_t max = size_min(from->n_tasks, TASKS_MAX);
+	struct walk w = walk_list(s, at + offsetof(struct loop, tasks), max + TASKS_MORE);
 	struct snap_task **last = &to->tasks;
 	uintptr_t node;
+	size_t n = 0;
 
 	while ((node = walk_next(&w))) {
 		*last = read_task(s, from, node - offsetof(struct task, all));
 		if (!*last)
 			return;
 		last = &(*last)->next;
+		n++;
 	}
+	if (n != from->n_tasks)
+		snap_problem(s, "the list of tasks is not as long as it should be");
 }
 
 /* The newest ones, oldest first. The slot that is written next is left alone (trace.c). */

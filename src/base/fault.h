@@ -52,7 +52,9 @@
 	P(FLOOD_COUNTED, "each SIGINT of a flood counts while the loop is stuck")      \
 	P(ORPHAN_DEAF, "an orphan leaves SIGINT to its dead parent")                   \
 	P(NO_CONTINUE, "a stopped child gets its SIGTERM without SIGCONT")             \
-	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")
+	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")             \
+	P(DUMP_ENDS_EARLY, "a dump forgets the actors below the first one")            \
+	P(STATUS_STANDS_STILL, "a status page does not tell that its loop turns")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

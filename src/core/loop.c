@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -297,6 +298,8 @@ static void tell_turn(struct loop *loop)
 {
 	struct status *s = loop->status;
 
+	if (PLANTED(STATUS_STANDS_STILL))
+		return;
 	status_add(&s->n_turns);
 	atomic_store_explicit(&s->turned_at, loop->polled_at, memory_order_relaxed);
 	status_set(&s->n_tasks, (uint32_t)loop->n_tasks);

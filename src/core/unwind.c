@@ -166,6 +166,16 @@ static size_t walk(struct unwind *u, uintptr_t *pcs, size_t n)
 	return u->n;
 }
 
+/* Compilers write a path from where they ran, or that place and such a path. */
+static const char *from_root(const char *file)
+{
+	const char *up;
+
+	while ((up = strstr(file, "../")))
+		file = up + 3;
+	return file;
+}
+
 static bool find_name(struct unwind *u, uintptr_t pc, uintptr_t at, char *ret,
 		      size_t size)
 {
@@ -181,8 +191,8 @@ static bool find_name(struct unwind *u, uintptr_t pc, uintptr_t at, char *ret,
 	module = u->dw->dwfl_module_info(in, NULL, &start, NULL, NULL, NULL, NULL, NULL);
 	function = u->dw->dwfl_module_addrinfo(in, at, &into, &sym, NULL, NULL, NULL);
 	file = libdw_line(in, at, &line);
-	while (file && strncmp(file, "../", 3) == 0) /* from where it was compiled */
-		file += 3;
+	if (file)
+		file = from_root(file);
 	if (module && strrchr(module, '/'))
 		module = strrchr(module, '/') + 1;
 	if (function && file)

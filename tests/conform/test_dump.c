@@ -9,11 +9,13 @@
 
 #include "actor/dump.h"
 #include "actor/peer.h"
+#include "core/loop.h"
 #include "core/status.h"
 
 /* A dump runs on a thread with a big stack: not in a task. */
 struct job {
-	pid_t pid;
+	pid_t pid;		   /* 0: our own */
+	const struct status *asks; /* of the loop whose task asks */
 	int r;
 	char path[256];
 	char version[SNAP_VERSION_MAX];
@@ -22,8 +24,11 @@ struct job {
 static int write_dump(void *arg)
 {
 	struct job *job = arg;
-	int fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd;
 
+	while (!status_get(&job->asks->polls)) /* until the task that asks is parked */
+		sched_yield();
+	fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	job->r = job->pid ? dump_write_process(fd, job->pid, job->version)
 			  : dump_write(fd);
 	close(fd);
@@ -32,7 +37,7 @@ static int write_dump(void *arg)
 
 static const char *text_of_dump(pid_t pid)
 {
-	struct job job = { .pid = pid };
+	struct job job = { .pid = pid, .asks = loop_this->status };
 
 	snprintf(job.path, sizeof job.path, "%s", file_of_test("dump"));
 	assert_ok(acre_blocking(write_dump, &job));
@@ -69,7 +74,7 @@ static void tell_spinner(struct acre_actor *a)
 		     "    task 1 actor: serves *(root)", "      task 2 spins: runs",
 		     "          last called acre from *",
 		     "  thread * (R), the loop of spinner",
-		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *",
+		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *",
 		     "  fd 3 socket:*", "  event * task 0 TASK_START task=2 *",
 		     "end of dump");
 }
@@ -93,7 +98,7 @@ static void tell_stopped(struct acre_actor *a)
 	wait_for_state(pid, 'T');
 	assert_lines(text_of_dump(pid), "    its thread * runs task 2 spins",
 		     "  thread * (T), the loop of spinner",
-		     HAVE_LINES ? "        #0 busy_in_c *stuck.h:*" : "        #0 *");
+		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *");
 	assert_int_equal(state_of(pid), 'T');
 	kill(pid, SIGCONT);
 	wait_for_state(pid, 'R');
@@ -116,7 +121,8 @@ struct two {
 	int n_hold;
 };
 
-static int hold_both(struct two *t, struct acre_lock *first, struct acre_lock *second)
+__attribute__((noinline)) static int hold_both(struct two *t, struct acre_lock *first,
+					       struct acre_lock *second)
 {
 	int r = acre_lock_acquire(first);
 
@@ -315,6 +321,70 @@ static int idle(void)
 TEST(s33_a_status_page_tells_of_an_idle_loop)
 {
 	assert_ok(tree_result(idle, false));
+	report_thread_fini();
+}
+
+/* Memory that is broken: lists that end nowhere, or in themselves; texts that are none. */
+
+ACRE_CONTEXT(breaks_its_memory, acre_int)
+{
+	struct loop *loop = loop_this;
+	struct task *t = task_this();
+	int r = acre_started(ctx, acre_nil);
+
+	if (r >= 0)
+		r = acre_sleep(acre_us(1));
+	if (in->value == 0)
+		t->all.next = &t->all; /* for ever this task */
+	else if (in->value == 1)
+		loop->tasks.next = (void *)8;
+	else
+		loop->trace.ring = (void *)8;
+	t->name = (void *)16;
+	t->kind = (void *)24;
+	t->base.outer = (void *)32;
+	t->object = (void *)40;
+	if (in->value == 2)
+		t->scope->outer = t->scope;
+	busy_in_c();
+	return r;
+}
+
+static const char *const problems[] = {
+	"  not all could be read: the list of tasks is not as long as it should be",
+	"  not all could be read: a list of tasks is torn",
+	"    its thread * runs task 2 ",
+};
+
+static int broken(void)
+{
+	struct acre_int way = { 0 };
+	struct acre_actor *a;
+	int r = 0;
+
+	for (; way.value < 3; way.value++) {
+		unlink(file_of_test("spins"));
+		r = 0;
+		ACRE_NURSERY(n, r) {
+			r = acre_spawn(&n, &a, .name = "broken");
+			if (r >= 0)
+				ACRE_OPEN(ctx, r, a, breaks_its_memory, &way) {
+					wait_until_it_spins();
+					assert_lines(text_of_dump(acre_actor_pid(a)),
+						     "  actor broken *",
+						     problems[way.value], "end of dump");
+					kill_stuck(a);
+					r = acre_recv(ctx, acre_nil, &nil);
+				}
+		}
+		assert_true(acre_has(r, ACRE_EDIED));
+	}
+	return 0;
+}
+
+TEST(g11_broken_memory_is_told_as_far_as_it_can_be_read)
+{
+	assert_ok(tree_result(broken, false));
 	report_thread_fini();
 }
 
