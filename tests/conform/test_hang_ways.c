@@ -20,7 +20,7 @@ struct ways {
 	int r;
 };
 
-static int read_for_ever(void *arg)
+__attribute__((noinline)) static int read_for_ever(void *arg)
 {
 	struct ways *w = arg;
 	char byte;
@@ -28,7 +28,7 @@ static int read_for_ever(void *arg)
 	return (int)read(w->pipe[0], &byte, 1);
 }
 
-static int select_for_ever(struct ways *w)
+__attribute__((noinline)) static int select_for_ever(struct ways *w)
 {
 	struct acre_case cases[] = { { .kind = ACRE_CASE_EVENT, .event = &w->never } };
 
@@ -40,7 +40,7 @@ ACRE_TASK(never_ready, struct ways *w)
 	return acre_event_wait(&w->never);
 }
 
-static int join_for_ever(struct ways *w, bool waits_until_ready)
+__attribute__((noinline)) static int join_for_ever(struct ways *w, bool waits_until_ready)
 {
 	void *unused;
 	int r = 0;
@@ -54,7 +54,7 @@ static int join_for_ever(struct ways *w, bool waits_until_ready)
 	return r;
 }
 
-static int recv_for_ever(struct ways *w)
+__attribute__((noinline)) static int recv_for_ever(struct ways *w)
 {
 	int r = 0;
 
@@ -63,7 +63,7 @@ static int recv_for_ever(struct ways *w)
 	return r;
 }
 
-static int wait_behind_a_shield(struct ways *w)
+__attribute__((noinline)) static int wait_behind_a_shield(struct ways *w)
 {
 	int r = 0;
 
