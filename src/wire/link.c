@@ -243,7 +243,8 @@ int link_send(struct link *l, const struct msg *m)
 		return acre_fail(report_class(r), "a %s for %s", msg_name(m->kind),
 				 l->name);
 	trace(ACRE_EVENT_FRAME_OUT, (uintptr_t)l, m->kind);
-	status_add(&loop_this->status->n_frames_out);
+	if (loop_this)
+		status_add(&loop_this->status->n_frames_out);
 	link_written(l);
 	return 0;
 }
@@ -343,7 +344,8 @@ static void serve(struct link *l)
 			return;
 		}
 		trace(ACRE_EVENT_FRAME_IN, (uintptr_t)l, m.kind);
-		status_add(&loop_this->status->n_frames_in);
+		if (loop_this)
+			status_add(&loop_this->status->n_frames_in);
 		l->ops->frame(l, &m);
 		buf_consume(&l->in, len);
 	}
