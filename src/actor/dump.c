@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -74,6 +75,34 @@ static int look_at_self(struct snap *s)
 	return look.r;
 }
 
+static void *look_in_thread(void *arg)
+{
+	struct look *l = arg;
+
+	l->r = snap_take(l->snap, l->skip);
+	return NULL;
+}
+
+/* On a thread that ends at once: whatever it still traces then goes on (freeze.h). Not in a
+ * child, which is no ancestor of the process, as Yama wants it. */
+static int look_at_other(struct snap *s)
+{
+	struct look look = { .snap = s };
+	sigset_t all, before;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	sys_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, NULL, look_in_thread,
+			     &look); /* allowed: joined below */
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL); /* bound: FREEZE_WAIT_MS, and what there is to copy */
+	return look.r;
+}
+
 /* The processes that are still to be told, the next one last. */
 struct place {
 	pid_t pid, parent;
@@ -135,7 +164,7 @@ static int tell(int fd, pid_t pid, uintptr_t root, struct todo *todo)
 
 	if (r < 0)
 		return r;
-	r = is_self ? look_at_self(s) : snap_take(s, 0);
+	r = is_self ? look_at_self(s) : look_at_other(s);
 	if (r >= 0)
 		r = dump_text(fd, s);
 	if (r >= 0 && !PLANTED(DUMP_ENDS_EARLY))

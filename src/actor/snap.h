@@ -87,7 +87,8 @@ struct snap {
 int snap_new(struct snap **ret, pid_t pid, uintptr_t root);
 struct snap *snap_free(struct snap *s);
 
-/* Looks: stops the threads but `skip`, copies, and lets them go on. Async-signal-safe. */
+/* Looks: stops the threads but `skip`, copies, and lets them go on. Async-signal-safe; on a thread,
+ * or in a child, that ends then (freeze.h). */
 int snap_take(struct snap *s, pid_t skip);
 
 /* Where the root is in another process. -ENOENT: acre is not in it; -EPROTO: another version

@@ -17,7 +17,7 @@
 
 #define ROUNDS 3 /* looks at the list of threads: one that runs may make more */
 /* Of getdents64 at a time, and of a file of /proc that is one line */
-#define ROOM 1024
+#define ROOM	1024
 #define POLL_NS 1000000 /* a stop is not announced by any descriptor: asked for each ms */
 
 /* Files of /proc/PID/task/TID. */
@@ -135,11 +135,13 @@ static void read_regs(struct freeze_thread *t)
 
 /* To stop. */
 
-/* It was stopped by us, or was just about to get a signal, which must not be lost. */
+/* Or is not to. It was stopped by us, or was just about to get a signal, which must not be lost. */
 static bool has_stopped(struct freeze_thread *t)
 {
 	siginfo_t info = { .si_pid = 0 };
 
+	if (t->is_stopped || !t->is_seized)
+		return true;
 	if (sys_waitid(P_PID, (id_t)t->tid, &info, WSTOPPED | WNOHANG | __WALL) < 0 ||
 	    info.si_pid == 0)
 		return false;
@@ -152,6 +154,7 @@ static void seize(struct freeze *f, struct freeze_thread *t)
 {
 	int r = sys_ptrace(PTRACE_SEIZE, t->tid, NULL, NULL);
 
+	t->is_seized = r >= 0;
 	if (r >= 0)
 		r = sys_ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
 	if (r < 0 && r != -ESRCH)
@@ -165,7 +168,7 @@ static void wait_until_stopped(struct freeze *f, size_t first)
 	for (int ms = 0; n_left > 0 && ms < FREEZE_WAIT_MS; ms++) {
 		n_left = 0;
 		for (size_t i = first; i < f->n; i++)
-			if (!f->threads[i].is_stopped && !has_stopped(&f->threads[i]))
+			if (!has_stopped(&f->threads[i]))
 				n_left++;
 		if (n_left > 0)
 			acre_ignore(sys_poll(NULL, 0, POLL_NS));
@@ -231,8 +234,7 @@ int freeze_begin(struct freeze *f)
 		r = add_threads(f);
 		if (f->n == before)
 			break;
-		if (f->error == 0)
-			wait_until_stopped(f, before);
+		wait_until_stopped(f, before);
 		before = f->n;
 	}
 	for (size_t i = 0; i < f->n; i++)
@@ -249,9 +251,7 @@ void freeze_end(struct freeze *f)
 		struct freeze_thread *t = &f->threads[i];
 
 		/* one that was too slow to stop can be let go only once it has */
-		if (f->error == 0 && !t->is_stopped)
-			has_stopped(t);
-		if (t->is_stopped)
+		if (has_stopped(t) && t->is_stopped)
 			acre_ignore(sys_ptrace(PTRACE_DETACH, t->tid, NULL,
 					       (void *)(uintptr_t)t->signal));
 		t->is_stopped = false;

@@ -40,6 +40,7 @@ struct freeze_thread {
 	pid_t tid;
 	char name[16];
 	char state; /* as ps has it, before it was stopped; '?': not known */
+	bool is_seized;	 /* we trace it: it is stopped, or will be */
 	bool is_stopped;
 	int signal; /* that it was about to get; it gets it afterwards */
 	bool has_place;
@@ -55,8 +56,10 @@ struct freeze {
 };
 
 /* -ESRCH: there is no such process. Bounded: a thread that does not stop within
- * FREEZE_WAIT_MS is left alone. */
+ * FREEZE_WAIT_MS, since it waits for hardware, is not waited for. */
 int freeze_begin(struct freeze *f);
+/* One that has not stopped even now cannot be let go. It is when the calling thread ends, which
+ * should be soon, or it would stop later, for good. */
 void freeze_end(struct freeze *f);
 
 #define FREEZE_WAIT_MS 500 /* for all threads together: they stop at once unless the kernel waits */

@@ -104,6 +104,35 @@ static void tell_stopped(struct acre_actor *a)
 	wait_for_state(pid, 'R');
 }
 
+/* A debugger has it: nobody else may stop its threads, but its memory is read. */
+static void tell_traced(struct acre_actor *a)
+{
+	pid_t pid = acre_actor_pid(a);
+
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0);
+	assert_lines(
+		text_of_dump(pid), "    its thread * runs task 2 spins",
+		"    task 1 actor: serves *", "        #0 *",
+		"  threads could not be stopped (is a debugger there, or a sandbox\\?)*",
+		"  thread * (R), the loop of spinner", "  thread * acre-dump (S)",
+		"        #0 *", "end of dump");
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, NULL, __WALL), pid);
+	assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	wait_for_state(pid, 'R');
+}
+
+static int traced(void)
+{
+	return with_spinning(tell_traced);
+}
+
+TEST(g11_what_cannot_be_stopped_is_told_as_far_as_it_can_be_read)
+{
+	assert_ok(tree_result(traced, false));
+	report_thread_fini();
+}
+
 static int stopped(void)
 {
 	return with_spinning(tell_stopped);
