@@ -94,8 +94,7 @@ static int look_at_other(struct snap *s)
 
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, NULL, look_in_thread,
-			     &look); /* allowed: joined below */
+	err = pthread_create(&thread, NULL, look_in_thread, &look); /* allowed: joined */
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return -err;
