@@ -74,7 +74,7 @@ static void tell_spinner(struct acre_actor *a)
 		     "    task 1 actor: serves *(root)", "      task 2 spins: runs",
 		     "          last called acre from *",
 		     "  thread * (R), the loop of spinner",
-		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *",
+		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "  fd 3 socket:*", "  event * task 0 TASK_START task=2 *",
 		     "end of dump");
 }
@@ -98,7 +98,7 @@ static void tell_stopped(struct acre_actor *a)
 	wait_for_state(pid, 'T');
 	assert_lines(text_of_dump(pid), "    its thread * runs task 2 spins",
 		     "  thread * (T), the loop of spinner",
-		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *");
+		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *");
 	assert_int_equal(state_of(pid), 'T');
 	kill(pid, SIGCONT);
 	wait_for_state(pid, 'R');

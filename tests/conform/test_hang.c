@@ -147,7 +147,7 @@ static void signal_actor(struct acre_actor *a)
 	assert_lines(wait_for_dump(pid), "SIGUSR1 asked for it",
 		     "process *: _subactor\\[spinner@*",
 		     "    its thread * runs task 2 spins",
-		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *",
+		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "end of dump");
 	assert_int_equal(state_of(pid), 'R');
 }
@@ -223,7 +223,7 @@ static void dump_by_command(struct acre_actor *a)
 	assert_int_equal(run_command(arguments), 0);
 	assert_lines(said, "process *: _subactor\\[spinner@*",
 		     "    its thread * runs task 2 spins",
-		     HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #0 *",
+		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "end of dump");
 }
 

@@ -23,9 +23,10 @@ struct ways {
 __attribute__((noinline)) static int read_for_ever(void *arg)
 {
 	struct ways *w = arg;
-	char byte;
+	char byte = 0;
+	ssize_t n = read(w->pipe[0], &byte, 1);
 
-	return (int)read(w->pipe[0], &byte, 1);
+	return n == 1 ? byte : -EIO; /* not the call itself: its frame would be gone */
 }
 
 __attribute__((noinline)) static int select_for_ever(struct ways *w)
@@ -95,8 +96,9 @@ WAY(way_10, join_for_ever(w, true))
 WAY(way_11, recv_for_ever(w))
 WAY(way_12, recv_for_ever(w))
 
-#define FRAME(name) \
-	(HAVE_LINES ? "          #* " name " *test_hang_ways.c:*" : "          #*")
+/* Compilers add to names (.isra.0); the file may be that of a header, whose inline function
+ * makes the call. */
+#define FRAME(name) (HAVE_LINES ? "          #* " name "* *.[ch]:[0-9]*" : "          #*")
 
 static int look(void *arg)
 {
@@ -144,10 +146,9 @@ static void assert_all_told(const char *text)
 		"  thread *",
 		"process *: _subactor\\[spinner@*",
 		"    its thread * runs task 2 spins",
-		HAVE_LINES ? "        #* busy_in_c *stuck.h:*" : "        #*",
+		HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #*",
 		"end of dump");
-	assert_text_has(text, HAVE_LINES ? " read_for_ever tests/conform/test_hang_ways.c:"
-					 : "process ");
+	assert_text_has(text, HAVE_LINES ? " read_for_ever" : "process ");
 }
 /* clang-format on */
 
