@@ -6,6 +6,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "actor/life.h"
 #include "base/sys.h"
 
 #define LADDER_S 2.1 /* no ack within 0.5 s, SIGTERM, SIGKILL after 1.6 s */
@@ -53,23 +54,31 @@ ACRE_TASK(call_limb, struct limb *l)
 {
 	int r = 0;
 
-	ACRE_SHIELD(acre_secs(10), r)
-		r = acre_call(l->actor, fail_at_leaves, &l->below, acre_nil, &nil);
+	ACRE_SHIELD(acre_secs(10), r) {
+		r = acre_ready(NULL);
+		if (r >= 0)
+			r = acre_call(l->actor, fail_at_leaves, &l->below, acre_nil,
+				      &nil);
+	}
 	return r;
 }
 
 static int fail_below(uint32_t height)
 {
 	struct limb limbs[2];
+	void *none;
 	int r = 0;
 
-	ACRE_NURSERY(n, r) {
+	ACRE_NURSERY(actors, r) { /* they outlive the failure of either call */
 		for (int i = 0; i < 2 && r >= 0; i++) {
 			limbs[i] = (struct limb){ .below = { height - 1 } };
-			r = acre_spawn(&n, &limbs[i].actor, .name = "limb");
+			r = acre_spawn(&actors, &limbs[i].actor, .name = "limb");
 		}
-		for (int i = 0; i < 2 && r >= 0; i++)
-			r = acre_go(&n, call_limb, &limbs[i]);
+		if (r >= 0)
+			ACRE_NURSERY(n, r)
+				for (int i = 0; i < 2 && r >= 0; i++)
+					r = acre_go_ready(&n, call_limb, &limbs[i],
+							  &none);
 	}
 	return r;
 }
@@ -281,15 +290,14 @@ TEST_TREE(c036_many_stuck_children)
 	return 0;
 }
 
-/* They take each other's processors, which is no reason to wait for them. */
+/* They take each other's processors, which is no reason to wait for them for long: how
+ * long is in unit/test_progress.c; here it depends on who else is on this machine. */
 TEST_TREE(c036_many_children_that_compute)
 {
-	double one = end_stuck(1, true), many = end_stuck(25, true);
+	double one = end_stuck(1, true), many = end_stuck(8, true);
 
-	test_note("1: %.2f s, 25: %.2f s", one, many);
-	assert_true(one < LADDER_S + 0.5);
-	assert_true(many <
-		    LADDER_S + 3); /* of 10 s that they could get; shared machine */
+	test_note("1: %.2f s, 8: %.2f s", one, many);
+	assert_true(many < LADDER_S + LIFE_CEILING_NS / 1e9 + 1);
 	return 0;
 }
 
