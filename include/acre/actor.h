@@ -158,6 +158,10 @@ struct acre_run_options {
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
 	 * them in this thread */
 	bool signals;
+	/* a cgroup around all actors: whatever they start ends with the tree, daemons too,
+	 * even when the root is killed. EOPNOTSUPP, with the reason, where there is no
+	 * writable cgroup of version 2, or Linux is older than 5.14 */
+	bool contained;
 	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];
 };

@@ -58,8 +58,13 @@ static void make(struct plan *p)
 				       .stack = stack,
 				       .stack_len = STACK_SIZE,
 				       .ret_pidfd = &pidfd };
-	pid_t pid = sys_spawn(&args, run_in_child, p);
+	pid_t pid;
 
+	if (q->is_contained) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup_fd = q->cgroup_fd;
+	}
+	pid = sys_spawn(&args, run_in_child, p);
 	if (pid < 0) {
 		spawn_failed(q, "making a process", pid);
 		return;

@@ -93,7 +93,13 @@ static int ready(struct spawn_request *q)
 static int start(struct spawn_request *q)
 {
 	struct spawn_request s = {
-		.path = q->path, .argv = q->argv, .env = q->env, .n_fds = 1, .stderr_fd = -1
+		.path = q->path,
+		.argv = q->argv,
+		.env = q->env,
+		.n_fds = 1,
+		.stderr_fd = -1,
+		.is_contained = q->is_contained,
+		.cgroup_fd = q->cgroup_fd,
 	};
 	int pair[2], r;
 

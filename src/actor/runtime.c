@@ -111,6 +111,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	if (!rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
+	contain_close(&rt->containment);
 	watchdog_stop(rt);
 	give_signals_back(rt);
 	spawner_stop();

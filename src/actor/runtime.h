@@ -5,6 +5,7 @@
 #include <acre/actor.h>
 
 #include "actor/backend.h"
+#include "actor/contain.h"
 #include "actor/endpoint.h"
 #include "actor/oom.h"
 #include "actor/peer.h"
@@ -49,6 +50,7 @@ struct runtime {
 	struct pidref self;    /* given to children as their parent's pidfd */
 	int root_pidfd;	       /* owned; -1 in the root: its own is self.fd */
 	int parent_pidfd;      /* owned; -1 in the root */
+	struct containment containment; /* the root's, if it asked for one */
 	uint64_t next_cid;
 	char cid_head
 		[UUID_SIZE]; /* a uuid whose last twelve digits are counted up: our cids */

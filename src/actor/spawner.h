@@ -26,6 +26,8 @@ struct spawn_request {
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
 	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
+	bool is_contained; /* it is born in the cgroup of cgroup_fd; borrowed */
+	int cgroup_fd;
 	struct child_entry *entry; /* of the child table; not moved until it is removed */
 	/* answers */
 	struct pidref pid; /* the caller's on success */
