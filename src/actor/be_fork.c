@@ -11,6 +11,7 @@
 #include "actor/child.h"
 #include "actor/newborn.h"
 #include "actor/spawner.h"
+#include "actor/watchdog.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -36,6 +37,7 @@ static void forget_parent_in_child(void)
 {
 	barrier_forget();
 	debug_forget();
+	watchdog_forget();
 	__fpurge(stdout); /* what it had not written yet, it writes itself */
 }
 

@@ -232,6 +232,7 @@ static void loop_was_interrupted(struct letter *letter)
 
 static void say(const char *done, size_t n)
 {
+	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
 	struct line line = { .len = 0 };
 	char task[TASK_NAME_MAX];
 
@@ -249,7 +250,9 @@ static void say(const char *done, size_t n)
 		line_text(&line, " ");
 		line_decimal(&line, n);
 	}
-	line_write(&line, STDERR_FILENO);
+	if (sys_poll(&err, 1, 0) >
+	    0) /* the next interrupt must not wait for its reader */
+		line_write(&line, STDERR_FILENO);
 }
 
 static void escalate(void)
@@ -332,6 +335,7 @@ static void *run(void *unused)
 
 	(void)unused;
 	barrier_begin(&dog.barrier);
+	pthread_setname_np(pthread_self(), "acre-watchdog");
 	for (int i = 0; i < N_FDS; i++)
 		s.fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	s.fds[RING].fd = atomic_load(&dog.ring_fd);
@@ -435,6 +439,13 @@ int watchdog_start(struct runtime *rt)
 		return acre_fail(report_class(r), "the watchdog could not be started");
 	}
 	return 0;
+}
+
+void watchdog_forget(void)
+{
+	dog.rt = NULL;
+	dog.signal_fd = -1;
+	atomic_store(&dog.ring_fd, -1);
 }
 
 void watchdog_stop(const struct runtime *rt)

@@ -26,6 +26,10 @@ int watchdog_start(struct runtime *rt);
  * runtime that it was started for; nothing for another one. */
 void watchdog_stop(const struct runtime *rt);
 
+/* In a process made by fork: the thread and its descriptors are its parent's. Before those
+ * are closed. */
+void watchdog_forget(void);
+
 /* Whether a SIGINT that the loop reads now belongs to one that the watchdog has taken
  * just before, while the loop was stuck. The loop's thread. */
 bool watchdog_has_taken_interrupt(void);

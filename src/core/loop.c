@@ -328,8 +328,11 @@ bool loop_turn(struct loop *loop, bool wait)
 		return false;
 	while (!list_is_empty(&loop->deferred))
 		run_deferred(loop);
-	if (loop->ended)
+	if (loop->ended) {
+		heartbeat_waits(
+			&loop->heartbeat); /* for its end, which may take its time */
 		return false;
+	}
 	loop->looks = 0;
 	serve(loop,
 	      wait && list_is_empty(&loop->ready) ? poll_wait(loop) : poll_now(loop, 0));

@@ -2,6 +2,7 @@
 /* test_stuck.c - a loop that a task blocks: who sees it, and interrupts that come meanwhile: promise G6. */
 #include "conform/root.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -323,6 +324,81 @@ TEST_TREE(a_task_that_blocks_the_loop_is_traced)
 	assert_int_equal(traced, blocker);
 	assert_true(ns >= 1000000000);
 	return r;
+}
+
+/*
+ * kernel-facts K48: who waits does not look at the clock.
+ */
+
+static unsigned long switches_of(pid_t pid)
+{
+	char path[320], line[128];
+	unsigned long sum = 0, n;
+	struct dirent *e;
+	DIR *dir;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((e = readdir(dir))) {
+		snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid,
+			 e->d_name);
+		f = e->d_name[0] == '.' ? NULL : fopen(path, "re");
+		while (f && fgets(line, sizeof line, f))
+			if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
+				sum += n;
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return sum;
+}
+
+/* In all of two seconds, of which the first is for what is left from before. */
+static void assert_sleeps(pid_t pid)
+{
+	unsigned long before;
+
+	for (int i = 0; i < 20; i++) { /* hang guard: a machine that is busy */
+		before = switches_of(pid);
+		poll(NULL, 0, 2000);
+		if (switches_of(pid) == before)
+			return;
+	}
+	fail_msg("process %d wakes up again and again", (int)pid);
+}
+
+static int hold_idle_and_wait_main(int argc, char **argv)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	(void)argc;
+	(void)argv;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "idle");
+		assert_ok(r);
+		say(acre_actor_pid(a));
+		r = acre_sleep(acre_secs(3600));
+	}
+	return r;
+}
+
+static int idle_root(void)
+{
+	return run_main(hold_idle_and_wait_main);
+}
+
+TEST(k48_an_idle_tree_makes_no_wakeups)
+{
+	struct root root = root_start(idle_root);
+	pid_t child = hear(&root);
+
+	assert_sleeps(root.pid);
+	assert_sleeps(child);
+	root_interrupt(&root);
+	assert_int_equal(WEXITSTATUS(root_end(&root)), INTERRUPTED);
 }
 
 /* It is at work for longer than a stuck loop may be, and goes round all the time. */
