@@ -2,7 +2,7 @@
 /* guard.h - the process that empties a contained tree when its root has died. */
 #pragma once
 
-#include "actor/child_table.h"
+#include "core/child_table.h"
 #include "base/pidref.h"
 
 /*

@@ -8,7 +8,8 @@
 #include "actor/peer.h"
 #include "core/loop.h"
 
-#define FD_LINK 3 /* in an actor: its link to the parent (actor/child.c) */
+/* In an actor: its link to the parent. */
+#define FD_LINK (acre_parent()->link.fd)
 
 /*
  * When links of this process ended, and when tasks were woken: from the trace, whose times are
