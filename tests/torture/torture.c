@@ -315,7 +315,7 @@ static void run_again(const struct torture *t, const char *point)
 	static struct text text;
 	struct injection at = { .nth = 0 };
 	const char *colon = strchr(point, ':');
-	unsigned long long nth;
+	unsigned long long nth = 0;
 	struct injected what;
 
 	while (at.mode < inject_n_modes && colon &&
