@@ -424,9 +424,9 @@ static int wait_end(struct acre_actor *a, enum wait_what what, bool cancellable)
 	int r;
 
 	list_push(&a->end_waits, &w.node);
-	park_begin_naming(w.task, a->name, NULL);
+	park_begin_naming(a->name, NULL);
 	r = cancellable ? park_on(what, a, &w, 1) : park_shielded_on(what, a, &w, 1);
-	park_end_naming(w.task);
+	park_end_naming();
 	return r;
 }
 

@@ -142,9 +142,9 @@ int context_wait(struct acre_context *ctx, struct list *waits, enum wait_what wh
 	int r;
 
 	list_push(waits, &w.node);
-	park_begin_naming(w.task, ctx->peer->name, ctx->endpoint_name);
+	park_begin_naming(ctx->peer->name, ctx->endpoint_name);
 	r = park_on(what, ctx, &w, 1);
-	park_end_naming(w.task);
+	park_end_naming();
 	return r;
 }
 

@@ -197,9 +197,9 @@ static void await_cancelled(struct acre_context *ctx, int64_t span_ns, bool acke
 		struct wait w = { .task = task_this() };
 
 		list_push(&ctx->end_waits, &w.node);
-		park_begin_naming(w.task, ctx->peer->name, ctx->endpoint_name);
+		park_begin_naming(ctx->peer->name, ctx->endpoint_name);
 		park_shielded_on(WAIT_RESULT, ctx, &w, 1);
-		park_end_naming(w.task);
+		park_end_naming();
 	}
 	patience_end(&p);
 }

@@ -40,17 +40,17 @@ static inline int park_shielded(enum wait_what what, const void *object)
 	return park_shielded_on(what, object, NULL, 0);
 }
 
-/* Around a park: which actor the wait is for, and which of its endpoints (may be NULL). For
- * people; the names are there while the task is parked. */
-static inline void park_begin_naming(struct task *t, const char *whom, const char *whose)
+/* Around a park of the running task: which actor it waits for, and which of its endpoints
+ * (may be NULL). For people; the names are there while the task is parked. */
+static inline void park_begin_naming(const char *whom, const char *whose)
 {
-	t->whom = whom;
-	t->whose = whose;
+	loop_this->current->whom = whom;
+	loop_this->current->whose = whose;
 }
 
-static inline void park_end_naming(struct task *t)
+static inline void park_end_naming(void)
 {
-	t->whom = t->whose = NULL;
+	loop_this->current->whom = loop_this->current->whose = NULL;
 }
 
 /* Makes a parked task ready with a result; unlinks its waits. A task that is not

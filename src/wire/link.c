@@ -256,9 +256,9 @@ int link_wait_room(struct link *l)
 
 	while (r >= 0 && !l->closed && link_is_full(l)) {
 		list_push(&l->room, &w.node);
-		park_begin_naming(w.task, l->name, NULL);
+		park_begin_naming(l->name, NULL);
 		r = park_on(WAIT_LINK, l, &w, 1);
-		park_end_naming(w.task);
+		park_end_naming();
 	}
 	return r;
 }
