@@ -231,6 +231,16 @@ void link_flush(struct link *l)
 		flush(l);
 }
 
+/* Without a loop nothing: to queue a frame takes none. */
+static void tell_frame(const struct link *l, enum acre_event_kind event, enum msg_kind kind)
+{
+	if (!loop_this)
+		return;
+	trace(event, (uintptr_t)l, kind);
+	status_add(event == ACRE_EVENT_FRAME_IN ? &loop_this->status->n_frames_in
+						: &loop_this->status->n_frames_out);
+}
+
 int link_send(struct link *l, const struct msg *m)
 {
 	struct buf *out = link_queue(l, m->kind);
@@ -242,9 +252,7 @@ int link_send(struct link *l, const struct msg *m)
 	if (r < 0)
 		return acre_fail(report_class(r), "a %s for %s", msg_name(m->kind),
 				 l->name);
-	trace(ACRE_EVENT_FRAME_OUT, (uintptr_t)l, m->kind);
-	if (loop_this)
-		status_add(&loop_this->status->n_frames_out);
+	tell_frame(l, ACRE_EVENT_FRAME_OUT, m->kind);
 	link_written(l);
 	return 0;
 }
@@ -343,9 +351,7 @@ static void serve(struct link *l)
 			link_refuse(l, fault.text);
 			return;
 		}
-		trace(ACRE_EVENT_FRAME_IN, (uintptr_t)l, m.kind);
-		if (loop_this)
-			status_add(&loop_this->status->n_frames_in);
+		tell_frame(l, ACRE_EVENT_FRAME_IN, m.kind);
 		l->ops->frame(l, &m);
 		buf_consume(&l->in, len);
 	}
