@@ -471,7 +471,7 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 {
 	struct nursery *n = nursery_of(nursery);
 	const struct backend *b = NULL;
-	struct acre_actor *a;
+	struct acre_actor *a = NULL;
 	int link_fd = -1, r = checkpoint(sched_task("acre_spawn"));
 
 	if (r >= 0 && !runtime_this)
@@ -482,7 +482,7 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 		r = choose_backend(&b, n, options);
 	if (r >= 0)
 		r = actor_new(&a, options);
-	if (r < 0)
+	if (!a)
 		return r;
 	r = make_process(a, b, options, &link_fd);
 	if (r < 0) {

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -179,7 +180,6 @@ static pid_t parent_of(pid_t pid)
 	char path[64], text[512];
 	auto_close int fd = -1;
 	const char *end;
-	int parent = 0;
 	ssize_t len;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -187,7 +187,9 @@ static pid_t parent_of(pid_t pid)
 	len = fd < 0 ? 0 : sys_read(fd, text, sizeof text - 1);
 	text[len > 0 ? len : 0] = '\0';
 	end = strrchr(text, ')');
-	return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : 0;
+	if (!end || strlen(end) < strlen(") S 1"))
+		return 0;
+	return (pid_t)strtol(end + strlen(") S "), NULL, 10);
 }
 
 static const char *why_not(int r)

@@ -170,12 +170,13 @@ static uintptr_t root_of_file(const struct peek *p, uintptr_t at)
 /* A line of maps: START-END PERMS OFFSET DEVICE INODE PATH; false: no file begins there. */
 static bool parse_mapping(const char *line, uintptr_t *ret_at)
 {
-	unsigned long start, end, offset;
+	const char *field = strchr(line, ' ');
+	char *end;
 
-	if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) != 3)
+	*ret_at = strtoul(line, &end, 16);
+	if (*end != '-' || !field || strlen(field) <= strlen(" r-xp "))
 		return false;
-	*ret_at = start;
-	return offset == 0 && strchr(line, '/');
+	return strtoul(field + strlen(" r-xp "), NULL, 16) == 0 && strchr(field, '/');
 }
 
 static int check_root(const struct peek *p, uintptr_t at, char ret_version[SNAP_VERSION_MAX])
