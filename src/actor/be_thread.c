@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/barrier.h"
 
 /*
  * It shares nothing with its parent but the process: it has its own loop, runtime and
@@ -36,6 +37,7 @@ struct body {
 	struct child_boot boot;
 	char title[ACTOR_TITLE_MAX];
 	char words[LAST_WORDS_MAX + 1];
+	struct barrier_thread barrier; /* before its loop is registered, and after that */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	struct loop *loop; /* of the thread, while letters may be posted; under the lock */
@@ -93,8 +95,10 @@ static void *run(void *arg)
 	uint64_t one = 1;
 	int done_fd = b->done_fd;
 
+	barrier_begin(&b->barrier);
 	pthread_setname_np(pthread_self(), "acre-actor");
 	b->status = child_live(&b->boot);
+	barrier_go(&b->barrier); /* not while the loop that is to join us stands still */
 	report_thread_fini();
 	acre_ignore(sys_write(done_fd, &one, sizeof one));
 	return NULL;
@@ -136,6 +140,7 @@ static void join(struct life *l)
 
 	timer_stop(&b->last);
 	pthread_join(b->thread, NULL); /* bound: it has written its last, or is asked to */
+	barrier_remove(&b->barrier);
 	l->death.status = b->status;
 	last_words_say(&l->words, b->words);
 	pthread_mutex_destroy(&b->lock);
@@ -171,9 +176,12 @@ static int start(struct body *b)
 	sigset_t before;
 	int err;
 
+	barrier_add(&b->barrier, "the thread of an actor", BARRIER_CALLS, NULL);
 	sys_block_asynchronous(&before);
 	err = pthread_create(&b->thread, NULL, run, b);
 	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		barrier_remove(&b->barrier);
 	return -err;
 }
 

@@ -83,6 +83,7 @@ void barrier_begin(struct barrier_thread *t)
 {
 	lock();
 	t->tid = sys_gettid();
+	pthread_cond_broadcast(&barrier.changed); /* it may cover another one */
 	unlock();
 	barrier_go(t);
 }
@@ -127,6 +128,18 @@ void barrier_stay(struct barrier_thread *t)
 	unlock();
 }
 
+/* Whether its thread has registered anew since, and speaks there. The list has the newest
+ * last. */
+static bool is_covered_locked(const struct barrier_thread *t)
+{
+	const struct list *n = t->node.next;
+
+	for (; n != &barrier.threads; n = n->next)
+		if (t->tid && list_entry(n, struct barrier_thread, node)->tid == t->tid)
+			return true;
+	return false;
+}
+
 /* One of this rank or below that does not rest. */
 static struct barrier_thread *find_busy_locked(const struct barrier_thread *self,
 					       enum barrier_rank rank)
@@ -134,7 +147,8 @@ static struct barrier_thread *find_busy_locked(const struct barrier_thread *self
 	struct barrier_thread *t;
 
 	list_for_each(t, &barrier.threads, node)
-		if (t != self && t->rank <= rank && !atomic_load(&t->rests))
+		if (t != self && t->rank <= rank && !atomic_load(&t->rests) &&
+		    !is_covered_locked(t))
 			return t;
 	return NULL;
 }

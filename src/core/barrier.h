@@ -43,7 +43,9 @@ struct barrier_thread {
 	_Atomic bool rests;
 };
 
-/* By whoever starts the thread, before that: it does not rest. `wake` may be NULL. */
+/* By whoever starts the thread, before that: it does not rest. `wake` may be NULL. A thread
+ * that has registered twice is asked by its later registration, while there is that one: so
+ * the thread of an actor is known from its birth to its join, and by its loop between. */
 void barrier_add(struct barrier_thread *t, const char *name, enum barrier_rank rank,
 		 void (*wake)(struct barrier_thread *t));
 /* By the thread itself, first thing. */

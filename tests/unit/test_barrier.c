@@ -290,6 +290,42 @@ static void *hold(void *until)
 	return NULL;
 }
 
+static struct barrier_thread later;
+
+static void register_again(struct barrier_thread *unused)
+{
+	(void)unused;
+	barrier_add(&later, "a loop of the puppet", BARRIER_LOOPS, NULL);
+	barrier_begin(&later);
+	barrier_rest(&later);
+}
+
+static void leave_again(struct barrier_thread *unused)
+{
+	(void)unused;
+	barrier_go(&later);
+	barrier_remove(&later);
+}
+
+TEST(a_thread_is_asked_by_its_later_registration)
+{
+	struct barrier_culprit culprit;
+	struct puppet p;
+
+	register_self();
+	puppet_start(&p, BARRIER_CALLS);
+	puppet_do(&p, register_again);
+
+	assert_int_equal(raise_for(LONG, LONG, &culprit), 0);
+	barrier_lower();
+
+	puppet_do(&p, leave_again);
+	assert_int_equal(raise_for(MS, LONG, &culprit), -EBUSY);
+	assert_int_equal(culprit.tid, p.barrier.tid);
+	puppet_end(&p);
+	barrier_remove(&self);
+}
+
 TEST(strangers_are_counted_and_one_is_named)
 {
 	struct barrier_culprit one = { .tid = 0 };
