@@ -253,7 +253,7 @@ static double end_stuck(int how_many, bool compute)
 {
 	struct stuck *stuck = calloc((size_t)how_many, sizeof *stuck);
 	struct acre_nursery n;
-	acre_instant begun;
+	acre_instant begun = { 0 };
 	void *none;
 	int r = 0;
 
@@ -308,7 +308,7 @@ TEST_TREE(c036_many_children_that_compute)
 TEST_TREE(c037_never_acking_child)
 {
 	struct acre_actor *a;
-	acre_instant begun;
+	acre_instant begun = { 0 };
 	int called, r = 0;
 
 	actors_are_killed();
@@ -407,7 +407,7 @@ TEST_TREE(an_ack_does_not_wait_for_goodbyes)
 TEST_TREE(c038_cancel_during_spawn)
 {
 	struct acre_actor *a;
-	acre_instant begun;
+	acre_instant begun = { 0 };
 	int r = 0;
 
 	actors_are_killed();
