@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,10 @@
 #include <acre.h>
 
 #define REPETITIONS 5
-#define DELAY_MAX   0.3 /* share of the time that our threads waited for a CPU */
+#define NAME	    "%-33s" /* the first column */
+#define DELAY_MAX   0.3	    /* share of the time that our threads waited for a CPU */
+
+const struct bench_row *bench_now;
 
 static double seconds(clockid_t clock)
 {
@@ -33,6 +37,22 @@ double bench_wall(void)
 	return seconds(CLOCK_MONOTONIC);
 }
 
+void bench_must(int ok)
+{
+	if (!ok) {
+		perror("bench");
+		exit(1);
+	}
+}
+
+void bench_check(int r)
+{
+	if (r < 0) {
+		acre_print(stderr, r);
+		exit(1);
+	}
+}
+
 struct in_task {
 	double (*fn)(void);
 	double result;
@@ -49,28 +69,29 @@ static int call(void *arg)
 double bench_in_task(double (*fn)(void))
 {
 	struct in_task t = { .fn = fn };
-	int r = acre_run(call, &t, NULL);
 
-	if (r < 0) {
-		acre_print(stderr, r);
-		exit(1);
-	}
+	bench_check(acre_run(call, &t, NULL));
 	return t.result;
 }
 
-/* Nanoseconds that the threads of this process have waited in a run queue. */
-static double run_queue_delay(void)
+static double others_delay; /* of processes that are counted as ours */
+
+/* Nanoseconds that the threads of a process have waited in a run queue. */
+static double delay_of(pid_t pid)
 {
-	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *e;
 	double sum = 0;
-	char path[300];
+	char path[350];
+	DIR *tasks;
 
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
 	while (tasks && (e = readdir(tasks))) {
 		double run, delay;
 		FILE *f;
 
-		snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", e->d_name);
+		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid,
+			 e->d_name);
 		f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
 		if (f && fscanf(f, "%lf %lf", &run, &delay) == 2)
 			sum += delay;
@@ -80,6 +101,21 @@ static double run_queue_delay(void)
 	if (tasks)
 		closedir(tasks);
 	return sum;
+}
+
+double bench_delay(void)
+{
+	return delay_of(getpid()) + others_delay;
+}
+
+void bench_delayed_for(double ns)
+{
+	others_delay += ns;
+}
+
+void bench_delayed(pid_t pid)
+{
+	others_delay += delay_of(pid);
 }
 
 static int by_value(const void *a, const void *b)
@@ -95,16 +131,22 @@ static double median(double v[REPETITIONS])
 	return v[REPETITIONS / 2];
 }
 
-static const char *verdict(const struct bench_row *row, double ratio)
+static const char *verdict(const struct bench_row *row, double is, double bar)
 {
-	if (row->bar <= 0)
-		return "";
-	if (row->sense == BENCH_COST ? ratio <= row->bar : ratio >= row->bar)
-		return "met";
-	return "SHORT";
+	return (row->sense == BENCH_COST ? is <= bar : is >= bar) ? "met" : "SHORT";
 }
 
-static void run_row(const struct bench_row *row)
+static void print_bars(const struct bench_row *row, double ratio, double ours)
+{
+	if (row->bar > 0)
+		printf("  bar x%.2f %s", row->bar, verdict(row, ratio, row->bar));
+	if (row->limit > 0)
+		printf("  bar %.0f %s %s", row->limit, row->unit,
+		       verdict(row, ours, row->limit));
+}
+
+/* False: a side has failed, and has said why. */
+static int run_row(const struct bench_row *row)
 {
 	double floor[REPETITIONS], ours[REPETITIONS], ratio[REPETITIONS];
 	double f = 0, o;
@@ -112,24 +154,29 @@ static void run_row(const struct bench_row *row)
 	for (int i = 0; i < REPETITIONS; i++) {
 		floor[i] = row->floor ? row->floor() : 0;
 		ours[i] = row->ours();
+		if (isnan(floor[i]) || isnan(ours[i])) {
+			printf(NAME " FAILED\n", row->name);
+			return 0;
+		}
 		ratio[i] = row->floor ? ours[i] / floor[i] : 0;
 	}
 	o = median(ours);
 	if (row->floor) {
 		f = median(floor);
 		median(ratio);
-		printf("%-24s %10.2f %-4s %10.2f %-4s  x%6.2f (%.2f-%.2f)", row->name, f,
+		printf(NAME " %10.2f %-4s %10.2f %-4s  x%6.2f (%.2f-%.2f)", row->name, f,
 		       row->unit, o, row->unit, ratio[REPETITIONS / 2], ratio[0],
 		       ratio[REPETITIONS - 1]);
-		if (row->bar > 0)
-			printf("  bar x%.2f %s", row->bar,
-			       verdict(row, ratio[REPETITIONS / 2]));
+		print_bars(row, ratio[REPETITIONS / 2], o);
 		printf("  [%s]\n", row->floor_name);
 	} else {
-		printf("%-24s %10s %-4s %10.2f %-4s  (%.2f-%.2f)\n", row->name, "-",
+		printf(NAME " %10s %-4s %10.2f %-4s  (%.2f-%.2f)", row->name, "-",
 		       row->unit, o, row->unit, ours[0], ours[REPETITIONS - 1]);
+		print_bars(row, 0, o);
+		printf("\n");
 	}
 	fflush(stdout);
+	return 1;
 }
 
 static void print_machine(void)
@@ -145,7 +192,7 @@ static void print_machine(void)
 		fclose(f);
 	printf("acre %s, %s, Linux %s, %ld cores, load %.1f\n", acre_version(),
 	       __VERSION__, u.release, sysconf(_SC_NPROCESSORS_ONLN), load);
-	printf("%-24s %15s %15s  ratio (smallest-largest of %d)\n", "", "floor", "ours",
+	printf(NAME " %15s %15s  ratio (smallest-largest of %d)\n", "", "floor", "ours",
 	       REPETITIONS);
 }
 
@@ -163,17 +210,21 @@ int bench_main(int argc, char **argv, const struct bench_row *rows, size_t n)
 
 	print_machine();
 	for (size_t i = 0; i < n; i++) {
-		double delay = run_queue_delay(), begun = bench_wall(), share;
+		double delay = bench_delay(), begun = bench_wall(), share;
 
 		if (!is_wanted(rows[i].name, argc, argv))
 			continue;
-		run_row(&rows[i]);
-		share = (run_queue_delay() - delay) / 1e9 / (bench_wall() - begun);
+		bench_now = &rows[i];
+		if (!run_row(&rows[i])) {
+			status = 1;
+			continue;
+		}
+		share = (bench_delay() - delay) / 1e9 / (bench_wall() - begun);
 		if (share > DELAY_MAX) {
-			printf("%-24s machine too loaded: we waited %.0f %% of the time, "
-			       "this row says nothing\n",
+			printf(NAME " machine too loaded: we waited %.0f %% of the time, "
+				    "this row says nothing\n",
 			       rows[i].name, share * 100);
-			status = BENCH_SKIPPED;
+			status = status ? status : BENCH_SKIPPED;
 		}
 	}
 	return status;

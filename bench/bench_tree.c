@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_tree.c - across processes: call and stream round trip, stream throughput, spawn. */
+/* bench_tree.c - across processes: call and stream round trip, stream throughput. */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,31 +14,20 @@
 
 #define WARM_UP	    500
 #define TRIPS	    10000
-#define SPAWNS	    50
 #define BYTES_SMALL 64
 #define BYTES_TOTAL (256u << 20) /* moved per repetition with the larger items */
-
-extern char **environ;
 
 /*
  * The floor of a round trip: 64 bytes there and back over a socketpair, an epoll_wait
  * before each read, as any loop must.
  */
 
-static void must(int ok)
-{
-	if (!ok) {
-		perror("bench_tree");
-		exit(1);
-	}
-}
-
 static int watch_with_epoll(int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	int set = epoll_create1(EPOLL_CLOEXEC);
 
-	must(set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) == 0);
+	bench_must(set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) == 0);
 	return set;
 }
 
@@ -64,9 +49,9 @@ static int partner(void (*run)(int fd), pid_t *ret_pid)
 {
 	int pair[2];
 
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	bench_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
 	*ret_pid = fork();
-	must(*ret_pid >= 0);
+	bench_must(*ret_pid >= 0);
 	if (*ret_pid == 0) {
 		close(pair[0]);
 		run(pair[1]);
@@ -78,7 +63,7 @@ static int partner(void (*run)(int fd), pid_t *ret_pid)
 static void dismiss(int fd, pid_t pid)
 {
 	close(fd);
-	must(waitpid(pid, NULL, 0) == pid);
+	bench_must(waitpid(pid, NULL, 0) == pid);
 }
 
 static double raw_trip(void)
@@ -93,9 +78,9 @@ static double raw_trip(void)
 	for (int i = -WARM_UP; i < TRIPS; i++) {
 		if (i == 0)
 			begun = bench_wall();
-		must(write(fd, text, sizeof text) == sizeof text);
-		must(epoll_wait(set, &ev, 1, -1) == 1);
-		must(read(fd, text, sizeof text) == sizeof text);
+		bench_must(write(fd, text, sizeof text) == sizeof text);
+		bench_must(epoll_wait(set, &ev, 1, -1) == 1);
+		bench_must(read(fd, text, sizeof text) == sizeof text);
 	}
 	begun = (bench_wall() - begun) / TRIPS * 1e6;
 	close(set);
@@ -130,14 +115,6 @@ ACRE_CONTEXT(echo, acre_nil)
 	return r;
 }
 
-static void check(int r)
-{
-	if (r < 0) {
-		acre_print(stderr, r);
-		exit(1);
-	}
-}
-
 static double calls(void)
 {
 	struct acre_actor *a;
@@ -157,7 +134,7 @@ static double calls(void)
 		}
 		begun = bench_wall() - begun;
 	}
-	check(r);
+	bench_check(r);
 	return begun / TRIPS * 1e6;
 }
 
@@ -188,7 +165,7 @@ static double items(void)
 			begun = bench_wall() - begun;
 		}
 	}
-	check(r);
+	bench_check(r);
 	return begun / TRIPS * 1e6;
 }
 
@@ -217,7 +194,7 @@ static void write_for_ever(int fd)
 	       left = n_items() * item_size;
 	char *bytes = calloc(1, chunk);
 
-	must(bytes != NULL);
+	bench_must(bytes != NULL);
 	while (left) {
 		ssize_t n = write(fd, bytes, left < chunk ? left : chunk);
 
@@ -250,11 +227,11 @@ static double read_from(void (*writer)(int fd), void (*heard)(int fd, size_t n))
 	while (left) {
 		ssize_t n;
 
-		must(epoll_wait(set, &ev, 1, -1) == 1);
+		bench_must(epoll_wait(set, &ev, 1, -1) == 1);
 		if (begun == 0)
 			begun = bench_wall();
 		n = read(fd, bytes, sizeof bytes);
-		must(n > 0);
+		bench_must(n > 0);
 		left -= (size_t)n;
 		if (heard)
 			heard(fd, (size_t)n);
@@ -312,7 +289,7 @@ static void grant_halves(int fd, size_t n)
 	halves = taken / (WINDOW / 2 * BYTES_SMALL);
 	taken %= WINDOW / 2 * BYTES_SMALL;
 	if (halves) /* the writer may have ended with its last item */
-		must(send(fd, acks, halves, MSG_NOSIGNAL) > 0 || errno == EPIPE);
+		bench_must(send(fd, acks, halves, MSG_NOSIGNAL) > 0 || errno == EPIPE);
 }
 
 static double raw_windows(void)
@@ -356,7 +333,7 @@ static double floods(void)
 			result = rate(begun);
 		}
 	}
-	check(r);
+	bench_check(r);
 	if (next != n_items())
 		abort();
 	return result;
@@ -398,66 +375,23 @@ static double our_1m(void)
 	return bench_in_task(floods);
 }
 
-/*
- * Spawn: the floor is this program, started and ended at once.
- */
-
-static double raw_spawn(void)
-{
-	char *argv[] = { (char *)(uintptr_t) "bench_tree",
-			 (char *)(uintptr_t) "--nothing", NULL };
-	double begun = bench_wall();
-	pid_t pid;
-
-	for (int i = 0; i < SPAWNS; i++) {
-		must(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0);
-		must(waitpid(pid, NULL, 0) == pid);
-	}
-	return (bench_wall() - begun) / SPAWNS * 1e6;
-}
-
-static double spawns(void)
-{
-	double cost = 0;
-	int r = 0;
-
-	for (int i = 0; i < SPAWNS && r >= 0; i++)
-		ACRE_NURSERY(n, r) {
-			struct acre_actor *a;
-			double begun = bench_wall();
-
-			r = acre_spawn(&n, &a, .name = "newborn");
-			cost += bench_wall() - begun;
-		}
-	check(r);
-	return cost / SPAWNS * 1e6;
-}
-
-static double our_spawn(void)
-{
-	return bench_in_task(spawns);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct bench_row rows[] = {
-		{ "call", "us", "socketpair+epoll", raw_trip, our_call, BENCH_COST, 1.6 },
+		{ "call", "us", "socketpair+epoll", raw_trip, our_call,
+		  .sense = BENCH_COST, .bar = 1.6 },
 		{ "stream item and back", "us", "socketpair+epoll", raw_trip, our_item,
-		  BENCH_COST, 1.3 },
+		  .sense = BENCH_COST, .bar = 1.3 },
 		{ "stream of 64 B", "M/s", "64 KiB writes", raw_small, our_small,
-		  BENCH_RATE, 0 },
+		  .sense = BENCH_RATE, .bar = 0 },
 		{ "stream of 64 B, window", "M/s", "64 items a window", raw_windows,
-		  our_small, BENCH_RATE, 0 },
+		  our_small, .sense = BENCH_RATE, .bar = 0 },
 		{ "stream of 64 KiB", "MB/s", "64 KiB writes", raw_64k, our_64k,
-		  BENCH_RATE, 0 },
-		{ "stream of 1 MB", "MB/s", "1 MB writes", raw_1m, our_1m, BENCH_RATE,
-		  0 },
-		{ "spawn to ready", "us", "posix_spawn+wait", raw_spawn, our_spawn,
-		  BENCH_COST, 2.5 },
+		  .sense = BENCH_RATE, .bar = 0 },
+		{ "stream of 1 MB", "MB/s", "1 MB writes", raw_1m, our_1m,
+		  .sense = BENCH_RATE, .bar = 0 },
 	};
 
-	if (argc == 2 && !strcmp(argv[1], "--nothing"))
-		return 0;
 	acre_boot(argc, argv);
 	return bench_main(argc, argv, rows, sizeof rows / sizeof *rows);
 }
