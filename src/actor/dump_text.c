@@ -4,7 +4,7 @@
  *	process 4711: /usr/bin/scanner 1000
  *	  actor root 6b1e...
  *	    its thread 4711 runs no task
- *	    it serves; its loop waits in its poll, and turned 30.002 s ago
+ *	    it serves; its loop waits, and turned 30.002 s ago
  *	    task 1 root: joins its nursery 0x7ffd... (1 tasks and 1 actors are left in it)
  *	        in the nursery opened at scanner.c:31, deadline in 4.205 s
  *	        last called acre from main_task scanner.c:40
@@ -286,7 +286,7 @@ static void say_status(struct text *t, const struct status *s)
 {
 	say(t, 2, "it %s; its loop %s, and turned %.3f s ago",
 	    status_state_text(status_get(&s->state)),
-	    status_get(&s->polls) ? "waits in its poll" : "is at work",
+	    status_get(&s->waits) ? "waits" : "is at work",
 	    (double)(clock_now() - s->turned_at) / 1e9);
 	say(t, 2,
 	    "%ju turns, %ju looks at the clock, %u tasks, %u timers, %u actors, %ju "

@@ -70,7 +70,7 @@ struct watch_state {
 	struct pollfd fds[N_FDS];
 	int64_t look_at, sweep_at, interrupts_at; /* instants; ACRE_NEVER_NS_ */
 	int64_t again_ns; /* between two sweeps while strangers die */
-	uint32_t turns;	  /* as seen at the last look */
+	uint64_t turns;	  /* as seen at the last look */
 	uint32_t n_same;  /* looks since then that saw the same */
 	int64_t same_since;
 };
@@ -155,15 +155,9 @@ static void loop_was_blocked(struct letter *letter)
 
 /* The task that runs may be another one by now, or gone: its memory is mapped until the
  * loop ends, and what was read counts only if the loop has not moved meanwhile. */
-__attribute__((no_sanitize("thread"))) static const struct task *
-stuck_task(const struct loop *loop)
-{
-	return __atomic_load_n(&loop->current, __ATOMIC_ACQUIRE);
-}
-
 __attribute__((no_sanitize("thread"))) static void copy_name(char *ret, size_t size)
 {
-	const struct task *t = stuck_task(dog.rt->loop);
+	const struct task *t = __atomic_load_n(&dog.rt->loop->current, __ATOMIC_ACQUIRE);
 	const char *name = t ? t->name : NULL;
 
 	snprintf(ret, size, "%.*s", TASK_NAME_MAX - 1, name ? name : "");
@@ -171,11 +165,9 @@ __attribute__((no_sanitize("thread"))) static void copy_name(char *ret, size_t s
 
 static void loop_is_stuck(const struct watch_state *s)
 {
-	const struct task *t = stuck_task(dog.rt->loop);
-
 	if (is_stuck())
 		return;
-	atomic_store(&dog.stuck_task, t ? t->id : 0);
+	atomic_store(&dog.stuck_task, status_get(&dog.rt->loop->status->task));
 	atomic_store(&dog.stuck_since, s->same_since);
 	if (!atomic_exchange(&dog.blocked_posted, true))
 		mailbox_post(&dog.rt->loop->mailbox, &dog.blocked);
@@ -183,7 +175,7 @@ static void loop_is_stuck(const struct watch_state *s)
 
 static void see_turns(struct watch_state *s, int64_t now)
 {
-	uint32_t turns = atomic_load(&dog.rt->loop->heartbeat.turns);
+	uint64_t turns = dog.rt->loop->status->n_turns;
 
 	if (turns != s->turns) {
 		s->turns = turns;
@@ -197,14 +189,14 @@ static void see_turns(struct watch_state *s, int64_t now)
 
 static void look_if_due(struct watch_state *s)
 {
-	struct heartbeat *h = &dog.rt->loop->heartbeat;
+	struct loop *loop = dog.rt->loop;
 	int64_t now = clock_real();
 
 	if (now < s->look_at)
 		return;
-	if (heartbeat_may_sleep(h, atomic_load(&dog.ring_fd))) {
+	if (status_may_sleep(loop->status, &loop->bell, atomic_load(&dog.ring_fd))) {
 		s->look_at = ACRE_NEVER_NS_;
-		s->turns = atomic_load(&h->turns) - 1; /* the next look sees a new one */
+		s->turns = loop->status->n_turns - 1; /* the next look sees a new one */
 		return;
 	}
 	see_turns(s, now);
@@ -462,7 +454,7 @@ void watchdog_stop(const struct runtime *rt)
 	barrier_remove(&dog.barrier);
 	acre_ignore(mailbox_read(&rt->loop->mailbox)); /* our letters end here */
 	be_subreaper(dog.was_subreaper);
-	atomic_store(&rt->loop->heartbeat.watcher_sleeps, false);
+	atomic_store(&rt->loop->bell.watcher_sleeps, false);
 	close_descriptors();
 	dog.rt = NULL;
 }

@@ -248,21 +248,11 @@ static int poll_virtual(struct loop *loop)
 	return 0;
 }
 
-static int poll_told(struct loop *loop, int64_t timeout_ns)
-{
-	int r;
-
-	status_set(&loop->status->polls, 1);
-	r = poll_now(loop, timeout_ns);
-	status_set(&loop->status->polls, 0);
-	return r;
-}
-
 static int poll_wait(struct loop *loop)
 {
 	int r;
 
-	heartbeat_waits(&loop->heartbeat);
+	status_waits(loop->status);
 	if (!mailbox_sleep(&loop->mailbox))
 		r = poll_now(
 			loop,
@@ -270,9 +260,9 @@ static int poll_wait(struct loop *loop)
 	else if (clock_is_virtual())
 		r = poll_virtual(loop);
 	else
-		r = poll_told(loop, time_to_wait(loop));
+		r = poll_now(loop, time_to_wait(loop));
 	mailbox_wake(&loop->mailbox);
-	heartbeat_goes_on(&loop->heartbeat);
+	status_goes_on(loop->status, &loop->bell);
 	return r;
 }
 
@@ -320,9 +310,8 @@ bool loop_turn(struct loop *loop, bool wait)
 		return false;
 	if (loop->timer_fd >= 0) { /* it slept in the foreign loop */
 		mailbox_wake(&loop->mailbox);
-		heartbeat_goes_on(&loop->heartbeat);
+		status_goes_on(loop->status, &loop->bell);
 	}
-	heartbeat_turn(&loop->heartbeat);
 	sched_run(loop);
 	if (loop_is_forked(loop)) /* it was a task that forked, and has ended */
 		return false;
@@ -341,7 +330,7 @@ bool loop_turn(struct loop *loop, bool wait)
 	tell_turn(loop);
 	if (loop->timer_fd >= 0) {
 		arm_timer_fd(loop);
-		heartbeat_waits(&loop->heartbeat);
+		status_waits(loop->status);
 	}
 	return true;
 }

@@ -10,7 +10,6 @@
 #include "base/map.h"
 #include "core/barrier.h"
 #include "core/fiber.h"
-#include "core/heartbeat.h"
 #include "core/mailbox.h"
 #include "core/stack.h"
 #include "core/status.h"
@@ -71,7 +70,6 @@ struct loop {
 	struct watch timer_watch;
 	uint32_t switches; /* since the last look at the clock */
 	uint32_t looks;	   /* at the clock, since the last poll */
-	struct heartbeat heartbeat;
 	uint32_t next_task_id;
 	int64_t polled_at;
 	uint64_t seed; /* of the shuffled ready queue; 0: first in, first out */
@@ -97,6 +95,7 @@ struct loop {
 	pid_t tid;	   /* of its thread */
 	struct status *status; /* never NULL: what the parent gave, or own_status */
 	struct status own_status;
+	struct status_bell bell; /* of who watches it in this process */
 	void *actor;	   /* the struct runtime it runs, for those who look from outside */
 };
 
@@ -158,7 +157,8 @@ int loop_watch_change(struct watch *w, uint32_t events);
  * is closed. */
 void loop_unwatch(struct watch *w);
 
-/* From here on the loop tells how it is on that page; NULL: on its own again. Borrowed. */
+/* From here on the loop tells how it is on that page; NULL: on its own again. Borrowed. Not
+ * while the watchdog looks. */
 void loop_set_status(struct loop *loop, struct status *page);
 
 /* Idempotent while it waits. */

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sys.h"
+#include "base/util.h"
+
 /*
  * The loop's thread writes, plain stores into its own page; its parent has the same page mapped and
  * reads, without a word between them. So it tells of a loop that is blocked, and of a process
@@ -45,7 +48,8 @@ struct status {
 	_Atomic uint64_t n_looks;   /* at the clock, one every LOOP_POLL_SWITCHES switches of tasks */
 	_Atomic uint64_t n_turns;   /* of the loop: the witness of progress */
 	_Atomic int64_t turned_at;  /* the clock at the last one */
-	_Atomic uint32_t polls;	    /* 1: it waits in its poll, where it may stay for ever */
+	_Atomic uint32_t
+		waits; /* 1: in its poll, or outside of acre_step(), as long as it likes */
 	_Atomic uint32_t n_tasks, n_timers, n_actors;
 	_Atomic uint64_t n_frames_in, n_frames_out;
 	struct status_name names[STATUS_NAMES];
@@ -68,6 +72,47 @@ static inline void status_set(_Atomic uint32_t *to, uint32_t value)
 static inline uint32_t status_get(const _Atomic uint32_t *from)
 {
 	return atomic_load_explicit(from, memory_order_relaxed);
+}
+
+/*
+ * A watcher in the same process, the watchdog, compares n_turns between two looks. It looks
+ * only while the loop is at work: before it sleeps it says so, looks once more whether the
+ * loop waits, and the loop rings it when it goes on (kernel-facts K48: an idle program makes
+ * no wake-ups). Both say first and look then, so one of them sees the other.
+ */
+struct status_bell {
+	_Atomic bool watcher_sleeps; /* ring before going on */
+	_Atomic int ring_fd;	     /* eventfd of the watcher; read only if it sleeps */
+};
+
+static inline void status_waits(struct status *s)
+{
+	atomic_store(&s->waits, 1);
+}
+
+static inline void status_goes_on(struct status *s, struct status_bell *bell)
+{
+	uint64_t one = 1;
+
+	atomic_store(&s->waits, 0);
+	if (likely(!atomic_load(&bell->watcher_sleeps)))
+		return;
+	if (atomic_exchange(&bell->watcher_sleeps, false))
+		acre_ignore(sys_write(atomic_load(&bell->ring_fd), &one, sizeof one));
+}
+
+/* The watcher's: true if the loop waits and will ring; false: look again later. */
+static inline bool status_may_sleep(const struct status *s, struct status_bell *bell,
+				    int ring_fd)
+{
+	if (!atomic_load(&s->waits))
+		return false;
+	atomic_store(&bell->ring_fd, ring_fd);
+	atomic_store(&bell->watcher_sleeps, true);
+	if (atomic_load(&s->waits))
+		return true;
+	atomic_store(&bell->watcher_sleeps, false);
+	return false;
 }
 
 /* A task begins. */

@@ -26,7 +26,7 @@ static int write_dump(void *arg)
 	struct job *job = arg;
 	int fd;
 
-	while (!status_get(&job->asks->polls)) /* until the task that asks is parked */
+	while (!status_get(&job->asks->waits)) /* until the task that asks is parked */
 		sched_yield();
 	fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	job->r = job->pid ? dump_write_process(fd, job->pid, job->version)
@@ -313,7 +313,7 @@ static void watch_spinner(struct acre_actor *a)
 	assert_int_equal(status_get(&s->state), STATUS_SERVES);
 	assert_true(status_task_name(s, status_get(&s->task), name));
 	assert_string_equal(name, "spins");
-	assert_int_equal(status_get(&s->polls), 0);
+	assert_int_equal(status_get(&s->waits), 0);
 	before = status_progress(s);
 	text_of_dump(acre_actor_pid(a)); /* time enough for a loop that turns */
 	assert_int_equal(status_progress(s), before);
@@ -337,7 +337,7 @@ static int idle(void)
 
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "idle");
-		while (r >= 0 && !status_get(&a->status->polls))
+		while (r >= 0 && !status_get(&a->status->waits))
 			sched_yield();
 		if (r >= 0) {
 			assert_int_equal(status_get(&a->status->task), 0);

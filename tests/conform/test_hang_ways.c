@@ -105,7 +105,7 @@ static int look(void *arg)
 	struct ways *w = arg;
 	int fd = open(file_of_test("dump"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	while (!status_get(&w->status->polls)) /* until all tasks hang */
+	while (!status_get(&w->status->waits)) /* until all tasks hang */
 		sched_yield();
 	w->r = dump_write(fd);
 	close(fd);
