@@ -314,6 +314,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	r = status_make(&a->status, &status);
 	if (r < 0)
 		return acre_fail(report_class(r), "no status page for actor %s", a->name);
+	a->life.status = a->status;
 	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
 	a->oom_at_birth = oom_unexplained(&runtime_this->oom);
 	r = b->make(&a->life, &(struct birth){ .title = title,

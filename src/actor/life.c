@@ -53,7 +53,7 @@ static void rung_is_over(struct timer *timer)
 
 static void set_rung(struct life *l, int64_t at)
 {
-	progress_begin(&l->progress, l->pid.pid);
+	progress_begin(&l->progress, l->pid.pid, l->status);
 	timer_set(&l->rung, at, rung_is_over);
 }
 

@@ -17,8 +17,8 @@
  * one state, and what an event does in a state is one cell of the table in life.c.
  * Nothing here waits: events come from the pidfd, from timers, from the link and from
  * whoever asks it to end. The ladder: ask -> SIGTERM -> SIGKILL, each child on its own
- * clock, all at once; that clock runs only while the child can. A hard kill first closes our end of the link, so whoever waits on
- * it is woken in the same turn.
+ * clock, all at once; that clock runs only while the child can. A hard kill first closes
+ * our end of the link, so whoever waits on it is woken in the same turn.
  */
 
 /* state, what it means */
@@ -96,6 +96,7 @@ struct life {
 	struct child_entry entry; /* in the child table from its making to its reaping */
 	struct watch pid_watch;
 	struct timer rung;
+	const struct status *status; /* its page; borrowed, NULL: none */
 	struct progress progress; /* of the present rung */
 	int64_t granted_ns;	  /* to all rungs, for time in which it could not run */
 	bool acked;

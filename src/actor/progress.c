@@ -56,9 +56,17 @@ static bool read_sample(struct progress_sample *ret, pid_t pid)
 
 bool (*progress_read)(struct progress_sample *ret, pid_t pid) = read_sample;
 
-void progress_begin(struct progress *p, pid_t pid)
+/* The child writes it: what it may gain by lies is the time that it waited. */
+static uint64_t turns_on(const struct status *page)
 {
-	*p = (struct progress){ .pid = pid, .since = clock_now() };
+	return page ? atomic_load_explicit(&page->n_turns, memory_order_relaxed) : 0;
+}
+
+void progress_begin(struct progress *p, pid_t pid, const struct status *page)
+{
+	*p = (struct progress){
+		.pid = pid, .page = page, .turns = turns_on(page), .since = clock_now()
+	};
 	p->known = progress_read(&p->first, pid);
 	p->last = p->first;
 }
@@ -79,14 +87,18 @@ static bool is_held_up(const struct progress *p, const struct progress_sample *n
 	return now->state == 'R' && (is_same(now, &p->last) || p->granted_ns == 0);
 }
 
+static bool looks(const struct progress *p, const struct progress_sample *now, bool acked)
+{
+	return acked || turns_on(p->page) - p->turns >= PROGRESS_TURNS ||
+	       now->ran_ns - p->first.ran_ns < PROGRESS_ENOUGH_NS;
+}
+
 int64_t progress_grant(struct progress *p, bool acked, bool stops_count)
 {
 	struct progress_sample now;
 	int64_t waited, grant;
 
-	if (!p->known || !progress_read(&now, p->pid))
-		return 0;
-	if (!acked && now.ran_ns - p->first.ran_ns >= PROGRESS_ENOUGH_NS)
+	if (!p->known || !progress_read(&now, p->pid) || !looks(p, &now, acked))
 		return 0;
 	waited = int64_min(now.waited_ns - p->first.waited_ns, clock_now() - p->since);
 	grant = waited - p->granted_ns;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/status.h"
+
 /*
  * A wall clock kills healthy children on a machine that is too busy (kernel-facts K59).
  * So when the time of a rung is over, the child gets what it waited for a processor
@@ -14,16 +16,24 @@
  *
  * The kernel books a wait only when it is over (K61). A child that is ready to run and
  * whose numbers stand still is therefore given a little time, until they move.
+ *
+ * Turns on its status page do not lengthen a rung, or a child that goes round and never
+ * ends would live to the ceiling. They are the witness that its loop looks (K63): it polls
+ * each turn, and what it was asked is there. Only of a child that shows none is it guessed
+ * by how long it has run.
  */
 
 /* A thread that waits for a processor on a machine twenty times too busy runs within that */
 #define PROGRESS_PIECE_NS 50000000
 /* Less is noise: a process that is asked to do something waits that long on any machine */
 #define PROGRESS_LEAST_NS 5000000
-/* An ack takes 0.2 ms, or 1 ms with cold pages. Who has run for longer and has not
- * acknowledged does not look, and is not given more: many that compute would hold each
- * other up. */
+/* An ack takes 0.2 ms, or 1 ms with cold pages. Who has run for longer, has not
+ * acknowledged, and whose loop has not turned does not look, and is not given more: many
+ * that compute would hold each other up. */
 #define PROGRESS_ENOUGH_NS 3000000
+/* The first one that ends may have begun before, and read the request just before a task
+ * that computes for ever; in the second one it is answered */
+#define PROGRESS_TURNS 2
 
 struct progress_sample {
 	int64_t ran_ns, waited_ns; /* of the main thread, which is that of the loop */
@@ -33,14 +43,16 @@ struct progress_sample {
 
 struct progress {
 	pid_t pid;
+	const struct status *page; /* borrowed; NULL: it has none */
+	uint64_t turns;		   /* on it, when the rung began */
 	int64_t since; /* when the rung began */
 	bool known;    /* `first` is */
 	struct progress_sample first, last;
 	int64_t granted_ns;
 };
 
-/* The process is our child, not reaped. */
-void progress_begin(struct progress *p, pid_t pid);
+/* The process is our child, not reaped; `page` may be NULL, and stays mapped. */
+void progress_begin(struct progress *p, pid_t pid, const struct status *page);
 /* The time that it is to get in addition, 0 for none. `acked`: it has shown that it obeys.
  * `stops_count`: nor does its time run while somebody keeps it stopped. */
 int64_t progress_grant(struct progress *p, bool acked, bool stops_count);

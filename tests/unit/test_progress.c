@@ -49,7 +49,7 @@ TEST(who_slept_gets_nothing)
 	struct progress p;
 
 	use_samples('S');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(1000 * LIFE_MS);
 	ran(10);
 	assert_int_equal(grant_ms(&p), 0);
@@ -60,7 +60,7 @@ TEST(who_waited_for_a_processor_gets_that_time_once)
 	struct progress p;
 
 	use_samples('S');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(1000 * LIFE_MS);
 	ran(10);
 	waited(700);
@@ -77,7 +77,7 @@ TEST(nobody_gets_more_than_has_passed)
 	struct progress p;
 
 	use_samples('S');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(100 * LIFE_MS);
 	ran(1);
 	waited(5000);
@@ -90,7 +90,7 @@ TEST(who_starves_gets_a_little_until_it_shows)
 	struct progress p;
 
 	use_samples('R');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(500 * LIFE_MS);
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(grant_ms(&p), MS(PROGRESS_PIECE_NS));
@@ -112,7 +112,7 @@ TEST(who_runs_and_does_not_acknowledge_gets_nothing)
 	struct progress p;
 
 	use_samples('R');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(500 * LIFE_MS);
 	waited(480);
 	ran(MS(PROGRESS_ENOUGH_NS) - 1);
@@ -127,10 +127,41 @@ TEST(who_is_kept_stopped_gets_time_if_stops_count)
 	struct progress p;
 
 	use_samples('T');
-	progress_begin(&p, 1);
+	progress_begin(&p, 1, NULL);
 	clock_advance(500 * LIFE_MS);
 	assert_int_equal(progress_grant(&p, true, false), 0);
 	assert_int_equal(progress_grant(&p, true, true), PROGRESS_PIECE_NS);
+}
+
+/* K63: turns are the witness that it looks, whatever it computes besides. */
+TEST(whose_loop_turns_is_one_that_looks)
+{
+	struct status page = { .n_turns = 7 };
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1, &page);
+	clock_advance(500 * LIFE_MS);
+	ran(100);
+	waited(300);
+	assert_int_equal(progress_grant(&p, false, true), 0);
+	status_add(&page.n_turns); /* it may have begun before */
+	assert_int_equal(progress_grant(&p, false, true), 0);
+	status_add(&page.n_turns);
+	assert_int_equal(MS(progress_grant(&p, false, true)), 300);
+}
+
+TEST(turns_alone_give_no_time)
+{
+	struct status page = { .n_turns = 7 };
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1, &page);
+	clock_advance(500 * LIFE_MS);
+	ran(100);
+	page.n_turns += 1000;
+	assert_int_equal(progress_grant(&p, false, true), 0);
 }
 
 /*
@@ -187,6 +218,34 @@ TEST_TASK(who_does_not_look_is_not_helped_by_a_crowd)
 	progress_read = show_crowd;
 	read_at = clock_now();
 	assert_int_equal(ladder_ms(false), MS(LIFE_ACK_NS + LIFE_LINGER_NS));
+	return 0;
+}
+
+static struct status busy_page;
+
+/* Its loop goes round beside what it computes. */
+static bool show_crowd_that_turns(struct progress_sample *ret, pid_t pid)
+{
+	busy_page.n_turns += PROGRESS_TURNS;
+	return show_crowd(ret, pid);
+}
+
+TEST_TASK(who_looks_is_given_what_it_waited_before_its_ack)
+{
+	struct child c;
+
+	use_samples('S');
+	progress_read = show_crowd_that_turns;
+	read_at = clock_now();
+	child_begin(&c, listen_to_nothing);
+	c.life.status = &busy_page;
+	life_event(&c.life, LIFE_EV_SERVING);
+	life_ask(&c.life, ACRE_REASON_ASKED);
+	assert_ok(acre_sleep(acre_ms(2 * MS(LIFE_ACK_NS))));
+	assert_int_equal(c.life.state, LIFE_ASKED);
+	life_event(&c.life, LIFE_EV_KILL);
+	child_wait_gone(&c);
+	child_fini(&c);
 	return 0;
 }
 
