@@ -22,6 +22,11 @@
  * parent, and with the loop that made it. Nobody else may collect these children: nothing
  * here uses waitpid(-1) or SIGCHLD, and a program that does takes their status away.
  *
+ * An actor, and a root that has one, ends children of other process groups that nobody has
+ * declared: what descendants have left behind. A handle declares its process, which may
+ * have a group or session of its own while it is held. What it has left in one, when it
+ * was collected, is ended.
+ *
  * THREADS: the loop's thread that made the handle. FORK: in a child every call on a handle
  * is ECHILD, and acre_process_free() only forgets it.
  */

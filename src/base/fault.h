@@ -46,6 +46,7 @@
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
 	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
 	P(NO_SWEEP, "what a dead descendant has left lives on")                        \
+	P(HELD_SWEPT, "a child that a handle holds is not in the child table")         \
 	P(NEWBORN_SWEPT, "a child is made and entered without the table's lock")       \
 	P(PARENT_UNWATCHED, "the watchdog does not look at parent and root")           \
 	P(STUCK_LOOP_UNSEEN, "the watchdog does not look whether the loop goes round") \

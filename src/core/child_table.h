@@ -25,9 +25,10 @@
  * (barrier.h). In a child of fork the table is empty.
  */
 enum child_kind {
-	CHILD_ACTOR,   /* a sub-reaper itself: what it leaves comes to us when it ends */
-	CHILD_PROGRAM, /* what it leaves may come to us at any time */
-	CHILD_HELPER,  /* ours, like a forkserver: no cancel is passed on to it */
+	CHILD_ACTOR, /* a sub-reaper itself: what it leaves comes to us when it ends */
+	/* held by a handle: what it leaves may come to us at any time */
+	CHILD_PROGRAM,
+	CHILD_HELPER, /* ours, like a forkserver: no cancel is passed on to it */
 };
 
 struct child_entry {

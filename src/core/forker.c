@@ -56,6 +56,7 @@ struct job {
 	int64_t until, breaks; /* of the barrier */
 	bool with_strangers;
 	struct forked child; /* its gate is owned */
+	struct acre_process *process; /* borrowed, unless the task has given up */
 	/* answers */
 	struct pidref pid; /* owned, until the handle has it */
 	enum job_step step;
@@ -148,7 +149,8 @@ static void fork_in_worker(struct worker *w, struct job *job)
 		hold(job, pid);
 }
 
-/* False: nobody waits for it any more. The job may be gone when this returns. */
+/* False: nobody waits for it any more. The job may be gone when this returns. The child
+ * passes the gate when it is held. */
 static bool answer(struct job *job)
 {
 	int asked = JOB_ASKED;
@@ -156,8 +158,11 @@ static bool answer(struct job *job)
 
 	if (!atomic_compare_exchange_strong(&job->state, &asked, JOB_ANSWERED))
 		return false;
-	if (job->error == 0)
+	if (job->error == 0) {
+		process_hold(job->process, &job->pid);
+		job->pid = PIDREF_NULL;
 		acre_ignore(sys_write(job->child.gate[1], &byte, 1));
+	}
 	mailbox_post(job->box, &job->letter);
 	return true;
 }
@@ -312,8 +317,8 @@ static void give_up(struct timer *timer)
 		unpark(task, JOIN_IS_OVER);
 }
 
-static int job_new(struct job **ret, int (*fn)(void *), void *arg,
-		   const struct acre_fork_options *o)
+static int job_new(struct job **ret, struct acre_process *process, int (*fn)(void *),
+		   void *arg, const struct acre_fork_options *o)
 {
 	struct job *job = mem_zalloc(sizeof *job + (o->n_fds + 1) * sizeof *job->fds);
 	int r;
@@ -323,6 +328,7 @@ static int job_new(struct job **ret, int (*fn)(void *), void *arg,
 	job->letter.fn = answered;
 	job->box = &loop_this->mailbox;
 	job->task = task_this();
+	job->process = process;
 	job->child = (struct forked){
 		.fn = fn, .arg = arg, .parent = sys_getpid(), .gate = { -1, -1 }
 	};
@@ -378,7 +384,7 @@ static int lose_worker(struct forker *f, int64_t join_ns)
 
 /* Hands the job to the worker, and waits for the answer. Not cancellable, so that no child
  * is lost. Bound: the join. */
-static int ask(struct forker *f, struct job *job, struct pidref *ret, int64_t join_ns)
+static int ask(struct forker *f, struct job *job, int64_t join_ns)
 {
 	int r;
 
@@ -392,10 +398,6 @@ static int ask(struct forker *f, struct job *job, struct pidref *ret, int64_t jo
 		return lose_worker(f, join_ns);
 	timer_stop(&job->timer);
 	r = job->error ? say_failure(job) : 0;
-	if (r >= 0) {
-		*ret = job->pid;
-		job->pid = PIDREF_NULL;
-	}
 	job_free(job);
 	return r;
 }
@@ -405,7 +407,7 @@ static int64_t span_or(acre_span span, int64_t ns)
 	return span.ns ? span.ns : ns;
 }
 
-static int fork_in_turn(struct forker *f, struct pidref *ret, int (*fn)(void *),
+static int fork_in_turn(struct forker *f, struct acre_process *process, int (*fn)(void *),
 			void *arg, const struct acre_fork_options *o)
 {
 	int64_t join_ns = span_or(o->join, JOIN_NS);
@@ -416,12 +418,12 @@ static int fork_in_turn(struct forker *f, struct pidref *ret, int (*fn)(void *),
 
 	if (r < 0)
 		return acre_fail(-r, "the thread that forks could not be started");
-	r = job_new(&job, fn, arg, o);
+	r = job_new(&job, process, fn, arg, o);
 	if (r < 0)
 		return acre_fail(-r, "no means to fork");
 	job->until = int64_add(now, patience_ns);
 	job->breaks = int64_add(now, join_ns);
-	return ask(f, job, ret, join_ns);
+	return ask(f, job, join_ns);
 }
 
 /* Of this loop, made when first needed. */
@@ -436,7 +438,7 @@ static struct forker *need_forker(struct loop *loop)
 	return f;
 }
 
-static int fork_process(struct pidref *ret, int (*fn)(void *), void *arg,
+static int fork_process(struct acre_process *process, int (*fn)(void *), void *arg,
 			const struct acre_fork_options *o)
 {
 	struct forker *f = need_forker(loop_this);
@@ -444,7 +446,7 @@ static int fork_process(struct pidref *ret, int (*fn)(void *), void *arg,
 
 	if (r < 0)
 		return r;
-	r = fork_in_turn(f, ret, fn, arg, o);
+	r = fork_in_turn(f, process, fn, arg, o);
 	acre_lock_release(&f->turn);
 	return r;
 }
@@ -454,7 +456,6 @@ int acre_fork_from_worker_(struct acre_process **ret, int (*fn)(void *arg), void
 {
 	struct task *t = sched_task("acre_fork_from_worker()");
 	struct acre_process *process;
-	struct pidref pid;
 	int r = checkpoint(t);
 
 	if (r < 0)
@@ -465,15 +466,14 @@ int acre_fork_from_worker_(struct acre_process **ret, int (*fn)(void *arg), void
 	r = check_options(options);
 	if (r < 0)
 		return r;
-	r = process_new(&process, &PIDREF_NULL);
+	r = process_new(&process);
 	if (r < 0)
 		return acre_fail(-r, "no memory to hold a process");
-	r = fork_process(&pid, fn, arg, options);
+	r = fork_process(process, fn, arg, options);
 	if (r < 0) {
 		acre_process_free(process);
 		return r;
 	}
-	process_hold(process, &pid);
 	*ret = process;
 	return 0;
 }

@@ -4,10 +4,12 @@
 
 #include <signal.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/child_table.h"
 #include "core/death.h"
 #include "core/reap.h"
 #include "core/report.h"
@@ -19,9 +21,13 @@
  * whoever waits only waits for the descriptor, any number of tasks and each as often as it
  * likes, and then asks: the first one collects the child, and the others find what the
  * handle has kept. A wait that was cancelled has changed nothing.
+ *
+ * While it is held it is in the child table, so that no sweep takes it for a stranger when
+ * it makes a session of its own. When it was collected, what it has left is swept.
  */
 struct acre_process {
 	struct pidref pid; /* owned */
+	struct child_entry entry;
 	pid_t owner; /* the process that holds it: a child of fork has a copy of no use */
 	int ended;   /* 0: not that we know; 1: collected; -ECHILD: by somebody else */
 	bool killed; /* we sent it SIGKILL */
@@ -39,22 +45,27 @@ static bool is_ours(const struct acre_process *p)
 	return p->owner == sys_getpid();
 }
 
-int process_new(struct acre_process **ret, const struct pidref *take_pid)
+int process_new(struct acre_process **ret)
 {
 	struct acre_process *p = mem_zalloc(sizeof *p);
 
 	if (!p)
 		return -ENOMEM;
-	p->pid = *take_pid;
+	p->pid = PIDREF_NULL;
 	p->owner = sys_getpid();
 	p->death.last_words = "";
 	*ret = p;
 	return 0;
 }
 
-void process_hold(struct acre_process *process, const struct pidref *take_pid)
+void process_hold(struct acre_process *p, const struct pidref *take_pid)
 {
-	process->pid = *take_pid;
+	p->pid = *take_pid;
+	if (PLANTED(HELD_SWEPT))
+		return;
+	child_table_lock();
+	child_table_add(&p->entry, p->pid.pid, p->pid.fd, CHILD_PROGRAM);
+	child_table_unlock();
 }
 
 /* Whether the process is a child of ours that can be collected. */
@@ -89,11 +100,12 @@ int acre_process_open(struct acre_process **ret, pid_t pid)
 
 	if (r < 0)
 		return r;
-	r = process_new(ret, &found);
+	r = process_new(ret);
 	if (r < 0) {
 		pidref_fini(&found);
 		return acre_fail(-r, "no memory to hold process %d", (int)pid);
 	}
+	process_hold(*ret, &found);
 	return 0;
 }
 
@@ -109,6 +121,8 @@ static int collect(struct acre_process *p)
 		p->ended = reap(&p->pid, &p->death);
 		p->death.hard_kill = p->killed && p->death.signal == SIGKILL;
 	}
+	if (p->ended != 0)
+		child_table_remove(&p->entry);
 	return p->ended;
 }
 
@@ -204,6 +218,7 @@ void acre_process_free(struct acre_process *process)
 	if (is_ours(process)) {
 		if (collect(process) == 0)
 			end(process);
+		child_table_remove(&process->entry);
 		pidref_fini(&process->pid);
 	}
 	mem_free(process);
@@ -224,9 +239,13 @@ const char *acre_process_status(const struct acre_death *death, char ret[ACRE_ST
 /* The handle lives for one call; the child must outlive it when the wait was cancelled. */
 static int wait_for(const struct pidref *pid, struct acre_death *ret)
 {
-	struct acre_process p = { .pid = *pid, .owner = sys_getpid() };
+	struct acre_process p = { .owner = sys_getpid() };
+	int r;
 
-	return acre_process_wait(&p, ret);
+	process_hold(&p, pid);
+	r = acre_process_wait(&p, ret);
+	child_table_remove(&p.entry);
+	return r;
 }
 
 int acre_wait_child(pid_t pid, bool expect_exit_ok, char ret_status[ACRE_STATUS_MAX])

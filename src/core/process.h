@@ -6,7 +6,8 @@
 
 #include "base/pidref.h"
 
-/* The child is the handle's on success, and stays the caller's on failure; PIDREF_NULL: it
- * comes later. -ENOMEM. */
-int process_new(struct acre_process **ret, const struct pidref *take_pid);
+/* A handle without a child, for process_hold(). -ENOMEM. */
+int process_new(struct acre_process **ret);
+/* The child is the handle's from here on, and no stranger to the sweep: before it can have
+ * left our process group. Any thread, if nobody else has the handle meanwhile. */
 void process_hold(struct acre_process *process, const struct pidref *take_pid);
