@@ -227,22 +227,13 @@ static void close_fds(void)
 
 static int create_thread(void)
 {
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int err = pthread_attr_init(&attr);
-
-	if (err)
-		return -err;
-	pthread_attr_setstacksize(&attr, DUMP_STACK);
-	barrier_add(&dumper.barrier, "the thread that writes dumps", BARRIER_CALLS, NULL);
-	sigfillset(&all);
-	sys_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&dumper.thread, &attr, run, NULL); /* allowed: joined on close */
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (err)
-		barrier_remove(&dumper.barrier);
-	return -err;
+	return barrier_start(&dumper.barrier, &dumper.thread,
+			     &(const struct barrier_start){
+				     .name = "the thread that writes dumps",
+				     .rank = BARRIER_CALLS,
+				     .fn = run,
+				     .stack_size = DUMP_STACK,
+				     .blocks_all = true });
 }
 
 /* A parent's descriptors may be somebody else's numbers by now. */

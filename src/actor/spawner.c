@@ -3,7 +3,6 @@
 #include "actor/spawner.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "actor/forkserver.h"
@@ -131,18 +130,6 @@ static void *run(void *unused)
 	return NULL;
 }
 
-static int start_thread(void)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	sys_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&spawner.thread, NULL, run, NULL);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
 static int start_locked(void)
 {
 	int r;
@@ -150,13 +137,14 @@ static int start_locked(void)
 	if (spawner.runs)
 		return 0;
 	spawner.stops = false;
-	barrier_add(&spawner.barrier, "the spawner", BARRIER_CALLS, NULL);
-	r = start_thread();
-	if (r) {
-		barrier_remove(&spawner.barrier);
-		return acre_fail(r,
+	r = barrier_start(&spawner.barrier, &spawner.thread,
+			  &(const struct barrier_start){ .name = "the spawner",
+							 .rank = BARRIER_CALLS,
+							 .fn = run,
+							 .blocks_all = true });
+	if (r < 0)
+		return acre_fail(-r,
 				 "the thread that makes processes could not be started");
-	}
 	spawner.runs = true;
 	return 0;
 }

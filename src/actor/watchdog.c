@@ -379,21 +379,11 @@ static void be_subreaper(bool on)
 
 static int start_thread(void)
 {
-	sigset_t before;
-	pthread_attr_t attr;
-	int err;
-
-	barrier_add(&dog.barrier, "the watchdog", BARRIER_CALLS, NULL);
-	sys_block_asynchronous(&before);
-	pthread_attr_init(&attr);
-	err = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (!err)
-		err = pthread_create(&dog.thread, &attr, run, NULL);
-	pthread_attr_destroy(&attr);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		barrier_remove(&dog.barrier);
-	return -err;
+	return barrier_start(&dog.barrier, &dog.thread,
+			     &(const struct barrier_start){ .name = "the watchdog",
+							    .rank = BARRIER_CALLS,
+							    .fn = run,
+							    .stack_size = STACK_SIZE });
 }
 
 static void reset(struct runtime *rt)

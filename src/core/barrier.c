@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +77,42 @@ void barrier_add(struct barrier_thread *t, const char *name, enum barrier_rank r
 	lock();
 	list_push(&barrier.threads, &t->node);
 	unlock();
+}
+
+static int create(pthread_t *ret, const struct barrier_start *how)
+{
+	pthread_attr_t attr;
+	int err = pthread_attr_init(&attr);
+
+	if (err)
+		return err;
+	if (how->stack_size)
+		err = pthread_attr_setstacksize(&attr, how->stack_size);
+	if (!err)
+		err = pthread_create(ret, &attr, how->fn, how->arg);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/* A thread is born with the mask of its maker, so there is no moment at which a signal
+ * could choose it. */
+int barrier_start(struct barrier_thread *t, pthread_t *ret,
+		  const struct barrier_start *how)
+{
+	sigset_t all, before;
+	int err;
+
+	barrier_add(t, how->name, how->rank, NULL);
+	sigfillset(&all);
+	if (how->blocks_all)
+		sys_sigmask(SIG_SETMASK, &all, &before);
+	else
+		sys_block_asynchronous(&before);
+	err = create(ret, how);
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		barrier_remove(t);
+	return -err;
 }
 
 void barrier_begin(struct barrier_thread *t)

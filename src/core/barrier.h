@@ -2,6 +2,7 @@
 /* barrier.h - all threads of ours come to rest, so that a process can be forked. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,22 @@ void barrier_add(struct barrier_thread *t, const char *name, enum barrier_rank r
 		 void (*wake)(struct barrier_thread *t));
 /* By the thread itself, first thing. */
 void barrier_begin(struct barrier_thread *t);
+
+/* Of a thread that no asynchronous signal is to choose. */
+struct barrier_start {
+	const char *name; /* for people; static */
+	enum barrier_rank rank;
+	void *(*fn)(void *arg); /* calls barrier_begin() first thing */
+	void *arg;
+	size_t stack_size; /* 0: what threads have */
+	/* signals of its own mistakes too, which end the process then without a handler */
+	bool blocks_all;
+};
+
+/* Registers a thread and starts it; -EAGAIN, -ENOMEM: neither. Who joins it removes it. */
+int barrier_start(struct barrier_thread *t, pthread_t *ret,
+		  const struct barrier_start *how);
+
 /* By whoever has joined it, or by itself if nobody does. Idempotent. */
 void barrier_remove(struct barrier_thread *t);
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,14 +206,13 @@ static void *serve(void *arg)
  * the fork and the child's first steps. */
 static int start_thread(struct worker *w)
 {
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	sys_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&w->thread, NULL, serve, w);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	return -err;
+	return barrier_start(&w->barrier, &w->thread,
+			     &(const struct barrier_start){
+				     .name = "the thread that forks",
+				     .rank = BARRIER_CALLS,
+				     .fn = serve,
+				     .arg = w,
+				     .blocks_all = true });
 }
 
 static int worker_new(struct worker **ret)
@@ -225,10 +223,8 @@ static int worker_new(struct worker **ret)
 	if (!w)
 		return -ENOMEM;
 	sem_init(&w->wake, 0, 0);
-	barrier_add(&w->barrier, "the thread that forks", BARRIER_CALLS, NULL);
 	r = start_thread(w);
 	if (r < 0) {
-		barrier_remove(&w->barrier);
 		sem_destroy(&w->wake);
 		mem_free(w);
 		return r;

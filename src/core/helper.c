@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 
 #include "base/forkonce.h"
 #include "base/panic.h"
@@ -142,20 +141,14 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* A thread is born with the mask of its maker, so there is no moment at which a signal
- * could choose it. */
 static int start_thread(struct helper *h)
 {
-	sigset_t old;
-	int err;
-
-	barrier_add(&h->barrier, "a helper, in acre_blocking()", BARRIER_CALLS, NULL);
-	sys_block_asynchronous(&old);
-	err = pthread_create(&h->thread, NULL, serve, h);
-	sys_sigmask(SIG_SETMASK, &old, NULL);
-	if (err)
-		barrier_remove(&h->barrier);
-	return -err;
+	return barrier_start(&h->barrier, &h->thread,
+			     &(const struct barrier_start){
+				     .name = "a helper, in acre_blocking()",
+				     .rank = BARRIER_CALLS,
+				     .fn = serve,
+				     .arg = h });
 }
 
 static bool wake_helper_locked(void)

@@ -133,16 +133,24 @@ TEST(who_is_kept_stopped_gets_time_if_stops_count)
 	assert_int_equal(progress_grant(&p, true, true), PROGRESS_PIECE_NS);
 }
 
+/* It has run for 100 ms since its rung began. */
+static struct progress begin_on_page(const struct status *page)
+{
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1, page);
+	clock_advance(500 * LIFE_MS);
+	ran(100);
+	return p;
+}
+
 /* K63: turns are the witness that it looks, whatever it computes besides. */
 TEST(whose_loop_turns_is_one_that_looks)
 {
 	struct status page = { .n_turns = 7 };
-	struct progress p;
+	struct progress p = begin_on_page(&page);
 
-	use_samples('S');
-	progress_begin(&p, 1, &page);
-	clock_advance(500 * LIFE_MS);
-	ran(100);
 	waited(300);
 	assert_int_equal(progress_grant(&p, false, true), 0);
 	status_add(&page.n_turns); /* it may have begun before */
@@ -154,12 +162,8 @@ TEST(whose_loop_turns_is_one_that_looks)
 TEST(turns_alone_give_no_time)
 {
 	struct status page = { .n_turns = 7 };
-	struct progress p;
+	struct progress p = begin_on_page(&page);
 
-	use_samples('S');
-	progress_begin(&p, 1, &page);
-	clock_advance(500 * LIFE_MS);
-	ran(100);
 	page.n_turns += 1000;
 	assert_int_equal(progress_grant(&p, false, true), 0);
 }
