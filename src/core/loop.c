@@ -318,8 +318,7 @@ bool loop_turn(struct loop *loop, bool wait)
 	while (!list_is_empty(&loop->deferred))
 		run_deferred(loop);
 	if (loop->ended) {
-		heartbeat_waits(
-			&loop->heartbeat); /* for its end, which may take its time */
+		status_waits(loop->status); /* for its end, which may take its time */
 		return false;
 	}
 	loop->looks = 0;
