@@ -29,11 +29,11 @@
 
 _Static_assert(sizeof(long) == 8 && sizeof(time_t) == 8, "a 64-bit kernel interface");
 
-const struct sys_table *sys = &sys_real;
+const struct sys_table *_Atomic sys = &sys_real;
 
 void sys_use(const struct sys_table *table)
 {
-	sys = table;
+	atomic_store_explicit(&sys, table, memory_order_release);
 }
 
 /* The result of a call in the kernel's own form. */
@@ -445,7 +445,7 @@ int sys_epoll_wait(int epoll_fd, struct epoll_event *ret, int n, int64_t timeout
 	int r;
 
 	do
-		r = sys->epoll_wait(epoll_fd, ret, n, timeout_ns);
+		r = sys_used()->epoll_wait(epoll_fd, ret, n, timeout_ns);
 	while (is_to_wait_on(r, deadline, &timeout_ns));
 	return r;
 }
@@ -456,7 +456,7 @@ int sys_poll(struct pollfd *fds, nfds_t n, int64_t timeout_ns)
 	int r;
 
 	do
-		r = sys->poll(fds, n, timeout_ns);
+		r = sys_used()->poll(fds, n, timeout_ns);
 	while (is_to_wait_on(r, deadline, &timeout_ns));
 	return r;
 }

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -173,9 +174,15 @@ struct sys_table {
 };
 
 extern const struct sys_table sys_real, sys_fault;
-extern const struct sys_table *sys;
+extern const struct sys_table *_Atomic sys;
 
-/* For tests, while there is one thread. */
+/* Which calls are made: a plain load on x86. */
+static inline const struct sys_table *sys_used(void)
+{
+	return atomic_load_explicit(&sys, memory_order_acquire);
+}
+
+/* For tests. Threads that run see it at once; a table stays until they have ended. */
 void sys_use(const struct sys_table *table);
 
 /* The wrappers, made from the list. */
@@ -192,7 +199,7 @@ static inline bool sys_is_interrupted(ssize_t r)
 		type r;                         \
                                                 \
 		do                              \
-			r = sys->name args;     \
+			r = sys_used()->name args; \
 		while (sys_is_interrupted(r));  \
 		return r;                       \
 	}
@@ -201,7 +208,7 @@ static inline bool sys_is_interrupted(ssize_t r)
 #define SYS_WRAP_SURE(type, name, params, args) \
 	static inline type sys_##name params    \
 	{                                       \
-		return sys->name args;          \
+		return sys_used()->name args;   \
 	}
 /* sys_close(-1) does nothing. Closing what is not open is a BUG(): it may be the
  * descriptor that another thread has just opened. */
