@@ -118,6 +118,16 @@ _Noreturn void fiber_leave(struct fiber *from, struct fiber *to)
 	BUG("a fiber that has left was switched to");
 }
 
+#ifdef FIBER_TSAN
+/* Of TSan's run-time library, in no header. */
+void AnnotateIgnoreSyncEnd(const char *file, int line);
+
+void fiber_forked(void)
+{
+	AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+}
+#endif
+
 static void run_annotated(void *arg)
 {
 	struct fiber *f = arg;

@@ -124,6 +124,14 @@ static inline void fiber_fini(struct fiber *f)
 		fiber_retract(f);
 }
 
+/* Before the one switch of a process that a fiber has made with fork(): that is order too. TSan
+ * ignores all order in such a process, but none of the accesses of its other fibers. */
+#ifdef FIBER_TSAN
+void fiber_forked(void);
+#else
+static inline void fiber_forked(void) {}
+#endif
+
 /* Parks the running fiber, `from`, and lets `to` go on. Returns after a switch back. */
 #ifdef FIBER_ANNOTATED
 void fiber_switch(struct fiber *from, struct fiber *to);

@@ -219,10 +219,12 @@ void sched_main(void *task)
 {
 	struct task *t = task, *next;
 	struct loop *loop = t->loop;
+	bool forked;
 
 	bury(loop);
 	task_run(t);
-	next = loop_is_forked(loop) ? NULL : choose(loop);
+	forked = loop_is_forked(loop);
+	next = forked ? NULL : choose(loop);
 	t->state = TASK_ENDED;
 	loop->corpse = t;
 	if (next) {
@@ -230,6 +232,8 @@ void sched_main(void *task)
 		fiber_leave(&t->fiber, &next->fiber);
 	}
 	leave_to_loop(loop);
+	if (forked)
+		fiber_forked();
 	fiber_leave(&t->fiber, &loop->fiber);
 }
 
