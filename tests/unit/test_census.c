@@ -20,7 +20,7 @@ TEST(a_census_counts_what_there_is_more_of)
 	pthread_t thread;
 	int fds[2];
 
-	assert_int_equal(before.threads, 1);
+	assert_true(before.threads >= 1); /* a sanitizer may have one */
 	assert_int_equal(before.processes, 0);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	pthread_create(&thread, NULL, wait_for_a_byte, &fds[0]);
@@ -35,7 +35,7 @@ TEST(a_census_counts_what_there_is_more_of)
 	assert_no_growth(&before);
 }
 
-TEST_FAILS(growth_is_told_with_its_numbers, "grown: threads 1->1, fds ")
+TEST_FAILS(growth_is_told_with_its_numbers, ", processes 0->0, socket files 0->0")
 {
 	struct test_census before = test_census();
 
