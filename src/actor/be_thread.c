@@ -173,16 +173,12 @@ static int give_fds(struct child_boot *boot, const struct birth *birth)
 
 static int start(struct body *b)
 {
-	sigset_t before;
-	int err;
-
-	barrier_add(&b->barrier, "the thread of an actor", BARRIER_CALLS, NULL);
-	sys_block_asynchronous(&before);
-	err = pthread_create(&b->thread, NULL, run, b);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		barrier_remove(&b->barrier);
-	return -err;
+	return barrier_start(&b->barrier, &b->thread,
+			     &(const struct barrier_start){
+				     .name = "the thread of an actor",
+				     .rank = BARRIER_CALLS,
+				     .fn = run,
+				     .arg = b });
 }
 
 static struct body *body_new(const struct birth *birth)
