@@ -139,6 +139,14 @@ static int preload(const struct server *s)
 	return r;
 }
 
+/* The machine stays what it is: no child need find out again. */
+static void learn_machine(void)
+{
+	report_set_actor("", ""); /* and the host's name */
+	for (int feature = 0; feature < N_SYS_HAS; feature++)
+		(void)sys_has((enum sys_feature)feature);
+}
+
 void forkserver_main(int argc, char **argv)
 {
 	struct server s = { .parent = sys_getppid(), .argv = argv, .argc = argc };
@@ -147,6 +155,7 @@ void forkserver_main(int argc, char **argv)
 	if (r >= 0)
 		r = preload(&s);
 	if (r >= 0) {
+		learn_machine();
 		answer(0, 0, "");
 		while (serve(&s))
 			;
