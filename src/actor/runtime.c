@@ -112,9 +112,9 @@ struct runtime *runtime_free(struct runtime *rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
 	contain_close(&rt->containment);
+	spawner_stop();	   /* with the forkserver: the last sweep need not look at it */
 	watchdog_stop(rt);
 	give_signals_back(rt);
-	spawner_stop();
 	while ((node = list_pop(&rt->end_hooks)))
 		mem_free(list_entry(node, struct end_hook, node));
 	for (size_t i = 0; rt->preload[i]; i++)
