@@ -113,6 +113,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	CHECK(list_is_empty(&rt->children));
 	contain_close(&rt->containment);
 	spawner_stop();	   /* with the forkserver: the last sweep need not look at it */
+	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
 	watchdog_stop(rt);
 	give_signals_back(rt);
 	while ((node = list_pop(&rt->end_hooks)))

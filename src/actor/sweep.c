@@ -130,7 +130,8 @@ static bool has_children(void)
 {
 	siginfo_t info = { 0 };
 
-	return sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != -ECHILD;
+	return sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) !=
+	       -ECHILD;
 }
 
 size_t sweep(void)
