@@ -72,6 +72,7 @@ static void spawn_fork(struct spawn_request *q)
 	}
 	newborn_plan(&n, q, null_fd);
 	n.keeps_dispositions = true;
+	n.cgroup_fd = q->is_contained ? q->cgroup_fd : -1;
 	pid = sys_fork_process();
 	if (pid == 0)
 		live_in_child(&n, q->title);

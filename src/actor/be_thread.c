@@ -195,6 +195,7 @@ static struct body *body_new(const struct birth *birth)
 				       .status_fd = -1,
 				       .has_loop = has_loop,
 				       .arg = b,
+				       .contained_by = runtime_this->contained_by,
 				       .words = b->words };
 	b->end.fn = asked_to_end;
 	pthread_mutex_init(&b->lock, NULL);

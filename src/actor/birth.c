@@ -37,8 +37,8 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	q->n_fds = BIRTH_FD_END - BIRTH_FD_LINK;
 	q->stderr_fd = theirs;
 	q->entry = &life->entry;
-	q->is_contained = runtime_this->containment.is_on;
-	q->cgroup_fd = runtime_this->containment.dir_fd;
+	q->is_contained = runtime_this->contained_by != NULL;
+	q->cgroup_fd = q->is_contained ? runtime_this->contained_by->dir_fd : -1;
 	r = spawner_make(q);
 	if (r < 0) {
 		life->death.step = q->step;

@@ -2,6 +2,7 @@
 /* child.h - being an actor that a parent has made. */
 #pragma once
 
+struct containment;
 struct loop;
 
 /* What the parent has given along; the descriptors are the child's, close-on-exec. */
@@ -15,6 +16,7 @@ struct child_boot {
 	 * to its maker, and NULL before that is freed. NULL: a process. */
 	void (*has_loop)(void *arg, struct loop *loop);
 	void *arg;
+	const struct containment *contained_by; /* borrowed: its maker's */
 	char *words; /* of LAST_WORDS_MAX and a 0: for what else it says on stderr; or NULL */
 };
 

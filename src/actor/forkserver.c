@@ -108,7 +108,7 @@ static int receive(struct forkserver_request *ret, struct newborn *n)
 static bool serve(struct server *s)
 {
 	struct forkserver_request request;
-	struct newborn n = { .parent = s->parent };
+	struct newborn n = { .parent = s->parent, .cgroup_fd = -1 }; /* it is in it */
 	int r = receive(&request, &n);
 	pid_t pid;
 

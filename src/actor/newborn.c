@@ -75,12 +75,31 @@ static int place_fds_in_child(const struct newborn *n)
 	return r;
 }
 
+/* By itself, where no clone3 could have it born there. Its parent's end is its own by now. */
+static int enter_cgroup_in_child(int cgroup_fd)
+{
+	int fd, r;
+
+	if (cgroup_fd < 0)
+		return 0;
+	fd = sys_openat(cgroup_fd, "cgroup.procs", O_WRONLY, 0);
+	if (fd < 0)
+		return fd;
+	r = (int)sys_write(fd, "0", 1);
+	acre_ignore(sys_close(fd));
+	return r;
+}
+
 int newborn_begin_in_child(struct newborn *n)
 {
 	int r;
 
 	n->step = "tying its life to the parent's";
 	r = die_with_parent_in_child(n);
+	if (r < 0)
+		return r;
+	n->step = "entering the cgroup of its tree";
+	r = enter_cgroup_in_child(n->cgroup_fd);
 	if (r < 0)
 		return r;
 	n->step = "giving up new privileges";
@@ -118,7 +137,9 @@ static bool is_to_inherit(int fd)
 
 void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 {
-	*n = (struct newborn){ .parent = sys_getpid(), .n_fds = NEWBORN_FD_FIRST };
+	*n = (struct newborn){ .parent = sys_getpid(),
+			       .n_fds = NEWBORN_FD_FIRST,
+			       .cgroup_fd = -1 };
 	n->fds[STDIN_FILENO] = null_fd;
 	n->fds[STDOUT_FILENO] = is_to_inherit(STDOUT_FILENO) ? STDOUT_FILENO : null_fd;
 	n->fds[STDERR_FILENO] = q->stderr_fd;

@@ -11,6 +11,7 @@ struct newborn {
 	pid_t parent;		   /* whose child it must still be */
 	int fds[NEWBORN_FDS_MAX];  /* what becomes its descriptors 0, 1, 2 ...; borrowed */
 	int n_fds;
+	int cgroup_fd; /* that it is to enter; borrowed; -1: it is where it is to be */
 	bool keeps_dispositions; /* of signals: it has the memory of their handlers */
 	const char *step; /* the last one begun: what failed */
 };

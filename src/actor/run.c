@@ -84,8 +84,10 @@ static int set_up(const struct acre_run_options *o)
 		r = acre_expose(o->expose[i]);
 	for (size_t i = 0; r >= 0 && o->preload && o->preload[i]; i++)
 		r = runtime_preload(rt, o->preload[i], strlen(o->preload[i]));
-	if (r >= 0 && o->contained)
+	if (r >= 0 && o->contained) {
 		r = contain_open(&rt->containment, rt->uuid);
+		rt->contained_by = &rt->containment;
+	}
 	if (r >= 0 && o->signals)
 		r = runtime_take_signals(rt);
 	return r;
