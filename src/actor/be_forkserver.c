@@ -18,8 +18,9 @@
  * ends it with itself: it must have been made by a thread that lives as long as its
  * children (kernel-facts K18). One that was killed is replaced by the next request.
  *
- * The thread waits for an answer while it holds on to its queue, so every wait has a bound:
- * a forkserver that is silent for so long is killed, as one that has died.
+ * The thread waits for an answer while others wait for it, so every wait has a bound: a
+ * forkserver that is silent for so long is killed, as one that has died. What it may have
+ * forked just before is nobody's child then, and swept as a stranger.
  */
 
 /* As long as an actor may take: loading big modules from a cold disk */
@@ -40,11 +41,11 @@ void forkserver_stop(void)
 	if (!server.runs)
 		return;
 	server.runs = false;
+	sys_close(TAKE_FD(server.control)); /* which ends it, too */
 	acre_ignore(pidref_signal(&server.pid, SIGKILL));
 	acre_ignore(pidref_reap(&server.pid, NULL, 0)); /* bound: SIGKILL, little memory */
-	child_table_take_out(&server.entry);
+	child_table_remove(&server.entry);
 	pidref_fini(&server.pid);
-	sys_close(TAKE_FD(server.control));
 }
 
 void forkserver_forget(void)
@@ -119,7 +120,9 @@ static int start(struct spawn_request *q)
 		return -s.error;
 	}
 	server.pid = s.pid;
+	child_table_lock();
 	child_table_add(&server.entry, s.pid.pid, s.pid.fd, CHILD_HELPER);
+	child_table_unlock();
 	server.control = pair[0];
 	server.runs = true;
 	return ready(q);

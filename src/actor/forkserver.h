@@ -31,8 +31,7 @@ struct forkserver_answer {
  * is FORKSERVER_TITLE_MAX long. */
 #define FORKSERVER_TITLE "_forkserver "
 
-/* The spawner thread ends it, under the lock of the child table, as all of what it does
- * with it; a child of fork forgets that there is one. */
+/* The spawner thread ends it; a child of fork forgets that there is one. */
 void forkserver_stop(void);
 void forkserver_forget(void);
 

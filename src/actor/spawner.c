@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "actor/forkserver.h"
+#include "actor/sweep.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/forkonce.h"
@@ -59,20 +60,31 @@ static struct job *next_job(void)
 	return node ? list_entry(node, struct job, node) : NULL;
 }
 
+static void enter(struct spawn_request *q)
+{
+	if (q->step || !q->entry)
+		return;
+	child_table_lock();
+	child_table_add(q->entry, q->pid.pid, q->pid.fd, CHILD_ACTOR);
+	child_table_unlock();
+}
+
 /* A sweep must not come between the making of a child and its entry: it would be taken
- * for a stranger (kernel-facts K12). */
+ * for a stranger (kernel-facts K12). Nor may the table be locked all the time, for loops
+ * need it and a forkserver may be slow. So it is put off, and made up for here: in a rush of
+ * spawns there would never be a moment without a birth. */
 static void make_listed(struct spawn_request *q)
 {
-	bool locks = !PLANTED(NEWBORN_SWEPT);
-
-	if (locks)
-		child_table_lock();
+	if (PLANTED(NEWBORN_SWEPT)) {
+		q->make(q);
+		enter(q);
+		return;
+	}
+	child_table_begin_birth();
 	q->make(q);
-	if (!locks)
-		child_table_lock();
-	if (!q->step && q->entry)
-		child_table_add(q->entry, q->pid.pid, q->pid.fd, CHILD_ACTOR);
-	child_table_unlock();
+	enter(q);
+	if (child_table_end_birth())
+		acre_ignore((int)sweep());
 }
 
 /* Longer turns of other loops than this are refused by name: a spawn is not to wait for them */
@@ -103,7 +115,6 @@ static bool raise_barrier(struct spawn_request *q)
 	return r >= 0;
 }
 
-/* The barrier first: no thread rests while it holds the lock of the child table. */
 static void make(struct spawn_request *q)
 {
 	if (q->is_fork && !raise_barrier(q))
@@ -124,9 +135,7 @@ static void *run(void *unused)
 		mailbox_post(job->box,
 			     &job->letter); /* the job may be gone after this line */
 	}
-	child_table_lock();
 	forkserver_stop();
-	child_table_unlock();
 	return NULL;
 }
 

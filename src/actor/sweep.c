@@ -24,7 +24,8 @@
  * matter: a child is asked whether it is ours.
  *
  * The lock of the child table is held all the time, so that no newborn is taken for a
- * stranger. Nothing is waited for under it: who was killed is reaped by a later sweep.
+ * stranger. Nothing is waited for under it: who was killed is reaped by a later sweep, and
+ * one that comes while a child is being born is put off, for whoever makes that child.
  */
 
 #define PIECE	  2048 /* bytes read at once: two pieces lie on the watchdog's stack */
@@ -145,7 +146,7 @@ size_t sweep(void)
 	if (task_fd < 0)
 		return 0;
 	child_table_lock();
-	found = sweep_all_threads(task_fd);
+	found = child_table_puts_off_sweep() ? 1 : sweep_all_threads(task_fd);
 	child_table_unlock();
 	return found;
 }

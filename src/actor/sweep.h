@@ -8,7 +8,7 @@
  * An actor is a sub-reaper: what a descendant of it has left behind becomes its child.
  * One sweep sends SIGKILL to each child that is a stranger and reaps those that are
  * dead; it says how many it found, dead or alive. It is to be made again until it finds
- * none, since what a stranger leaves comes next. Uses no memory but its stack's; any thread.
+ * none, since what a stranger leaves comes next; 1, too, if it was put off by a birth. Uses no memory but its stack's; any thread.
  *
  * A stranger is a child that is not in the child table and is of another process group
  * than we are. All that acre makes has a group of its own, and what is forked there

@@ -17,6 +17,8 @@ static struct {
 	pthread_mutex_t lock;
 	struct child_entry *buckets[BUCKETS]; /* by pid; under the lock */
 	size_t n_programs;		      /* under the lock */
+	size_t n_births;	/* under the lock: children about to be entered */
+	bool sweep_was_put_off; /* under the lock: by one of these */
 	void (*_Atomic changed)(void);
 } table;
 
@@ -25,7 +27,8 @@ static void make(void)
 {
 	pthread_mutex_init(&table.lock, NULL);
 	memset(table.buckets, 0, sizeof table.buckets);
-	table.n_programs = 0;
+	table.n_programs = table.n_births = 0;
+	table.sweep_was_put_off = false;
 	atomic_store(&table.changed, NULL);
 }
 
@@ -59,6 +62,30 @@ void child_table_unlock(void)
 	pthread_mutex_unlock(&table.lock);
 }
 
+void child_table_begin_birth(void)
+{
+	child_table_lock();
+	table.n_births++;
+	child_table_unlock();
+}
+
+bool child_table_end_birth(void)
+{
+	bool was_put_off;
+
+	child_table_lock();
+	was_put_off = --table.n_births == 0 && table.sweep_was_put_off;
+	table.sweep_was_put_off &= !was_put_off;
+	child_table_unlock();
+	return was_put_off;
+}
+
+bool child_table_puts_off_sweep(void)
+{
+	table.sweep_was_put_off |= table.n_births > 0;
+	return table.n_births > 0;
+}
+
 void child_table_add(struct child_entry *e, pid_t pid, int pidfd, enum child_kind kind)
 {
 	struct child_entry **bucket = bucket_of(pid);
@@ -81,7 +108,7 @@ bool child_table_has(pid_t pid)
 	return e != NULL;
 }
 
-void child_table_take_out(struct child_entry *e)
+static void take_out_locked(struct child_entry *e)
 {
 	struct child_entry **at = bucket_of(e->pid);
 
@@ -99,7 +126,7 @@ void child_table_remove(struct child_entry *e)
 	if (!e->pid)
 		return;
 	child_table_lock();
-	child_table_take_out(e);
+	take_out_locked(e);
 	child_table_unlock();
 	tell_of_change();
 }

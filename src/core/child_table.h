@@ -20,9 +20,10 @@
  *	child_table_remove(&entry);
  *	...close the pidfd...
  *
- * An entry lies with its owner: nothing is allocated here. Any thread; the lock is held
- * for a vfork and an exec at most, never while something is waited for, and not at rest
- * (barrier.h). In a child of fork the table is empty.
+ * Where it takes longer to know the child, the lock is not held but for the entry, and a
+ * birth is announced before and over after that. An entry lies with its owner: nothing is
+ * allocated here. Any thread; the lock is never held while something is waited for, and not
+ * at rest (barrier.h). In a child of fork the table is empty.
  */
 enum child_kind {
 	CHILD_ACTOR, /* a sub-reaper itself: what it leaves comes to us when it ends */
@@ -42,10 +43,15 @@ struct child_entry {
 
 void child_table_lock(void);
 void child_table_unlock(void);
-/* Under the lock; what is taken out is in the table. */
+/* Under the lock. */
 void child_table_add(struct child_entry *e, pid_t pid, int pidfd, enum child_kind kind);
-void child_table_take_out(struct child_entry *e);
 bool child_table_has(pid_t pid);
+/* Around the making of a child that something has to be waited for, without the lock, until
+ * its entry is in. True: a sweep was put off meanwhile, and is to be made now. */
+void child_table_begin_birth(void);
+bool child_table_end_birth(void);
+/* Under the lock, by a sweep: there are births, so it cannot tell who is a stranger. */
+bool child_table_puts_off_sweep(void);
 /* Takes the lock. Idempotent. What the child left is swept soon afterwards. */
 void child_table_remove(struct child_entry *e);
 

@@ -281,6 +281,24 @@ TEST(who_is_told_is_all_but_helpers)
 	end(b);
 }
 
+/* Who has put it off is told at the end, once, if it is the last one. */
+TEST(a_sweep_is_put_off_by_a_birth_and_made_up_for)
+{
+	pid_t pid;
+
+	be_subreaper();
+	pid = stranger(1, in_own_group);
+	child_table_begin_birth();
+	assert_int_equal(sweep(), 1);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	child_table_begin_birth();
+	assert_false(child_table_end_birth());
+	assert_true(child_table_end_birth());
+	child_table_begin_birth();
+	assert_false(child_table_end_birth());
+	assert_swept(pid);
+}
+
 /*
  * kernel-facts K12: a sweep begins just when a child has been made.
  */
