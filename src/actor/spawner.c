@@ -87,6 +87,16 @@ static void make_listed(struct spawn_request *q)
 		acre_ignore((int)sweep());
 }
 
+/* Under the lock, which spawner_stop() takes once: a loop whose requests are answered may
+ * end, and the mailbox is looked at after the letter can be read. The job may be gone when
+ * this returns. */
+static void answer(struct job *job)
+{
+	pthread_mutex_lock(&spawner.lock);
+	mailbox_post(job->box, &job->letter);
+	pthread_mutex_unlock(&spawner.lock);
+}
+
 /* Longer turns of other loops than this are refused by name: a spawn is not to wait for them */
 #define BARRIER_PATIENCE_NS 2000000000
 /* A fork, and the handlers of pthread_atfork() */
@@ -132,8 +142,7 @@ static void *run(void *unused)
 	barrier_begin(&spawner.barrier);
 	while ((job = next_job())) {
 		make(job->request);
-		mailbox_post(job->box,
-			     &job->letter); /* the job may be gone after this line */
+		answer(job);
 	}
 	forkserver_stop();
 	return NULL;
@@ -256,6 +265,9 @@ static void stop_locked(void)
 void spawner_stop(void)
 {
 	take_turn();
+	pthread_mutex_lock(
+		&spawner.lock); /* it is in none of our loop's mailbox after this */
+	pthread_mutex_unlock(&spawner.lock);
 	if (spawner.n_users <= 1)
 		stop_locked();
 	spawner.n_users -= spawner.n_users > 0;

@@ -42,8 +42,9 @@ struct spawn_request {
  * a report; ECHILD in a child of fork. */
 int spawner_make(struct spawn_request *request);
 
-/* Ends the thread and joins it. Its processes must have been reaped: they would die
- * with it. Idempotent. */
+/* By a runtime that ends, before its loop is freed: the thread does not touch that loop any
+ * more. With the last of them it is ended and joined. The processes of the runtime must have
+ * been reaped: they would die with the thread. */
 void spawner_stop(void);
 
 /* A runtime may need it: spawner_stop() by the last of them ends it. */
