@@ -48,7 +48,6 @@
 	P(NO_SWEEP, "what a dead descendant has left lives on")                        \
 	P(HELD_SWEPT, "a child that a handle holds is not in the child table")         \
 	P(NEWBORN_SWEPT, "a child is made and entered without the table's lock")       \
-	P(NEWBORN_SWEPT, "a child is made and entered while sweeps go on")             \
 	P(PARENT_UNWATCHED, "the watchdog does not look at parent and root")           \
 	P(STUCK_LOOP_UNSEEN, "the watchdog does not look whether the loop goes round") \
 	P(FLOOD_COUNTED, "each SIGINT of a flood counts while the loop is stuck")      \
