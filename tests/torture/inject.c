@@ -91,6 +91,8 @@ static const struct errno_row errno_rows[] = {
 	{ "fcntl", ANY, 0, { 0 } },
 	{ "pipe2", ANY, 0, { NO_DESCRIPTOR } },
 	{ "eventfd", ANY, 0, { NO_DESCRIPTOR } },
+	{ "memfd_create", ANY, 0, { NO_DESCRIPTOR } },
+	{ "ftruncate", ANY, 0, { ENOMEM } },
 	{ "signalfd", ANY, 0, { NO_DESCRIPTOR } },
 	{ "timerfd_create", ANY, 0, { NO_DESCRIPTOR } },
 	{ "timerfd_settime", ANY, 0, { 0 } },
