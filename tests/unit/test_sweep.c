@@ -337,6 +337,7 @@ TEST_TASK(a_newborn_is_no_stranger)
 	char *argv[] = { name, seconds, NULL }, *env[] = { NULL };
 	struct sys_table table = sys_real;
 	struct child_entry entry = { .pid = 0 };
+	int status = 0;
 	struct spawn_request q = { .make = spawn_exec,
 				   .path = "/bin/sleep",
 				   .argv = argv,
@@ -353,8 +354,9 @@ TEST_TASK(a_newborn_is_no_stranger)
 	sys_use(&sys_real);
 
 	assert_int_equal(entry.pid, q.pid.pid);
-	assert_int_equal(waitpid(q.pid.pid, NULL, WNOHANG), 0);
-	end(q.pid.pid);
+	kill(q.pid.pid, SIGTERM); /* of no effect on whom the sweep has killed */
+	assert_int_equal(waitpid(q.pid.pid, &status, 0), q.pid.pid);
+	assert_int_equal(status, SIGTERM);
 	child_table_remove(&entry);
 	pidref_fini(&q.pid);
 	spawner_stop();
