@@ -90,7 +90,7 @@ static inline void actors_are_killed(void)
 		assert_true(acre_is((r), ACRE_EREMOTE)); \
 	} while (0)
 
-static struct acre_nil nil;
+__attribute__((unused)) static struct acre_nil nil;
 
 /* A result that a case does not care about. */
 static inline void acre_ignore_result(int r)
