@@ -164,16 +164,29 @@ static void ask(struct member *m, enum acre_reason reason)
 	life_ask(&container_of(m, struct acre_actor, member)->life, reason);
 }
 
-static void bury(struct member *m)
+static void free_handle(struct acre_actor *a)
 {
-	struct acre_actor *a = container_of(m, struct acre_actor, member);
-
 	peer_fini(a);
 	life_fini(&a->life);
 	a->status = status_unmap(a->status);
 	report_unref(a->boot_error);
 	report_unref(a->failure);
 	mem_free(a);
+}
+
+static void bury(struct member *m)
+{
+	struct acre_actor *a = container_of(m, struct acre_actor, member);
+
+	a->ready_probe = context_free(a->ready_probe);
+	a->is_buried = true;
+	actor_let_go(a);
+}
+
+void actor_let_go(struct acre_actor *a)
+{
+	if (a->is_buried && a->n_contexts == 0)
+		free_handle(a);
 }
 
 /*

@@ -45,14 +45,12 @@ struct acre_context *context_new(struct acre_actor *peer, bool is_opener)
 
 struct acre_context *context_free(struct acre_context *ctx)
 {
+	struct acre_actor *peer = ctx ? ctx->peer : NULL;
+
 	if (!ctx)
 		return NULL;
-	if (ctx->peer->last_named == ctx)
-		ctx->peer->last_named = NULL;
-	if (ctx->by_cid.key) {
-		map_remove(&ctx->peer->contexts, &ctx->by_cid);
-		ctx->peer->n_contexts--;
-	}
+	if (peer->last_named == ctx)
+		peer->last_named = NULL;
 	CHECK(list_is_empty(&ctx->recv_waits) && list_is_empty(&ctx->credit_waits) &&
 	      list_is_empty(&ctx->end_waits));
 	buf_fini(&ctx->inbox);
@@ -61,6 +59,11 @@ struct acre_context *context_free(struct acre_context *ctx)
 	buf_fini(&ctx->result);
 	buf_fini(&ctx->argument);
 	report_unref(ctx->failure);
+	if (ctx->by_cid.key) {
+		map_remove(&peer->contexts, &ctx->by_cid);
+		peer->n_contexts--;
+		actor_let_go(peer);
+	}
 	return mem_free(ctx);
 }
 

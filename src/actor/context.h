@@ -32,7 +32,7 @@ struct acre_context {
 	struct map_node by_cid; /* in peer->contexts, until done on both sides */
 	char cid[UUID_SIZE];
 	uint8_t cid_len;
-	struct acre_actor *peer; /* borrowed: its nursery outlives this */
+	struct acre_actor *peer; /* borrowed: stays while it has contexts */
 	bool is_opener;
 	bool is_oneshot; /* neither Started nor items */
 	enum context_state state;

@@ -51,6 +51,7 @@ struct acre_actor {
 		end_waits; /* tasks in acre_spawn(), acre_actor_wait(), acre_actor_cancel() */
 	enum acre_sigint sigint; /* what an interrupt does to it */
 	bool served;		 /* acre_spawn() has returned it */
+	bool is_buried; /* its nursery has closed; it stays for what it has called here */
 	const struct status *status; /* its page, which it writes; owned: unmapped at the end */
 	bool cancel_called;
 	bool acked;
@@ -86,6 +87,8 @@ void child_lost_parent(struct acre_actor *parent);
 void actor_booted(struct acre_actor *a);
 void actor_acked(struct acre_actor *a);
 void actor_link_lost(struct acre_actor *a);
+/* A context with it has gone: the last one takes a handle along that its nursery has left. */
+void actor_let_go(struct acre_actor *a);
 void actor_boot_error(struct acre_actor *a, const struct msg *m);
 /* Asks the child to end and waits until it was reaped. Not a checkpoint. Bound: the
  * ladder. */
