@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "actor/birth.h"
@@ -53,7 +52,6 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 		newborn_say_failure(n, r);
 	if (r < 0 || is_broken)
 		_exit(EXIT_FAILURE);
-	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)"acre-actor", 0, 0, 0));
 	status = child_live_in_process(title);
 	fflush(stdout);
 	_exit(status);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "actor/birth.h"
@@ -319,6 +320,8 @@ int child_live(struct child_boot *boot)
 
 int child_live_in_process(const char *title)
 {
+	/* ps and top find actors by it; the kernel keeps its beginning */
+	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
 	for (int fd = BIRTH_FD_LINK; fd < BIRTH_FD_END; fd++)
 		if (sys_fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
 			fprintf(stderr, "%s: descriptor %d is for actors that a parent makes\n",
