@@ -287,6 +287,14 @@ static int run_loop(struct child_boot *boot, struct loop *loop, struct runtime *
 	return r;
 }
 
+/* If its loop has never run; a process would leave that to its exit. */
+static void close_link(struct acre_actor *parent)
+{
+	if (!parent->link.ops || loop_is_forked(loop_this))
+		return;
+	link_close(&parent->link, acre_fail(ACRE_ECLOSED, "this actor has ended"));
+}
+
 int child_live(struct child_boot *boot)
 {
 	struct acre_actor *parent = parent_new();
@@ -308,8 +316,10 @@ int child_live(struct child_boot *boot)
 	status = (r < 0 && report_class(r) != ECANCELED) || (rt && rt->boot_failed);
 	if (status)
 		say_failure(boot, r);
-	if (parent)
+	if (parent) {
+		close_link(parent);
 		peer_fini(parent);
+	}
 	crash_release();
 	runtime_free(rt);
 	loop_free(loop);

@@ -2,6 +2,8 @@
 /* test_backend_thread.c - actors that are threads: what they share with their process, and their ends. */
 #include "conform/tree.h"
 
+#include "base/sys.h"
+
 static int spawn_thread(struct acre_nursery *n, struct acre_actor **ret)
 {
 	return acre_spawn(n, ret, .name = "thread", .backend = "thread");
@@ -60,4 +62,46 @@ make_by(makes_a_process) make_by(makes_none)
 			r = makes_none_by_thread();
 	}
 	return r;
+}
+/*
+ * What fails while one is made.
+ */
+
+static int spawn_and_call(void)
+{
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_thread(&n, &a);
+		if (r >= 0)
+			r = acre_call(a, ten, &nil, acre_int, &v);
+	}
+	return r;
+}
+
+TEST_TREE(a_thread_that_cannot_be_had_leaves_nothing)
+{
+	static const char *const calls[] = { "socketpair",    "fcntl",
+					     "eventfd",	      "epoll_ctl",
+					     "epoll_create1", "timerfd_create",
+					     "mmap" };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		for (uint64_t nth = 1; nth <= 12; nth++) {
+			bool failed;
+			int r;
+
+			sys_use(&sys_fault);
+			sys_fault_only(calls[i]);
+			sys_fault_at(nth, ENOMEM, false);
+			r = spawn_and_call();
+			failed = sys_fault_calls() >= nth;
+			sys_use(&sys_real);
+			test_note("%s %d: %d", calls[i], (int)nth, r);
+			assert_true(r >= 0 || failed);
+			assert_int_equal(acre_children(NULL, 0), 0);
+		}
+	return spawn_and_call();
 }
