@@ -26,8 +26,9 @@
  * What it cannot be is killed. A soft signal cancels its root scope, through its mailbox; so
  * does SIGKILL, by the link that is cut. One that does not look at cancellation ends with
  * its process only: an actor that hosts such a thread ends itself then, with a word on
- * stderr, and its own parent is told so; a root goes on waiting, for a nursery closes only
- * when all in it has ended, and an impatient user interrupts it a third time.
+ * stderr, and its own parent is told so. The root's process goes on waiting, whichever of
+ * its actors the thread belongs to, for a nursery closes only when all in it has ended, and
+ * an impatient user interrupts it a third time.
  */
 
 /* From SIGKILL, which the cut link makes a cancellation, to the end of the process */
@@ -130,7 +131,7 @@ static void signal_thread(struct life *l, int sig)
 	b->is_asked |= sig == SIGTERM || sig == SIGKILL;
 	post_end_locked(b);
 	pthread_mutex_unlock(&b->lock);
-	if (sig == SIGKILL && !runtime_this->is_root)
+	if (sig == SIGKILL && !runtime_this->is_in_root)
 		timer_set(&b->last, clock_now() + LAST_GRACE_NS, ends_process);
 }
 
@@ -195,6 +196,7 @@ static struct body *body_new(const struct birth *birth)
 				       .status_fd = -1,
 				       .has_loop = has_loop,
 				       .arg = b,
+				       .is_in_root = runtime_this->is_in_root,
 				       .contained_by = runtime_this->contained_by,
 				       .words = b->words };
 	b->end.fn = asked_to_end;

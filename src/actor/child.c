@@ -244,6 +244,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	rt->root_pidfd = TAKE_FD(boot->root_pidfd);
 	rt->parent_pidfd = TAKE_FD(boot->parent_pidfd);
 	rt->parent = parent;
+	rt->is_in_root = boot->is_in_root;
 	rt->contained_by = boot->contained_by;
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)

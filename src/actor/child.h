@@ -2,6 +2,8 @@
 /* child.h - being an actor that a parent has made. */
 #pragma once
 
+#include <stdbool.h>
+
 struct containment;
 struct loop;
 
@@ -16,7 +18,8 @@ struct child_boot {
 	 * to its maker, and NULL before that is freed. NULL: a process. */
 	void (*has_loop)(void *arg, struct loop *loop);
 	void *arg;
-	const struct containment *contained_by; /* borrowed: its maker's */
+	bool is_in_root;			/* its maker's, like the next one */
+	const struct containment *contained_by; /* borrowed */
 	char *words; /* of LAST_WORDS_MAX and a 0: for what else it says on stderr; or NULL */
 };
 

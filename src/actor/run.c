@@ -78,7 +78,7 @@ static int set_up(const struct acre_run_options *o)
 	if (r < 0)
 		return r;
 	root.runtime = rt;
-	rt->is_root = true;
+	rt->is_root = rt->is_in_root = true;
 	r = choose_backend(rt, o->backend);
 	for (size_t i = 0; r >= 0 && o->expose && o->expose[i]; i++)
 		r = acre_expose(o->expose[i]);

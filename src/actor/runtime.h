@@ -40,6 +40,7 @@ struct runtime {
 	struct list end_hooks;	       /* newest first */
 	enum acre_sigint sigint;
 	bool is_root;
+	bool is_in_root; /* it is, or is a thread of the root's process */
 	struct watch signal_watch;
 	int signal_fd; /* -1: signals are not ours */
 	sigset_t old_mask;

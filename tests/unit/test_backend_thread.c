@@ -2,6 +2,9 @@
 /* test_backend_thread.c - actors that are threads: what they share with their process, and their ends. */
 #include "conform/tree.h"
 
+#include <semaphore.h>
+
+#include "actor/runtime.h"
 #include "base/sys.h"
 
 static int spawn_thread(struct acre_nursery *n, struct acre_actor **ret)
@@ -104,4 +107,77 @@ TEST_TREE(a_thread_that_cannot_be_had_leaves_nothing)
 			assert_int_equal(acre_children(NULL, 0), 0);
 		}
 	return spawn_and_call();
+}
+
+/*
+ * One that does not look at cancellation.
+ */
+
+static sem_t is_stuck, is_free;
+
+/* Its loop stands still. */
+ACRE_CONTEXT(stands_still, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	sem_post(&is_stuck);
+	sem_wait(&is_free);
+	return acre_return(ctx, acre_int, .value = 1);
+}
+
+ACRE_TASK(call_stuck, struct acre_actor *a)
+{
+	struct acre_int v;
+
+	acre_ignore_result(acre_call(a, stands_still, &nil, acre_int, &v));
+	return 0;
+}
+
+static int wait_until_stuck(void *unused)
+{
+	(void)unused;
+	sem_wait(&is_stuck);
+	return 0;
+}
+
+/* Longer than a process waits for a thread that it cannot kill: the absence of an end has no
+ * event. */
+static int host_stuck(void)
+{
+	struct acre_actor *a;
+	int shielded = 0, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_thread(&n, &a);
+		assert_ok(r);
+		assert_ok(acre_go(&n, call_stuck, a));
+		assert_ok(acre_blocking(wait_until_stuck, NULL));
+		life_event(&a->life, LIFE_EV_KILL);
+		ACRE_SHIELD(acre_secs(60), shielded)
+			shielded = acre_sleep(acre_ms(700));
+		sem_post(&is_free);
+	}
+	return r;
+}
+
+ACRE_CONTEXT(hosts_stuck, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	acre_ignore_result(host_stuck());
+	return acre_return(ctx, acre_int, .value = 1);
+}
+
+make_by(hosts_stuck)
+
+	TEST_TREE(a_root_is_not_killed_for_a_thread_that_is_stuck)
+{
+	sem_init(&is_stuck, 0, 0);
+	sem_init(&is_free, 0, 0);
+	acre_ignore_result(host_stuck());
+	return 0;
+}
+
+/* Nor for one of a thread: it is the same process. */
+TEST_TREE(a_root_is_not_killed_for_a_thread_of_a_thread_that_is_stuck)
+{
+	sem_init(&is_stuck, 0, 0);
+	sem_init(&is_free, 0, 0);
+	return hosts_stuck_by_thread();
 }
