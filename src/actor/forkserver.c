@@ -84,7 +84,8 @@ static void close_fds(struct newborn *n)
 		acre_ignore(sys_close(n->fds[i]));
 }
 
-/* > 0: a request came; 0: nobody is there to ask any more. */
+/* > 0: a request came; 0: nobody is there to ask any more, or cannot be heard. That must not
+ * be answered: the one who asks next would take it for his. */
 static int receive(struct forkserver_request *ret, struct newborn *n)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof n->fds)];
@@ -97,7 +98,7 @@ static int receive(struct forkserver_request *ret, struct newborn *n)
 	int r;
 
 	if (len <= 0)
-		return (int)len;
+		return 0;
 	r = take_fds(&msg, n);
 	ret->title[FORKSERVER_TITLE_MAX - 1] = '\0';
 	if (r >= 0 && (len != sizeof *ret || ret->n_fds != n->n_fds))
@@ -112,7 +113,7 @@ static bool serve(struct server *s)
 	int r = receive(&request, &n);
 	pid_t pid;
 
-	if (r == 0 || r == -ECONNRESET)
+	if (r == 0)
 		return false;
 	if (r < 0) {
 		close_fds(&n);
