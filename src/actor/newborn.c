@@ -62,14 +62,17 @@ static int reset_signals_in_child(bool keeps)
 
 /* All are moved out of the way first, so that no place is taken while it holds what is
  * still needed. */
-static int place_fds_in_child(const struct newborn *n)
+static int place_fds_in_child(struct newborn *n)
 {
 	int moved[NEWBORN_FDS_MAX], r = 0;
 
 	for (int i = 0; r >= 0 && i < n->n_fds; i++)
 		r = moved[i] = sys_fcntl(n->fds[i], F_DUPFD_CLOEXEC, NEWBORN_FDS_MAX);
-	for (int i = 0; r >= 0 && i < n->n_fds; i++)
+	for (int i = 0; r >= 0 && i < n->n_fds; i++) {
 		r = sys_dup3(moved[i], i, 0);
+		if (r >= 0)
+			n->fds[i] = i; /* what it was may be another one now */
+	}
 	if (r >= 0 && !PLANTED(FD_WITHOUT_CLOEXEC))
 		r = sys_close_range((unsigned int)n->n_fds, ~0U, 0);
 	return r;
