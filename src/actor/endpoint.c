@@ -19,7 +19,8 @@
  *
  * The table belongs to the process, is filled before main() or by the boot of an actor,
  * and only grows; what is exposed belongs to each actor. Lookups and additions take the
- * table's lock, since actors may be threads.
+ * table's lock, since actors may be threads. Nothing is loaded under it: constructors take
+ * it while they hold the loader's.
  */
 
 #define REGISTERED_MAX 256 /* endpoints registered at run time */
@@ -35,11 +36,12 @@ static struct {
 	size_t n_spaces;
 	const struct acre_endpoint *registered[REGISTERED_MAX];
 	size_t n_registered;
-	/* name of the shared object whose constructors run; NULL: the program's */
-	const char *loading;
-	/* recursive: the constructors of a module run while we load it */
 	pthread_mutex_t lock;
-} table = { .lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Name of the shared object that this thread loads: its constructors run here. NULL: those
+ * are the program's. */
+static _Thread_local const char *loading;
 
 static void lock(void)
 {
@@ -67,8 +69,7 @@ void acre_endpoints_(const struct acre_endpoint *const *first,
 	lock();
 	if (first != end && !is_announced(first) && table.n_spaces < ENDPOINT_SPACES_MAX) {
 		s = &table.spaces[table.n_spaces++];
-		snprintf(s->name, sizeof s->name, "%s",
-			 table.loading ? table.loading : "main");
+		snprintf(s->name, sizeof s->name, "%s", loading ? loading : "main");
 		s->first = first;
 		s->end = end;
 	}
@@ -184,16 +185,15 @@ static void name_of(const char *path, char ret[ENDPOINT_SPACE_NAME_MAX])
 
 int endpoint_preload(const char *path)
 {
+	const char *outer = loading; /* a constructor may load more */
 	char name[ENDPOINT_SPACE_NAME_MAX];
 	void *object;
 
 	name_of(path, name);
-	lock();
-	table.loading = name;
+	loading = name;
 	/* for good: endpoints live as long as the process */
 	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	table.loading = NULL;
-	unlock();
+	loading = outer;
 	if (!object)
 		return acre_fail(ACRE_EBOOT, "the module %s does not load: %s", path,
 				 dlerror());
