@@ -60,7 +60,8 @@ static void count_bytes(struct file_count *sum, const unsigned char *text, size_
 /* An errno is part of the answer; only cancellation ends the work. */
 static int count_file(const char *path, struct file_count *sum)
 {
-	static unsigned char text[READ_SIZE]; /* an actor reads one file at a time */
+	/* an actor reads one file at a time; it may be a thread beside others */
+	static _Thread_local unsigned char text[READ_SIZE];
 	bool in_word = false;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
 	ssize_t n = fd < 0 ? -1 : 1;

@@ -102,6 +102,22 @@ static inline void assert_lines(const char *text, const char *const *patterns)
 #define assert_lines(text, ...) \
 	assert_lines((text), (const char *const[]){ __VA_ARGS__, NULL })
 
+/* The pattern of the first line on the process of an actor. A forked one has the arguments
+ * of its parent; that of a thread is told already. */
+static inline const char *head_of(const char *name)
+{
+	static char heads[2][64];
+	static int n;
+	char *head = heads[n++ % 2];
+
+	if (backend_is("thread"))
+		return "*";
+	if (backend_is("fork"))
+		return "process *";
+	snprintf(head, sizeof heads[0], "process *: _subactor\\[%s@*", name);
+	return head;
+}
+
 /* Until an actor spins. */
 static inline void wait_until_it_spins(void)
 {
@@ -131,5 +147,7 @@ static inline void wait_for_state(pid_t pid, char state)
 /* The end of an actor that would never end by itself: its nursery fails, as it is to. */
 static inline int kill_stuck(const struct acre_actor *a)
 {
+	if (backend_is("thread"))
+		return goes_on = 0; /* it cannot be killed, and ends well */
 	return kill(acre_actor_pid(a), SIGKILL);
 }

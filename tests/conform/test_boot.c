@@ -255,6 +255,7 @@ TEST_TREE(c014_boot_death_is_typed)
 	char path[4096];
 	int r;
 
+	needs_a_process("the module ends the process that loads it");
 	find_module(path, "module_dies");
 	r = spawn_with_module(path);
 	assert_class(r, ACRE_EBOOT);

@@ -236,6 +236,7 @@ TEST_TREE(c016_no_ack_while_reaping)
 	struct acre_int v = { 0 };
 	int r = 0;
 
+	needs_a_process("it is deaf for ever, and killed alone");
 	ACRE_NURSERY(n, r) {
 		r = acre_oneshot(ten_and_no_ack, &nil, acre_int, &v, .nursery = &n,
 				 .spawn = impatient);

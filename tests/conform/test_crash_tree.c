@@ -78,6 +78,7 @@ TEST(a_crash_three_actors_deep_is_told_with_file_and_line_at_the_root)
 	const char *story;
 	int r;
 
+	needs_a_process("it crashes alone");
 	skip_under_sanitizers();
 	r = tree_result(crash_three_deep, false);
 	assert_true(acre_has(r, ACRE_EDIED));
@@ -116,6 +117,7 @@ TEST(a_stack_overflow_in_an_actor_is_named_at_the_root)
 {
 	int r;
 
+	needs_a_process("it crashes alone");
 	skip_under_sanitizers();
 	r = tree_result(overflow_in_an_actor, false);
 	assert_true(acre_has(r, ACRE_EDIED));

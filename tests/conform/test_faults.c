@@ -164,6 +164,7 @@ TEST_TREE(c072_zombie_lord)
 	struct acre_actor *a;
 	int r = 0;
 
+	needs_a_process("it is deaf for ever, and killed alone");
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "zombie");
 		assert_ok(r);
@@ -367,6 +368,7 @@ static void wait_and_die(enum way way)
 
 TEST_TREE(g8_all_waiters_of_a_dying_link_are_woken_in_one_turn)
 {
+	needs_a_process("it is stopped and killed alone");
 	test_limit(10);
 	acre_trace_listen(note_time, NULL);
 	for (enum way way = CHILD_IS_KILLED; way < N_WAYS; way++)

@@ -135,7 +135,7 @@ static int with_spinning(void (*tell)(struct acre_actor *a))
 				r = acre_recv(ctx, acre_nil, &nil);
 			}
 	}
-	assert_true(acre_has(r, ACRE_EDIED));
+	assert_true(acre_has(r, ACRE_EDIED) || backend_is("thread"));
 	return 0;
 }
 
@@ -145,7 +145,7 @@ static void signal_actor(struct acre_actor *a)
 
 	kill(pid, SIGUSR1);
 	assert_lines(wait_for_dump(pid), "SIGUSR1 asked for it",
-		     "process *: _subactor\\[spinner@*",
+		     head_of("spinner"),
 		     "    its thread * runs task 2 spins",
 		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "end of dump");
@@ -159,6 +159,7 @@ static int signalled_actor(void)
 
 TEST(s33_sigusr1_makes_an_actor_tell_where_it_is_stuck)
 {
+	needs_a_process("it gets a signal of its own");
 	assert_ok(tree_result(signalled_actor, false));
 	report_thread_fini();
 }
@@ -166,14 +167,18 @@ TEST(s33_sigusr1_makes_an_actor_tell_where_it_is_stuck)
 /* The root is blocked here itself. */
 static void signal_root(struct acre_actor *a)
 {
+	const char *text;
+
 	(void)a;
 	kill(getpid(), SIGUSR1);
-	assert_lines(wait_for_dump(getpid()), "SIGUSR1 asked for it",
+	text = wait_for_dump(getpid());
+	assert_lines(text, "SIGUSR1 asked for it",
 		     "process *test_hang*", "    its thread * runs task 1 root",
 		     HAVE_LINES ? "        #* signal_root *test_hang.c:*"
 				: "        #0 *",
-		     "process *: _subactor\\[spinner@*",
-		     "    its thread * runs task 2 spins", "end of dump");
+		     "end of dump");
+	assert_lines(text, head_of("spinner"), "    its thread * runs task 2 spins",
+		     "end of dump");
 }
 
 static int signalled_root(void)
@@ -221,7 +226,7 @@ static void dump_by_command(struct acre_actor *a)
 
 	snprintf(arguments, sizeof arguments, "dump %d", (int)acre_actor_pid(a));
 	assert_int_equal(run_command(arguments), 0);
-	assert_lines(said, "process *: _subactor\\[spinner@*",
+	assert_lines(said, head_of("spinner"),
 		     "    its thread * runs task 2 spins",
 		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "end of dump");
@@ -282,6 +287,7 @@ static int listed(void)
 
 TEST(gdb_lists_tasks_and_tells_their_stacks)
 {
+	needs_a_process("gdb looks at one loop of a process");
 	if (run_shell("gdb --version") != 0)
 		test_skip("there is no gdb");
 	assert_ok(tree_result(listed, false));

@@ -175,6 +175,7 @@ static int eaters_and_others(void)
 
 TEST(g9_death_by_want_of_memory_is_told_apart)
 {
+	needs_a_process("it eats memory until it is killed");
 	enter_limited();
 	assert_ok(tree_result(eaters_and_others, false));
 	report_thread_fini();

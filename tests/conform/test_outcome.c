@@ -211,6 +211,7 @@ TEST_TREE(g8_a_callee_that_does_not_answer_is_given_up)
 	struct acre_actor *a;
 	int r = 0;
 
+	needs_a_process("it is stopped alone");
 	ACRE_NURSERY(n, r) {
 		int opened = 0;
 

@@ -159,10 +159,12 @@ static int main_of_stuck(void)
 
 TEST(g6_a_second_interrupt_ends_the_children_at_once)
 {
-	struct root root = root_start(main_of_stuck);
+	struct root root;
 	acre_instant begun;
 	int status;
 
+	needs_a_process("it is killed alone");
+	root = root_start(main_of_stuck);
 	assert_int_equal(hear(&root), 1);
 	root_interrupt(&root);
 	assert_int_equal(hear(&root), 2);
@@ -240,6 +242,7 @@ TEST_TREE(g6_an_interrupt_is_nothing_to_an_actor_whose_parent_decides)
 	struct acre_int v;
 	int r = 0;
 
+	needs_a_process("it gets signals of its own");
 	ACRE_NURSERY(n, r)
 		for (size_t i = 0; i < sizeof modes / sizeof *modes && r >= 0; i++) {
 			r = acre_spawn(&n, &a, .name = "deaf", .sigint = modes[i]);
@@ -258,6 +261,7 @@ TEST_TREE(g6_an_interrupt_ends_an_actor_that_minds_it)
 	struct acre_actor *a;
 	int r = 0;
 
+	needs_a_process("it gets signals of its own");
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "minds", .sigint = ACRE_SIGINT_CANCEL);
 		assert_ok(r);

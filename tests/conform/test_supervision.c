@@ -339,6 +339,7 @@ TEST_TREE(g4_a_nursery_closes_only_when_its_processes_have_ended)
 	pid_t pids[4];
 	int pidfds[4], r = 0;
 
+	needs_a_process("its pid is looked at");
 	ACRE_NURSERY(n, r)
 		for (int i = 0; i < 4 && r >= 0; i++) {
 			r = acre_spawn(&n, &a, .name = "member");

@@ -194,6 +194,7 @@ TEST_TREE(c031_sync_blocked_grandchild)
 	acre_instant begun = acre_now();
 	int pidfd = -1, r;
 
+	needs_a_process("it is killed alone");
 	actors_are_killed();
 	r = fail_over_sleeper(&pidfd);
 	assert_class(r, T_ASSERT);
@@ -208,6 +209,7 @@ TEST_TREE(c032_sync_blocked_grandchild_and_outer_cancel)
 	struct acre_scope scope;
 	int pidfd = -1, r;
 
+	needs_a_process("it is killed alone");
 	actors_are_killed();
 	acre_scope_open(&scope);
 	r = fail_over_sleeper(&pidfd);
@@ -279,9 +281,12 @@ static double end_stuck(int how_many, bool compute)
 
 TEST_TREE(c036_many_stuck_children)
 {
-	double one = end_stuck(1, false), some = end_stuck(25, false),
-	       many = end_stuck(100, false);
+	double one, some, many;
 
+	needs_a_process("each is killed alone");
+	one = end_stuck(1, false);
+	some = end_stuck(25, false);
+	many = end_stuck(100, false);
 	test_note("1: %.2f s, 25: %.2f s, 100: %.2f s", one, some, many);
 	assert_true(one < LADDER_S + 0.5);
 	assert_true(some < LADDER_S + 0.5);
@@ -294,8 +299,11 @@ TEST_TREE(c036_many_stuck_children)
  * long is in unit/test_progress.c; here it depends on who else is on this machine. */
 TEST_TREE(c036_many_children_that_compute)
 {
-	double one = end_stuck(1, true), many = end_stuck(8, true);
+	double one, many;
 
+	needs_a_process("each is killed alone");
+	one = end_stuck(1, true);
+	many = end_stuck(8, true);
 	test_note("1: %.2f s, 8: %.2f s", one, many);
 	assert_true(many < LADDER_S + LIFE_CEILING_NS / 1e9 + 1);
 	return 0;
@@ -311,6 +319,7 @@ TEST_TREE(c037_never_acking_child)
 	acre_instant begun = { 0 };
 	int called, r = 0;
 
+	needs_a_process("it is stopped, and killed alone");
 	actors_are_killed();
 	ACRE_NURSERY(n, r) {
 		struct stuck s = { .actor = NULL };
@@ -339,6 +348,7 @@ TEST_TREE(k8_a_stopped_child_is_continued_and_obeys)
 	struct acre_actor *a;
 	int r = 0;
 
+	needs_a_process("it is stopped alone");
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "stopped");
 		assert_ok(r);

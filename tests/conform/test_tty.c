@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 
 #define CTRL_C "\x03"
 
@@ -105,6 +106,7 @@ TEST(g7_one_ctrl_c_is_one_cancel_and_the_roots)
 	pid_t children[2];
 	int status;
 
+	needs_a_process("its process group is looked at");
 	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
 	root = root_start(main_on_terminal);
 	for (int i = 0; i < 2; i++)
@@ -128,6 +130,7 @@ TEST(a_terminal_that_goes_away_takes_the_tree_along)
 	struct root root;
 	int pidfds[2], status;
 
+	needs_a_process("it outlives the process of its root for a moment");
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	actors_are_killed();
 	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);

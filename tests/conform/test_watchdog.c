@@ -61,6 +61,8 @@ ACRE_CONTEXT(hold_chain, link_of_chain)
 	int r = acre_at_end(tell_end, NULL);
 
 	ACRE_NURSERY(n, r) {
+		if (in->kind == OUTLIVES)
+			prctl(PR_SET_PDEATHSIG, 0);
 		if (in->depth)
 			r = grow_chain(&n, *in, pids, &n_pids);
 		if (r >= 0)
@@ -153,6 +155,7 @@ static struct root start_chain(uint32_t depth, enum chain kind, enum acre_sigint
 {
 	struct root root;
 
+	needs_a_process("it outlives its parent for a moment");
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* orphans come to us */
 	chain = (struct link_of_chain){ depth, kind, (uint32_t)sigint };
 	root = root_start(run_chain);
@@ -254,7 +257,7 @@ static void end_orphan(uint32_t depth, enum acre_sigint mode, int sig)
 	char told[16];
 	int status;
 
-	setenv(OUTLIVES_PARENT, "1", 1);
+	let_outlive_parents();
 	root = start_chain(depth, OUTLIVES, mode, &actors);
 	kill_and_reap(&root);
 	assert_alive(&actors, 0);
@@ -301,7 +304,7 @@ TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
 	struct root root;
 	int status;
 
-	setenv(OUTLIVES_PARENT, "1", 1);
+	let_outlive_parents();
 	root = start_chain(3, OUTLIVES, ACRE_SIGINT_PARENT, &actors);
 	kill_and_reap(&root);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -314,6 +317,7 @@ TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
 	assert_int_equal(waitpid(actors.pids[2], &status, 0), actors.pids[2]);
 	assert_int_equal(status, 0);
 	assert_told(actors.pids[2], "2 1");
+	reap_all(); /* helpers of theirs, as forkservers are */
 }
 
 TEST(s31_an_orphan_that_ignores_sigint_is_ended_by_sigterm)
@@ -322,7 +326,7 @@ TEST(s31_an_orphan_that_ignores_sigint_is_ended_by_sigterm)
 	struct root root;
 	int status;
 
-	setenv(OUTLIVES_PARENT, "1", 1);
+	let_outlive_parents();
 	root = start_chain(1, OUTLIVES, ACRE_SIGINT_IGNORE, &actors);
 	kill_and_reap(&root);
 	signal_orphan(&actors, 0, SIGINT);
@@ -331,6 +335,7 @@ TEST(s31_an_orphan_that_ignores_sigint_is_ended_by_sigterm)
 	assert_gone_in_time(&actors);
 	assert_int_equal(waitpid(actors.pids[0], &status, 0), actors.pids[0]);
 	assert_int_equal(status, 0);
+	reap_all();
 }
 
 /*
@@ -400,6 +405,7 @@ TEST_TREE(what_an_actor_leaves_at_its_end_is_ended)
 	struct acre_actor *a;
 	int pidfds[2], r = 0;
 
+	needs_a_process("what it leaves is its process's");
 	ACRE_NURSERY(n, r)
 		r = spawn_leaver(&n, &a, pidfds);
 	assert_ok(r);
@@ -412,6 +418,7 @@ TEST_TREE(what_a_killed_actor_leaves_is_ended)
 	struct acre_actor *a;
 	int pidfds[2], r = 0;
 
+	needs_a_process("it is killed alone");
 	ACRE_NURSERY(n, r) {
 		r = spawn_leaver(&n, &a, pidfds);
 		assert_int_equal(kill(acre_actor_pid(a), SIGKILL), 0);
