@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define INTERRUPTED 130 /* what a shell reports of a process that SIGINT ended */
@@ -69,6 +70,18 @@ static inline int root_end(struct root *root)
 	close(root->pidfd);
 	close(root->hears);
 	return status;
+}
+
+/* What a root leaves that is killed comes to us. */
+static inline void adopt_orphans(void)
+{
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+}
+
+static inline void reap_all(void)
+{
+	while (waitpid(-1, NULL, 0) > 0) /* bound: they are dead, or being killed */
+		;
 }
 
 /* Under ACRE_MAIN the status tells of the interrupt. */

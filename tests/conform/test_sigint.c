@@ -207,9 +207,11 @@ static int main_that_holds_on(void)
 
 TEST(g6_a_third_interrupt_ends_the_root)
 {
-	struct root root = root_start(main_that_holds_on);
+	struct root root;
 	int status;
 
+	adopt_orphans();
+	root = root_start(main_that_holds_on);
 	assert_int_equal(hear(&root), 1);
 	root_interrupt(&root);
 	assert_int_equal(hear(&root), 2);
@@ -219,6 +221,7 @@ TEST(g6_a_third_interrupt_ends_the_root)
 	status = root_end(&root);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGINT);
+	reap_all();
 }
 
 /*

@@ -210,6 +210,7 @@ TEST(g6_the_second_and_third_interrupt_work_with_a_stuck_loop)
 	int child, status;
 
 	needs_a_process("it ends while the loop of its parent is stuck");
+	adopt_orphans();
 	root = stuck_root(root_with_stuck_child);
 	child = hear_pidfd(&root);
 	assert_int_equal(hear(&root), 1);
@@ -226,6 +227,7 @@ TEST(g6_the_second_and_third_interrupt_work_with_a_stuck_loop)
 	status = end_of(&root);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGINT);
+	reap_all();
 }
 
 /* That it killed a child which did not obey is no failure: the user wanted that. */

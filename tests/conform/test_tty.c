@@ -5,7 +5,6 @@
 #include <pty.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 
 #define CTRL_C "\x03"
 
@@ -131,7 +130,7 @@ TEST(a_terminal_that_goes_away_takes_the_tree_along)
 	int pidfds[2], status;
 
 	needs_a_process("it outlives the process of its root for a moment");
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	adopt_orphans();
 	actors_are_killed();
 	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
 	root = root_start(main_on_terminal);
@@ -149,6 +148,5 @@ TEST(a_terminal_that_goes_away_takes_the_tree_along)
 		assert_ok(test_wait_pidfd(pidfds[i], 10));
 		close(pidfds[i]);
 	}
-	while (waitpid(-1, NULL, 0) > 0) /* bound: they are dead */
-		;
+	reap_all();
 }

@@ -156,7 +156,7 @@ static struct root start_chain(uint32_t depth, enum chain kind, enum acre_sigint
 	struct root root;
 
 	needs_a_process("it outlives its parent for a moment");
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* orphans come to us */
+	adopt_orphans();
 	chain = (struct link_of_chain){ depth, kind, (uint32_t)sigint };
 	root = root_start(run_chain);
 	ret->n = depth;
@@ -179,12 +179,6 @@ static void assert_gone_in_time(struct actors *actors)
 	assert_true(seconds_since(begun) * 1e3 < GONE_WITHIN_MS);
 	for (uint32_t i = 0; i < actors->n; i++)
 		close(actors->fds[i].fd);
-}
-
-static void reap_all(void)
-{
-	while (waitpid(-1, NULL, 0) > 0) /* bound: they are dead, or being killed */
-		;
 }
 
 static void kill_and_reap(struct root *root)
@@ -317,7 +311,7 @@ TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
 	assert_int_equal(waitpid(actors.pids[2], &status, 0), actors.pids[2]);
 	assert_int_equal(status, 0);
 	assert_told(actors.pids[2], "2 1");
-	reap_all(); /* helpers of theirs, as forkservers are */
+	reap_all(); /* forkservers of theirs */
 }
 
 TEST(s31_an_orphan_that_ignores_sigint_is_ended_by_sigterm)
