@@ -112,7 +112,6 @@ struct runtime *runtime_free(struct runtime *rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
 	contain_close(&rt->containment);
-	spawner_stop();	   /* with the forkserver: the last sweep need not look at it */
 	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
 	watchdog_stop(rt);
 	give_signals_back(rt);
