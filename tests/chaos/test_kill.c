@@ -202,7 +202,7 @@ static pid_t start_tree(int *ret_said)
 	return root;
 }
 
-TEST(kill_of_the_root_takes_its_tree_of_depth_three)
+TEST(c076_kill_of_the_root_takes_its_tree_of_depth_three)
 {
 	struct census census = { .n = 0 };
 	pid_t pids[PIDS_MAX], root;
