@@ -36,6 +36,7 @@
 
 #define MARK	    "ACRE_CHAOS_MEMBER"
 #define LISTED_MAX  256
+#define PATH_LEN    512
 #define LOOK_MS	    50 /* between two looks at who goes with a victim: it may enter itself */
 #define FORKS_GUARD 30 /* s: a tree that is not made meanwhile hangs */
 /* Between clone and the tie to the parent, in a third of all births: kernel-facts K3 */
@@ -233,32 +234,51 @@ static bool make_folder(struct trial *t)
 	return made;
 }
 
-static FILE *open_procs(const struct trial *t, const char *mode)
+static FILE *open_procs(const char *folder, const char *mode)
 {
-	char path[600];
+	char path[PATH_LEN + 16];
 
-	snprintf(path, sizeof path, "%s/cgroup.procs", t->folder);
+	snprintf(path, sizeof path, "%s/cgroup.procs", folder);
 	return fopen(path, mode);
 }
 
 static void enter_folder(const struct trial *t)
 {
-	FILE *f = open_procs(t, "we");
+	FILE *f = open_procs(t->folder, "we");
 
 	assert_non_null(f);
 	assert_true(fputs("0", f) >= 0);
 	assert_int_equal(fclose(f), 0);
 }
 
-static size_t list_folder(const struct trial *t, pid_t *ret, size_t max)
+static size_t list_one_folder(const char *folder, pid_t *ret, size_t max)
 {
-	FILE *f = open_procs(t, "re");
+	FILE *f = open_procs(folder, "re");
 	size_t n = 0;
 
-	assert_non_null(f);
-	while (n < max && fscanf(f, "%d", &ret[n]) == 1)
+	while (f && n < max && fscanf(f, "%d", &ret[n]) == 1)
 		n++;
-	fclose(f);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* And those in it: a contained tree makes one. */
+static size_t list_folder(const struct trial *t, pid_t *ret, size_t max)
+{
+	size_t n = list_one_folder(t->folder, ret, max);
+	DIR *d = opendir(t->folder);
+	char path[PATH_LEN];
+	struct dirent *e;
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "%.400s/%.100s", t->folder, e->d_name);
+		n += list_one_folder(path, ret + n, max - n);
+	}
+	closedir(d);
 	return n;
 }
 
@@ -493,6 +513,13 @@ struct victim trial_kill_above_daemon(struct trial *t)
 	return v;
 }
 
+static bool is_guard(pid_t pid)
+{
+	struct proc proc;
+
+	return proc_look(&proc, pid) && !strcmp(proc.name, "acre-guard");
+}
+
 struct victim trial_kill_one(struct trial *t)
 {
 	struct victim v = { .member = NOBODY };
@@ -500,7 +527,7 @@ struct victim trial_kill_one(struct trial *t)
 	size_t n = trial_list(t, pids, LISTED_MAX), kept = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (pids[i] != t->root)
+		if (pids[i] != t->root && !is_guard(pids[i]))
 			pids[kept++] = pids[i];
 	assert_true(kept > 0);
 	v.pid = pids[random_below(&t->seed, (uint32_t)kept)];

@@ -96,7 +96,7 @@ struct victim {
 /* Forks a root that runs there, with this seed as that of its schedule. */
 void trial_begin(struct trial *t, uint32_t number, uint64_t seed, int (*run)(void));
 
-/* SIGKILL to any process of it but the root. */
+/* SIGKILL to any process of it but the root, and the guard of a contained tree. */
 struct victim trial_kill_one(struct trial *t);
 /* SIGKILL to a member that has a daemon below it; there is one. */
 struct victim trial_kill_above_daemon(struct trial *t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_chaos_kill.c - SIGKILL at any moment of trees of forty processes: promise G1. */
+/* test_chaos_kill.c - SIGKILL at any moment of trees of forty processes: promises G1 and G2. */
 #include "conform/tree.h"
 
 #include <acre/process.h>
@@ -214,8 +214,24 @@ static int grow_tree(void)
 					.daemons = with_daemons });
 }
 
+static bool is_contained;
+
+static int run_contained(int (*fn)(void *), void *arg)
+{
+	static const char *const exposed[] = { "main", NULL };
+
+	return acre_run(fn, arg,
+			&(struct acre_run_options){ .expose = exposed,
+						    .seed = test_seed(),
+						    .contained = true });
+}
+
 static int run_tree(void)
 {
+	struct tree_body body = { grow_tree };
+
+	if (is_contained)
+		return run_contained(tree_run_body, &body) < 0;
 	return tree_result(grow_tree, false) < 0;
 }
 
@@ -310,7 +326,7 @@ static bool kill_anyone(struct trial *t, struct result *res)
 static bool kill_root(struct trial *t, struct result *res)
 {
 	struct victim victim = trial_kill_root(t);
-	size_t left = count_left(t, &victim, &res->b, false);
+	size_t left = count_left(t, &victim, &res->b, is_contained);
 
 	res->n_leaking += left != 0;
 	return !left;
@@ -378,4 +394,23 @@ TEST(g1_no_daemon_survives_a_killed_actor)
 {
 	with_daemons = true;
 	try_all((n_kills() + 9) / 10);
+}
+
+static int do_nothing(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+/* The contained class: nor does one survive the root. Its guard is not killed along. */
+TEST(g2_no_daemon_survives_a_killed_root_that_is_contained)
+{
+	int r = run_contained(do_nothing, NULL);
+
+	if (r < 0 && acre_is(r, EOPNOTSUPP))
+		test_skip("%s", acre_why(r)->message);
+	assert_ok(r);
+	report_thread_fini();
+	with_daemons = is_contained = true;
+	try_all((n_kills() + 2) / 3);
 }
