@@ -13,6 +13,7 @@
 #include "actor/endpoint.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/barrier.h"
 #include "core/report.h"
 
 /*
@@ -128,12 +129,28 @@ static bool serve(struct server *s)
 	return true;
 }
 
+/* 0 where /proc does not tell. */
+static int count_threads(struct barrier_culprit *ret_last)
+{
+	int n = barrier_count_strangers(ret_last);
+
+	return n < 0 ? 0 : n;
+}
+
+/* A sanitizer may have a thread of its own from the beginning. */
 static int preload(const struct server *s)
 {
-	int r = 0;
+	struct barrier_culprit last = { .tid = 0 };
+	int before = count_threads(&last), r = 0;
 
 	for (int i = 2; r >= 0 && i < s->argc; i++)
 		r = endpoint_preload(s->argv[i]);
+	if (r >= 0 && count_threads(&last) > before)
+		r = acre_fail(
+			EPERM,
+			"a preloaded module has started thread %d (%s): what it holds "
+			"would stay locked in all actors",
+			(int)last.tid, last.name);
 	if (r < 0)
 		answer(0, report_class(r), acre_why(r)->message);
 	report_thread_fini();

@@ -2,6 +2,8 @@
 /* test_forkserver.c - a forkserver that is slow, stopped or dead, and who waits for it. */
 #include "conform/tree.h"
 
+#include <stdio.h>
+
 #include "core/child_table.h"
 #include "lib/proc.h"
 
@@ -89,4 +91,50 @@ TEST_TREE(a_forkserver_that_was_killed_is_replaced)
 		assert_true(next > 0 && next != server);
 	}
 	return r;
+}
+
+/* Of the modules beside the test's own program. */
+static void find_module(char path[4096], const char *name)
+{
+	ssize_t n = readlink("/proc/self/exe", path, 4096 - 64);
+
+	assert_true(n > 0);
+	path[n] = '\0';
+	snprintf(strrchr(path, '/'), 64, "/%s.so", name);
+}
+
+static int spawn_once(void *ret_boot)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		*(int *)ret_boot = acre_spawn(&n, &a, .backend = "forkserver");
+	if (*(int *)ret_boot < 0)
+		test_note("%s", acre_why(*(int *)ret_boot)->message);
+	if (*(int *)ret_boot < 0)
+		assert_text_has(acre_why(*(int *)ret_boot)->message, "module-thread");
+	return r;
+}
+
+static int boot_with(const char *module)
+{
+	const char *const preload[] = { module, NULL };
+	int boot = 0;
+
+	assert_ok(acre_run(spawn_once, &boot,
+			   &(struct acre_run_options){ .preload = preload }));
+	report_thread_fini();
+	return boot;
+}
+
+/* What it holds would stay locked in every actor (kernel-facts K23). */
+TEST(a_module_that_starts_a_thread_is_not_preloaded)
+{
+	char path[4096];
+
+	find_module(path, "module_threads");
+	assert_class(boot_with(path), ACRE_EBOOT);
+	find_module(path, "module_adds");
+	assert_ok(boot_with(path));
 }
