@@ -4,8 +4,8 @@
 #define ACRE_ACTOR_H
 
 /*
- * An actor is a loop of its own with its own memory: a process. Actors belong to
- * nurseries like tasks do, so a block ends when its actors and all that they started have
+ * An actor is a loop of its own with its own memory: a process, unless it is asked to be a
+ * thread. Actors belong to nurseries like tasks do, so a block ends when its actors and all that they started have
  * ended, and no kill -9 of any of them leaves an orphan.
  *
  * ACRE_MAIN() {
@@ -40,12 +40,23 @@ struct acre_actor; /* opaque */
 /* Bytes of an actor's name, with the end: a name has one at least. */
 #define ACRE_ACTOR_NAME_SIZE 128
 
-/* The names of the backends; the reference's names are aliases. */
+/*
+ * The names of the backends; the reference's names are aliases.
+ *
+ * A process has /dev/null as its stdin, and no descriptor of ours but stdout. One of a
+ * forkserver has the environment, directory, user and limits of the moment when that was
+ * started, by the first such spawn of an actor. A forked one has our memory and handlers of
+ * signals; at its end no atexit() handler runs, and of stdio only stdout is flushed.
+ *
+ * A thread shares what is the process's: signals (.sigint means nothing), exit(), crashes,
+ * acre_actor_pid(). It cannot be killed: if it ignores SIGKILL's cancel for 0.5 s, the
+ * actor whose process it is ends with it; a root goes on waiting.
+ */
 #define ACRE_BACKENDS(B)                                                              \
 	B(EXEC, "exec", "a process with a fresh image: this program, or another")     \
 	B(FORKSERVER, "forkserver", "a process forked from a small clean helper")     \
 	B(FORK, "fork", "a process with our memory")                                  \
-	B(THREAD, "thread", "a thread with a loop and heap of its own")               \
+	B(THREAD, "thread", "a thread of this process, with a loop of its own")       \
 	B(SUBINT, "subint", "a CPython sub-interpreter on a thread of this process")  \
 	B(SUBINT_FORK, "subint_fork", "a fork made inside a CPython sub-interpreter") \
 	B(SUBINT_FORKSERVER, "subint_forkserver", "a CPython guest in a forked process")
@@ -150,7 +161,8 @@ struct acre_run_options {
 	const char *backend;
 	const char *const *expose; /* NULL: nothing */
 	/* shared objects that forkservers of the tree load before they fork, at most 16
-	 * paths and NULL at the end: actors then need not load them themselves */
+	 * paths and NULL at the end: actors then need not load them themselves. One that
+	 * starts a thread is refused by the first spawn */
 	const char *const *preload;
 	size_t stack_size;	   /* of tasks; 0: 64 KiB */
 	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */

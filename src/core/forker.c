@@ -37,11 +37,6 @@
 /* For a call of acre_blocking() that is short of being done; more is a refusal */
 #define PATIENCE_NS 2000000000
 
-#define EXIT_FAILED 2 /* as in the reference: the function failed, or did not begin */
-#define STATUS_MAX  255
-
-#define FD_FIRST    3 /* beyond the standard ones, which stay */
-
 enum job_state { JOB_ASKED, JOB_ANSWERED, JOB_ABANDONED };
 
 enum job_step { STEP_REST, STEP_LOOK, STEP_STRANGERS, STEP_FORK, STEP_HOLD };
