@@ -96,6 +96,7 @@ static int make_cgroup(struct containment *c, const char *uuid)
 	r = sys_mkdirat(c->parent_fd, c->name, 0755);
 	if (r < 0)
 		return cannot(r, "it may not make a cgroup");
+	c->is_made = true;
 	r = c->dir_fd = sys_openat(c->parent_fd, c->name, O_RDONLY | O_DIRECTORY, 0);
 	if (r >= 0)
 		r = c->kill_fd = sys_openat(c->parent_fd, path, O_WRONLY, 0);
@@ -167,7 +168,7 @@ void contain_close(struct containment *c)
 		return;
 	c->is_on = false;
 	loop_unwatch(&c->guard_watch);
-	if (c->dir_fd >= 0)
+	if (c->is_made)
 		remove_cgroup(c);
 	guard_end(&c->guard);
 	sys_close(TAKE_FD(c->dir_fd));

@@ -18,6 +18,7 @@
  */
 struct containment {
 	bool is_on;
+	bool is_made;  /* there is a cgroup to remove */
 	int dir_fd;    /* the cgroup; for clone3 */
 	int kill_fd;   /* its cgroup.kill */
 	int parent_fd; /* the cgroup that it was made in */

@@ -12,22 +12,45 @@
 #include "base/sys.h"
 #include "base/util.h"
 
-#define FIRST_FREE 64 /* descriptors are moved above it before they take their places */
 /* A cgroup cannot be removed before the last of it is gone: looks at it, in all 30 s */
 #define REMOVE_PIECE_NS 5000000
 #define REMOVE_PIECES	6000
 
 enum place { NOTHING_0, NOTHING_1, NOTHING_2, ROOT, KILL, PARENT, N_PLACES };
 
+#define N_KEPT (N_PLACES - ROOT)
+
+/* All that lies between these three. */
+static void close_all_but(const int keep[N_KEPT])
+{
+	unsigned int first = 0;
+
+	for (int i = 0; i < N_KEPT; i++) {
+		unsigned int next = ~0U;
+
+		for (int k = 0; k < N_KEPT; k++)
+			if ((unsigned int)keep[k] >= first &&
+			    (unsigned int)keep[k] < next)
+				next = (unsigned int)keep[k];
+		if (next > first)
+			acre_ignore(sys_close_range(first, next - 1, 0));
+		first = next + 1;
+	}
+	acre_ignore(sys_close_range(first, ~0U, 0));
+}
+
+/* The root may have all descriptors that it is allowed: so what is not needed goes first. */
 static void place_fds(const struct guard_job *job)
 {
-	int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
-	const int fds[N_PLACES] = { null_fd,	     null_fd,	   null_fd,
-				    job->root_pidfd, job->kill_fd, job->parent_fd };
-	int moved[N_PLACES];
+	const int kept[N_KEPT] = { job->root_pidfd, job->kill_fd, job->parent_fd };
+	int fds[N_PLACES], null_fd, moved[N_PLACES];
 
+	close_all_but(kept);
+	null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 	for (int i = 0; i < N_PLACES; i++)
-		moved[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FREE);
+		fds[i] = i < ROOT ? null_fd : kept[i - ROOT];
+	for (int i = 0; i < N_PLACES; i++)
+		moved[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, N_PLACES);
 	for (int i = 0; i < N_PLACES; i++)
 		if (sys_dup3(moved[i], i, O_CLOEXEC) < 0)
 			_exit(1);

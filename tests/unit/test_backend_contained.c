@@ -2,9 +2,12 @@
 /* test_backend_contained.c - every backend's actors are born in the cgroup of a contained tree. */
 #include "conform/tree.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "actor/runtime.h"
+#include "base/sys.h"
 #include "lib/run.h"
 
 static int run_contained(int (*fn)(void *arg), void *arg)
@@ -123,4 +126,68 @@ TEST(what_a_thread_of_the_root_makes_is_contained)
 {
 	need_cgroup();
 	assert_ok(run_contained(spawn_from_thread, NULL));
+}
+
+/*
+ * Too few descriptors.
+ */
+
+static int keeps_guard(void *unused)
+{
+	pid_t guard = runtime_this->containment.guard.pid.pid;
+	char exec[] = "exec";
+
+	(void)unused;
+	for (int i = 0; i < 5; i++)
+		assert_ok(spawn_contained(exec));
+	assert_int_equal(runtime_this->containment.guard.pid.pid, guard);
+	return 0;
+}
+
+/* A guard that ends is replaced: one that cannot live would be for ever. */
+TEST(a_guard_needs_few_descriptors)
+{
+	struct rlimit before, few;
+
+	need_cgroup();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 60;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_ok(run_contained(keeps_guard, NULL));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static char made[4200];
+
+static int note_mkdirat(int dir, const char *path, mode_t mode)
+{
+	char link[64], parent[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+	n = readlink(link, parent, sizeof parent - 1);
+	assert_true(n > 0);
+	parent[n] = '\0';
+	snprintf(made, sizeof made, "%s/%.64s", parent, path);
+	return sys_real.mkdirat(dir, path, mode);
+}
+
+TEST(a_containment_that_fails_leaves_no_cgroup)
+{
+	struct sys_table table = sys_fault;
+
+	need_cgroup();
+	table.mkdirat = note_mkdirat;
+	for (uint64_t nth = 1; nth <= 3; nth++) {
+		made[0] = '\0';
+		sys_use(&table);
+		sys_fault_only("openat");
+		sys_fault_at(nth, EMFILE, false);
+		assert_class(run_contained(do_nothing, NULL), EOPNOTSUPP);
+		sys_use(&sys_real);
+		assert_true(made[0] || nth == 1);
+		assert_int_equal(faccessat(AT_FDCWD, made, F_OK, 0), -1);
+	}
+	report_thread_fini();
 }
