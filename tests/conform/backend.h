@@ -16,6 +16,12 @@ static inline bool backend_is(const char *name)
 	return !strcmp(chosen && *chosen ? chosen : "exec", name);
 }
 
+/* The trees of this test, from here on. */
+static inline void use_backend(const char *name)
+{
+	setenv("ACRE_SPAWN_METHOD", name, 1);
+}
+
 /* For a test of what only a process of its own has or can suffer; to be called before any
  * actor is there. */
 static inline void needs_a_process(const char *why)

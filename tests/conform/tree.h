@@ -71,13 +71,18 @@ static inline int tree_result(int (*run)(void), bool signals)
 
 void report_thread_fini(void); /* core/report.h: the stories of this thread */
 
-#define TEST_TREE(name)                               \
-	static int name##_body_(void);                \
-	TEST(name)                                    \
-	{                                             \
+#define TEST_TREE(name) TEST_TREE_OF(name, NULL)
+
+/* With this backend, whatever the run's own is. */
+#define TEST_TREE_OF(name, backend)                          \
+	static int name##_body_(void);                       \
+	TEST(name)                                           \
+	{                                                    \
+		if (backend)                                 \
+			use_backend(backend);                \
 		assert_ok(tree_result(name##_body_, false)); \
-		report_thread_fini();                 \
-	}                                             \
+		report_thread_fini();                        \
+	}                                                    \
 	static int name##_body_(void)
 
 /* For a test in which actors are cancelled while they boot, and so may be killed while they
