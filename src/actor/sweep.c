@@ -110,13 +110,15 @@ static size_t sweep_children_of(const char *tid)
 	return found;
 }
 
-static size_t sweep_all_threads(int task_fd)
+static size_t sweep_all_threads(void)
 {
+	auto_close int task_fd =
+		sys_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
 	_Alignas(struct dirent64) char bytes[PIECE];
 	size_t found = 0;
 	ssize_t n;
 
-	while ((n = sys_getdents64(task_fd, bytes, sizeof bytes)) > 0)
+	while (task_fd >= 0 && (n = sys_getdents64(task_fd, bytes, sizeof bytes)) > 0)
 		for (ssize_t at = 0; at < n;) {
 			const struct dirent64 *e = (const void *)(bytes + at);
 
@@ -137,16 +139,12 @@ static bool has_children(void)
 
 size_t sweep(void)
 {
-	auto_close int task_fd = -1;
 	size_t found;
 
 	if (PLANTED(NO_SWEEP) || !has_children())
 		return 0;
-	task_fd = sys_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
-	if (task_fd < 0)
-		return 0;
 	child_table_lock();
-	found = child_table_puts_off_sweep() ? 1 : sweep_all_threads(task_fd);
+	found = child_table_puts_off_sweep() ? 1 : sweep_all_threads();
 	child_table_unlock();
 	return found;
 }
