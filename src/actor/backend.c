@@ -6,13 +6,21 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "core/fiber.h"
+
+/* A fork leaves its helper thread behind, and it does not see one that libc does not make. */
+#ifdef FIBER_TSAN
+#define NO_FORK "ThreadSanitizer does not go along into a process that is forked"
+#else
+#define NO_FORK NULL
+#endif
 
 #define NO_PYTHON "this build holds no Python guests"
 
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL },
-	{ "forkserver", be_forkserver_make, NULL },
-	{ "fork", be_fork_make, NULL },
+	{ "forkserver", be_forkserver_make, NO_FORK },
+	{ "fork", be_fork_make, NO_FORK },
 	{ "thread", be_thread_make, NULL },
 	{ "subint", NULL, NO_PYTHON },
 	{ "subint_fork", NULL, NO_PYTHON },

@@ -86,7 +86,8 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	spawner_hold();
 	rt->loop = loop_this;
 	rt->loop->actor = rt;
-	acre_debug_root.actor_layout = snap_layout();
+	atomic_store_explicit(&acre_debug_root.actor_layout, snap_layout(),
+			      memory_order_relaxed);
 	runtime_set_state(rt, STATUS_BOOTS);
 	runtime_this = rt;
 	report_set_actor(rt->name, rt->uuid);

@@ -2,6 +2,7 @@
 /* debug.h - where a process is entered by who looks at it from outside. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ struct debug_root {
 	char magic[16];
 	char version[16];
 	uint64_t layout;       /* of the structs of core/, see debug.c */
-	uint64_t actor_layout; /* of those of actor/, see snap.c; 0: no actor has begun */
+	/* of those of actor/, see snap.c; 0: no actor has begun. Each one sets it. */
+	_Atomic uint64_t actor_layout;
 	struct list loops; /* struct loop.debug, under a lock that readers do not take */
 };
 

@@ -40,7 +40,7 @@ enum member_kind {
 	MEMBER_DAEMON	/* forked twice by a member, in a session of its own */
 };
 
-struct member {
+struct tree_member {
 	_Atomic pid_t pid;
 	_Atomic bool is_entered; /* all of it is written */
 	uint32_t maker;		 /* who made it; NOBODY for the root */
@@ -55,7 +55,7 @@ struct member_failure {
 struct roll {
 	_Atomic uint32_t n; /* members; a futex */
 	_Atomic uint32_t n_failures;
-	struct member members[MEMBERS_MAX];
+	struct tree_member members[MEMBERS_MAX];
 	struct member_failure failures[FAILURES_MAX];
 };
 

@@ -129,14 +129,14 @@ static int run_preloaded(int (*body)(void *arg), const char *module)
 	const char *const preload[] = { module, NULL };
 
 	return acre_run(body, NULL,
-			&(struct acre_run_options){ .backend = "forkserver",
-						    .expose = exposed,
+			&(struct acre_run_options){ .expose = exposed,
 						    .preload = preload,
 						    .seed = test_seed() });
 }
 
 TEST(a_preloaded_module_is_in_the_forkserver_and_its_actors)
 {
+	use_backend("forkserver");
 	assert_ok(run_preloaded(add_in_module, module_path("module_adds")));
 	report_thread_fini();
 }
@@ -168,6 +168,7 @@ static void assert_fails_to_start(const char *module, const char *why)
 
 TEST(a_module_that_does_not_load_is_a_failure_with_the_loaders_words)
 {
+	use_backend("forkserver");
 	assert_fails_to_start("/nonexistent/module.so", "/nonexistent/module.so");
 	assert_fails_to_start("/nonexistent/module.so", "No such file");
 	assert_fails_to_start(module_path("module_unresolved"), "defined_nowhere");
@@ -177,6 +178,7 @@ TEST(a_module_that_ends_the_forkserver_is_a_failure_and_soon)
 {
 	acre_instant begun = acre_now();
 
+	use_backend("forkserver");
 	assert_fails_to_start(module_path("module_dies"), "starting the forkserver");
 	assert_true(seconds_since(begun) < 8); /* no wait for a silent one */
 }

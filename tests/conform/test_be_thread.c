@@ -72,9 +72,17 @@ TEST_TREE_OF(g4_twenty_five_threads_at_once_have_ended_with_their_nursery, "thre
 static const char *const kinds[] = { "thread", "exec", "thread", "forkserver",
 				     "thread", "fork", NULL };
 
-static bool is_thread(size_t depth)
+static bool is_thread(int depth)
 {
 	return !strcmp(kinds[depth], "thread");
+}
+
+/* The depth at which this build has no such actor, or there is no further one. */
+static bool is_deepest(int depth)
+{
+	const char *why;
+
+	return !kinds[depth + 1] || !backend_is_there(kinds[depth + 1], &why);
 }
 
 static int grow(int depth);
@@ -87,9 +95,9 @@ ACRE_CONTEXT(grow_on, rooted, .kind = ACRE_ENDPOINT_ONESHOT)
 	bool with_parent = getpid() == in->parent;
 	int r = 0;
 
-	assert_int_equal(with_parent, is_thread((size_t)in->depth));
+	assert_int_equal(with_parent, is_thread(in->depth));
 	assert_int_equal(acre_actor_pid(acre_parent()), in->parent);
-	if (kinds[in->depth + 1])
+	if (!is_deepest(in->depth))
 		r = grow(in->depth + 1);
 	return r < 0 ? r : acre_return(ctx, acre_int, .value = getpid());
 }
@@ -126,7 +134,7 @@ TEST_TREE_OF(the_nearest_choice_of_a_backend_counts, "thread")
 		r = acre_spawn(&n, &trees, .name = "trees");
 		assert_ok(r);
 		assert_int_equal(acre_actor_pid(trees), getpid());
-		assert_ok(acre_nursery_backend(&n, "forkserver"));
+		assert_ok(acre_nursery_backend(&n, "exec"));
 		r = acre_spawn(&n, &nurserys, .name = "nurserys");
 		assert_ok(r);
 		assert_int_not_equal(acre_actor_pid(nurserys), getpid());
@@ -162,19 +170,34 @@ TEST_TREE_OF(the_failure_of_a_thread_is_typed_and_its_own, "thread")
 	return r;
 }
 
+/* What the threads of a tree see of it; chosen while there is one thread. */
+static struct sys_table table;
+
+static void use_table(int (*body)(void))
+{
+	sys_use(&table);
+	assert_ok(tree_result(body, false));
+	sys_use(&sys_real);
+	report_thread_fini();
+}
+
 /* Its loop cannot be made: it ends before its first word on the link. */
-TEST_TREE_OF(the_last_words_of_a_thread_are_told, "thread")
+static _Atomic bool no_loops;
+
+static int make_no_loop(int flags)
+{
+	return no_loops ? -EMFILE : sys_real.epoll_create1(flags);
+}
+
+static int spawn_speechless(void)
 {
 	struct acre_actor *a = NULL;
 	int failed = 0, r = 0;
 
-	ACRE_NURSERY(n, r) {
-		sys_use(&sys_fault);
-		sys_fault_only("epoll_create1");
-		sys_fault_at(1, EMFILE, false);
+	no_loops = true;
+	ACRE_NURSERY(n, r)
 		failed = acre_spawn(&n, &a, .name = "speechless");
-		sys_use(&sys_real);
-	}
+	no_loops = false;
 	assert_ok(r);
 	assert_null(a);
 	assert_class(failed, ACRE_EBOOT);
@@ -182,6 +205,14 @@ TEST_TREE_OF(the_last_words_of_a_thread_are_told, "thread")
 	assert_int_equal(acre_why(failed)->death->signal, 0);
 	assert_text_has(acre_why(failed)->death->last_words, "EMFILE");
 	return 0;
+}
+
+TEST(the_last_words_of_a_thread_are_told)
+{
+	use_backend("thread");
+	table = sys_real;
+	table.epoll_create1 = make_no_loop;
+	use_table(spawn_speechless);
 }
 
 /*
@@ -297,9 +328,8 @@ static int count_kills(int fd, int sig, siginfo_t *info, unsigned flags)
 }
 
 /* The host by itself: nobody above it has asked it to end. */
-TEST_TREE(g5_a_host_of_a_stuck_thread_ends_itself_and_says_why)
+static int watch_host_end_itself(void)
 {
-	static struct sys_table counting;
 	acre_instant begun = acre_now();
 	const struct acre_report *why = NULL;
 	struct guests guests = { 1, true };
@@ -307,9 +337,6 @@ TEST_TREE(g5_a_host_of_a_stuck_thread_ends_itself_and_says_why)
 	int opened = 0, waited = 0, r = 0;
 
 	actors_are_killed();
-	counting = sys_real;
-	counting.pidfd_send_signal = count_kills;
-	sys_use(&counting);
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "host", .backend = "exec");
 		assert_ok(r);
@@ -325,13 +352,19 @@ TEST_TREE(g5_a_host_of_a_stuck_thread_ends_itself_and_says_why)
 				"is a thread that does not end, and cannot be killed "
 				"alone: actor host ends with it");
 	}
-	sys_use(&sys_real);
 	assert_class(opened, ACRE_ECLOSED);
 	assert_true(acre_has(r, ACRE_EDIED));
 	assert_int_equal(n_killed, 0);
 	test_note("%.2f s", seconds_since(begun));
 	assert_true(seconds_since(begun) < HOST_GONE_S);
 	return 0;
+}
+
+TEST(g5_a_host_of_a_stuck_thread_ends_itself_and_says_why)
+{
+	table = sys_real;
+	table.pidfd_send_signal = count_kills;
+	use_table(watch_host_end_itself);
 }
 
 static int cancel_host(int n_guests, int *ret_pidfd)

@@ -78,8 +78,7 @@ void report_thread_fini(void); /* core/report.h: the stories of this thread */
 	static int name##_body_(void);                       \
 	TEST(name)                                           \
 	{                                                    \
-		if (backend)                                 \
-			use_backend(backend);                \
+		use_backend(backend);                        \
 		assert_ok(tree_result(name##_body_, false)); \
 		report_thread_fini();                        \
 	}                                                    \

@@ -30,7 +30,7 @@ ACRE_CONTEXT(makes_a_process, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 ACRE_CONTEXT(makes_none, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 {
 	struct acre_actor *a;
-	int boot, r = 0;
+	int boot = 0, r = 0;
 
 	ACRE_NURSERY(n, r)
 		boot = acre_spawn(&n, &a, .program = "/no/such/program");
