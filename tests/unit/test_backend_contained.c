@@ -8,7 +8,7 @@
 
 #include "actor/runtime.h"
 #include "base/sys.h"
-#include "lib/run.h"
+#include "unit/forks.h"
 
 static int run_contained(int (*fn)(void *arg), void *arg)
 {
@@ -86,6 +86,8 @@ TEST(an_actor_of_a_forkserver_is_contained)
 
 TEST(a_forked_actor_is_contained)
 {
+	if (is_tsan())
+		test_skip("ThreadSanitizer: no threads after a fork");
 	assert_contains("fork");
 }
 

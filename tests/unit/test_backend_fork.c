@@ -3,6 +3,19 @@
 #include "conform/tree.h"
 
 #include "base/sys.h"
+#include "unit/forks.h"
+
+/* ThreadSanitizer ends a child of a process with threads that starts one. */
+#define TEST_FORKING(name)                                                     \
+	static int name##_body_(void);                                         \
+	TEST(name)                                                             \
+	{                                                                      \
+		if (is_tsan())                                                 \
+			test_skip("ThreadSanitizer: no threads after a fork"); \
+		assert_ok(tree_result(name##_body_, false));                   \
+		report_thread_fini();                                          \
+	}                                                                      \
+	static int name##_body_(void)
 
 static int spawn_and_call(void)
 {
@@ -33,7 +46,7 @@ static int spawn_while_one_fails(const char *call, uint64_t nth)
 }
 
 /* A child counts on from where its parent was. */
-TEST_TREE(a_fork_that_fails_somewhere_leaves_nothing)
+TEST_FORKING(a_fork_that_fails_somewhere_leaves_nothing)
 {
 	static const char *const calls[] = { "socketpair",   "pipe2",	   "openat",
 					     "fork_process", "pidfd_open", "fcntl",
@@ -46,7 +59,7 @@ TEST_TREE(a_fork_that_fails_somewhere_leaves_nothing)
 }
 
 /* Its descriptors are those of the child by then, and the link is one of them. */
-TEST_TREE(a_forked_child_that_cannot_begin_says_why_to_the_end)
+TEST_FORKING(a_forked_child_that_cannot_begin_says_why_to_the_end)
 {
 	static const struct {
 		const char *call, *step;
