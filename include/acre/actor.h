@@ -164,7 +164,7 @@ struct acre_run_options {
 	 * paths and NULL at the end: actors then need not load them themselves. One that
 	 * starts a thread is refused by the first spawn */
 	const char *const *preload;
-	size_t stack_size;	   /* of tasks; 0: 64 KiB */
+	size_t stack_size;	   /* of tasks, at most 1 GiB; 0: 64 KiB */
 	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks

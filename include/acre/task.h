@@ -47,7 +47,8 @@ struct acre_task_kind {
 
 struct acre_task_options {
 	const char *name; /* instead of the kind's; copied, cut at 31 bytes */
-	size_t stack_size; /* usable bytes, rounded up; 0 = the loop's (64 KiB of address space) */
+	/* usable bytes, rounded up, at most 1 GiB; 0 = the loop's (64 KiB of address space) */
+	size_t stack_size;
 	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[2];
 };

@@ -46,6 +46,9 @@ static int check_options(const struct acre_run_options *o)
 	if (o->flags)
 		return acre_fail(EINVAL, "unknown flags 0x%llx for the root",
 				 (unsigned long long)o->flags);
+	if (o->stack_size > STACK_SIZE_MAX)
+		return acre_fail(EINVAL, "stacks of tasks have at most %zu bytes, not %zu",
+				 STACK_SIZE_MAX, o->stack_size);
 	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
 		if (o->reserved[i])
 			return acre_fail(EINVAL, "the root's reserved options must be 0");

@@ -36,6 +36,8 @@
 /* Of address space. A frame larger than a page steps over a small guard, if its code is
  * not built with -fstack-clash-protection; over this one hardly (kernel-facts K51). */
 #define STACK_GUARD_SIZE ((size_t)64 << 10)
+/* Usable bytes: who asks for more has made a mistake, -1 say */
+#define STACK_SIZE_MAX	 ((size_t)1 << 30)
 
 /* The highest bytes of a stack are not for its user: the list of free ones runs there. It
  * is a cache line, so what lies below is aligned. */

@@ -270,6 +270,9 @@ static int check_start(const struct nursery *n, const struct acre_task_kind *kin
 			EINVAL,
 			"task %s: unknown flags 0x%llx or reserved fields that are not 0",
 			kind->name, (unsigned long long)options->flags);
+	if (options->stack_size > STACK_SIZE_MAX)
+		return acre_fail(EINVAL, "task %s: a stack has at most %zu bytes, not %zu",
+				 kind->name, STACK_SIZE_MAX, options->stack_size);
 	return n->scope.covered ? -ECANCELED : 0;
 }
 

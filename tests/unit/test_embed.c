@@ -125,6 +125,9 @@ TEST(bad_options_of_a_root_are_refused)
 	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .flags = 1 }),
 		     EINVAL);
 	assert_class(acre_run(fails, NULL,
+			      &(struct acre_run_options){ .stack_size = SIZE_MAX }),
+		     EINVAL);
+	assert_class(acre_run(fails, NULL,
 			      &(struct acre_run_options){ .reserved = { 1 } }),
 		     EINVAL);
 	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "" }),

@@ -172,6 +172,7 @@ TEST_TASK(unknown_options_are_refused)
 
 	ACRE_NURSERY(n, r) {
 		assert_class(acre_go(&n, work, &w, .flags = 1), EINVAL);
+		assert_class(acre_go(&n, work, &w, .stack_size = SIZE_MAX), EINVAL);
 		assert_class(acre_go(&n, work, &w, .reserved = { 0, 1 }), EINVAL);
 		r = acre_go(&n, work, &w, .name = "named", .stack_size = 200000);
 	}
