@@ -8,9 +8,9 @@
 #include "base/util.h"
 #include "core/fiber.h"
 
-/* A fork leaves its helper thread behind, and it does not see one that libc does not make. */
+/* A forkserver has one thread, and is not concerned. */
 #ifdef FIBER_TSAN
-#define NO_FORK "ThreadSanitizer does not go along into a process that is forked"
+#define NO_FORK "ThreadSanitizer ends a child of a process with threads that starts one"
 #else
 #define NO_FORK NULL
 #endif
@@ -19,7 +19,7 @@
 
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL },
-	{ "forkserver", be_forkserver_make, NO_FORK },
+	{ "forkserver", be_forkserver_make, NULL },
 	{ "fork", be_fork_make, NO_FORK },
 	{ "thread", be_thread_make, NULL },
 	{ "subint", NULL, NO_PYTHON },
