@@ -11,23 +11,42 @@
 
 #define LADDER_S 2.1 /* no ack within 0.5 s, SIGTERM, SIGKILL after 1.6 s */
 
-static _Atomic int n_killed; /* by SIGKILL, through the library, in this process */
+/* By SIGKILL and SIGTERM, through the library, in this process. */
+static _Atomic int n_killed, n_soft;
 
-static int count_kills(int fd, int sig, siginfo_t *info, unsigned flags)
+static int count_signals(int fd, int sig, siginfo_t *info, unsigned flags)
 {
 	n_killed += sig == SIGKILL;
+	n_soft += sig == SIGTERM;
 	return sys_real.pidfd_send_signal(fd, sig, info, flags);
 }
 
 static void begin_counting(void)
 {
+	n_killed = n_soft = 0;
+}
+
+/* The table is chosen while there is one thread. */
+static void run_counted(int (*body)(void))
+{
 	static struct sys_table counting;
 
 	counting = sys_real;
-	counting.pidfd_send_signal = count_kills;
+	counting.pidfd_send_signal = count_signals;
 	sys_use(&counting);
-	n_killed = 0;
+	assert_ok(tree_result(body, false));
+	sys_use(&sys_real);
+	report_thread_fini();
 }
+
+#define TEST_COUNTED(name)                 \
+	static int name##_body_(void);     \
+	TEST(name)                         \
+	{                                  \
+		use_backend(NULL);         \
+		run_counted(name##_body_); \
+	}                                  \
+	static int name##_body_(void)
 
 /*
  * C028: failures at the leaves of a tree of actors.
@@ -275,11 +294,10 @@ static double end_stuck(int how_many, bool compute)
 	free(stuck);
 	assert_ok(r); /* they were cancelled: that some had to be killed is no failure */
 	assert_int_equal(n_killed, how_many);
-	sys_use(&sys_real);
 	return seconds_since(begun);
 }
 
-TEST_TREE(c036_many_stuck_children)
+TEST_COUNTED(c036_many_stuck_children)
 {
 	double one, some, many;
 
@@ -297,7 +315,7 @@ TEST_TREE(c036_many_stuck_children)
 
 /* They take each other's processors, which is no reason to wait for them for long: how
  * long is in unit/test_progress.c; here it depends on who else is on this machine. */
-TEST_TREE(c036_many_children_that_compute)
+TEST_COUNTED(c036_many_children_that_compute)
 {
 	double one, many;
 
@@ -343,7 +361,7 @@ TEST_TREE(c037_never_acking_child)
 }
 
 /* Stopped, and then without anything that keeps it from obeying: no hard kill. */
-TEST_TREE(k8_a_stopped_child_is_continued_and_obeys)
+TEST_COUNTED(k8_a_stopped_child_is_continued_and_obeys)
 {
 	struct acre_actor *a;
 	int r = 0;
@@ -356,7 +374,6 @@ TEST_TREE(k8_a_stopped_child_is_continued_and_obeys)
 		begin_counting();
 	}
 	assert_int_equal(n_killed, 0);
-	sys_use(&sys_real);
 	return r;
 }
 
@@ -384,20 +401,10 @@ ACRE_TASK(have_long_leave, struct stuck *s)
 	return r;
 }
 
-static _Atomic int n_soft;
-
-static int count_soft(int fd, int sig, siginfo_t *info, unsigned flags)
+TEST_COUNTED(an_ack_does_not_wait_for_goodbyes)
 {
-	n_soft += sig == SIGTERM;
-	return sys_real.pidfd_send_signal(fd, sig, info, flags);
-}
-
-TEST_TREE(an_ack_does_not_wait_for_goodbyes)
-{
-	struct sys_table counting = sys_real;
 	int r = 0;
 
-	counting.pidfd_send_signal = count_soft;
 	ACRE_NURSERY(n, r) {
 		struct stuck s = { .actor = NULL };
 		void *none;
@@ -405,12 +412,11 @@ TEST_TREE(an_ack_does_not_wait_for_goodbyes)
 		r = acre_spawn(&n, &s.actor, .name = "slow");
 		assert_ok(r);
 		assert_ok(acre_go_ready(&n, have_long_leave, &s, &none));
-		sys_use(&counting);
+		begin_counting();
 		r = acre_actor_cancel(s.actor);
-		sys_use(&sys_real);
+		assert_int_equal(n_soft, 0);
 		acre_nursery_cancel(&n);
 	}
-	assert_int_equal(n_soft, 0);
 	return r;
 }
 

@@ -201,8 +201,9 @@ static int spawn_and_call(void)
 	return r;
 }
 
-/* The nth call of that name from now, but for those of a sweep, which comes when it likes. */
-static const char *fails;
+/* The nth call of that name from now, but for those of a sweep, which comes when it likes.
+ * The table is chosen while there is one thread. */
+static const char *_Atomic fails = "nothing";
 static _Atomic uint64_t n_calls, fails_at;
 
 static int fail_nth(const char *name, long first, long second)
@@ -216,7 +217,7 @@ static int fail_nth(const char *name, long first, long second)
 	return ++n_calls == fails_at ? EMFILE : 0;
 }
 
-TEST_TREE(a_descriptor_too_few_is_a_failure_and_nothing_is_left)
+static int fail_everywhere(void)
 {
 	static const char *const calls[] = { "socketpair", "pipe2", "spawn",
 					     "openat",	   "fcntl", "close_range",
@@ -229,15 +230,12 @@ TEST_TREE(a_descriptor_too_few_is_a_failure_and_nothing_is_left)
 			bool failed;
 			int r;
 
-			fails = calls[i];
 			n_calls = 0;
 			fails_at = nth;
-			sys_fault_choose(fail_nth);
-			sys_use(&sys_fault);
+			fails = calls[i];
 			r = spawn_and_call();
+			fails = "nothing";
 			failed = n_calls >= nth;
-			sys_use(&sys_real);
-			sys_fault_choose(NULL);
 			test_note("%s %d: %d", calls[i], (int)nth, r);
 			assert_true(r >= 0 || failed);
 			told |= r < 0 && acre_has(r, EMFILE);
@@ -247,4 +245,14 @@ TEST_TREE(a_descriptor_too_few_is_a_failure_and_nothing_is_left)
 	}
 	assert_ok(spawn_and_call());
 	return 0;
+}
+
+TEST(a_descriptor_too_few_is_a_failure_and_nothing_is_left)
+{
+	sys_fault_choose(fail_nth);
+	sys_use(&sys_fault);
+	assert_ok(tree_result(fail_everywhere, false));
+	sys_use(&sys_real);
+	sys_fault_choose(NULL);
+	report_thread_fini();
 }
