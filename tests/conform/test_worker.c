@@ -86,8 +86,11 @@ static int have_a_tree(void *unused)
 
 TEST_TREE(s01_a_forked_function_has_a_tree_of_its_own)
 {
+	const char *why;
 	int r = 0;
 
+	if (!backend_is_there("fork", &why)) /* a tree takes threads */
+		test_skip("%s", why);
 	ACRE_NURSERY(n, r) {
 		r = call_ten(&n, "exec");
 		if (r >= 0)
