@@ -253,6 +253,7 @@ TEST_TREE(c020_error_reply_to_a_dead_peer)
 		}
 		assert_int_equal(acre_children(NULL, 0), 0);
 	}
+	peer_is_gone = NULL;
 	return r;
 }
 
