@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -356,6 +357,11 @@ static pid_t real_gettid(void)
 	return gettid();
 }
 
+static uid_t real_geteuid(void)
+{
+	return geteuid();
+}
+
 /* signals */
 static int real_sigmask(int how, const sigset_t *set, sigset_t *ret_old)
 {
@@ -411,6 +417,16 @@ static int real_unlinkat(int dir, const char *path, int flags)
 static int real_mkdirat(int dir, const char *path, mode_t mode)
 {
 	return kernel(mkdirat(dir, path, mode));
+}
+
+static int real_fchmod(int fd, mode_t mode)
+{
+	return kernel(fchmod(fd, mode));
+}
+
+static int real_flock(int fd, int operation)
+{
+	return kernel(flock(fd, operation));
 }
 
 /* time */

@@ -145,6 +145,7 @@ struct sys_spawn_args {
 	C(SURE, pid_t, getpid, (void), ())                                                        \
 	C(SURE, pid_t, getppid, (void), ())                                                       \
 	C(SURE, pid_t, gettid, (void), ())                                                        \
+	C(SURE, uid_t, geteuid, (void), ())                                                       \
 	/* signals */                                                                             \
 	C(SURE, int, sigmask, (int how, const sigset_t *set, sigset_t *ret_old), (how, set, ret_old)) \
 	C(CALL, int, sigaction,                                                                   \
@@ -163,6 +164,8 @@ struct sys_spawn_args {
 	C(CALL, ssize_t, getdents64, (int fd, void *ret, size_t len), (fd, ret, len))             \
 	C(CALL, int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags))        \
 	C(CALL, int, mkdirat, (int dir, const char *path, mode_t mode), (dir, path, mode))        \
+	C(CALL, int, fchmod, (int fd, mode_t mode), (fd, mode))                                   \
+	C(CALL, int, flock, (int fd, int operation), (fd, operation))                             \
 	/* time: for clock.c */                                                                   \
 	C(SURE, int, clock_gettime, (clockid_t id, struct timespec *ret), (id, ret))
 /* clang-format on */
