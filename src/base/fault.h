@@ -56,6 +56,7 @@
 	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")             \
 	P(DUMP_ENDS_EARLY, "a dump forgets the actors below the first one")            \
 	P(STATUS_STANDS_STILL, "a status page does not tell that its loop turns")      \
+	P(FOREIGN_DIRECTORY, "a directory of sockets may be somebody else's")          \
 	P(NO_GUARD, "nobody empties a contained tree whose root was killed")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
