@@ -47,6 +47,8 @@ struct acre_actor; /* opaque */
  * forkserver has the environment, directory, user and limits of the moment when that was
  * started, by the first such spawn of an actor. A forked one has our memory and handlers of
  * signals; at its end no atexit() handler runs, and of stdio only stdout is flushed.
+ * A handler of pthread_atfork() that hangs for 12 s fails the spawn (ACRE_EBOOT, ETIMEDOUT);
+ * its thread is left alone, and until it is back no other fork is made (EBUSY).
  *
  * A thread shares what is the process's: signals (.sigint means nothing), exit(), crashes,
  * acre_actor_pid(). It cannot be killed: if it ignores SIGKILL's cancel for 0.5 s, the

@@ -43,15 +43,16 @@ static void forget_parent_in_child(void)
 /* No handler of atexit() runs: they are the parent's. */
 _Noreturn static void live_in_child(struct newborn *n, const char *title)
 {
-	bool is_broken = barrier_is_broken();
 	int status, r;
 
+	if (barrier_is_broken()) /* and the plan's descriptors may be anything by now */
+		_exit(EXIT_FAILURE);
 	forget_parent_in_child();
 	r = newborn_begin_in_child(n);
-	if (r < 0)
+	if (r < 0) {
 		newborn_say_failure(n, r);
-	if (r < 0 || is_broken)
 		_exit(EXIT_FAILURE);
+	}
 	status = child_live_in_process(title);
 	fflush(stdout);
 	_exit(status);

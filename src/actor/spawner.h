@@ -37,8 +37,9 @@ struct spawn_request {
 };
 
 /* Makes a process; parks the running task until it has execed, or could not. Not
- * cancellable, so that no child is lost; bound: a vfork and an exec. All that the request
- * points to must stay as it is until then, also if other tasks run. 0, or a failure with
+ * cancellable, so that no child is lost; bound: a vfork and an exec, what a forkserver may
+ * take, or spawner_fork_ns. All that the request points to must stay as it is until then,
+ * also if other tasks run. 0, or a failure with
  * a report; ECHILD in a child of fork. */
 int spawner_make(struct spawn_request *request);
 
@@ -46,6 +47,11 @@ int spawner_make(struct spawn_request *request);
  * more. With the last of them it is ended and joined. The processes of the runtime must have
  * been reaped: they would die with the thread. */
 void spawner_stop(void);
+
+/* The longest that making a process by fork may take, in nanoseconds; a handler of
+ * pthread_atfork() may hang in it. Then the request fails with ETIMEDOUT, and another
+ * thread takes the place of the one that hangs. For tests to shorten. */
+extern int64_t spawner_fork_ns;
 
 /* A runtime may need it: spawner_stop() by the last of them ends it. */
 void spawner_hold(void);

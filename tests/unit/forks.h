@@ -81,6 +81,20 @@ static inline int count_fds(void)
 	return n;
 }
 
+/* Of this process. */
+static inline int count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
 static inline int tell_fds(void *unused)
 {
 	(void)unused;

@@ -170,19 +170,6 @@ static void hang_before_fork(void)
 		hold(&atfork);
 }
 
-static int count_threads(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	int n = 0;
-
-	assert_non_null(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 TEST_TASK(s01_a_fork_that_never_comes_back_is_a_failure)
 {
 	struct acre_process *p = NULL;
