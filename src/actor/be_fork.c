@@ -79,10 +79,12 @@ static void spawn_fork(struct spawn_request *q)
 		spawn_failed(q, "forking", pid);
 		return;
 	}
+	acre_ignore(sys_close(TAKE_FD(null_fd))); /* there is room for one more, now */
 	r = pidref_open(&q->pid, pid);
-	if (r < 0) { /* it ends when its link is closed, and is then the sweep's */
+	if (r < 0) {
 		q->pid = PIDREF_NULL;
 		spawn_failed(q, "holding the forked process", r);
+		newborn_let_end(q, pid);
 	}
 }
 

@@ -158,9 +158,10 @@ static void hold(struct spawn_request *q, const struct forkserver_answer *a)
 		return;
 	}
 	r = pidref_open(&q->pid, a->pid);
-	if (r < 0) { /* it ends when its link is closed, and is then the sweep's */
+	if (r < 0) {
 		q->pid = PIDREF_NULL;
 		spawn_failed(q, "holding the forked process", r);
+		newborn_let_end(q, a->pid);
 	}
 }
 
@@ -206,6 +207,7 @@ static void spawn_from_forkserver(struct spawn_request *q)
 		newborn_plan(&n, q, null_fd);
 		r = ask_running(q, &n);
 	}
+	acre_ignore(sys_close(TAKE_FD(null_fd))); /* there is room for a pidfd, now */
 	if (r >= 0)
 		await_child(q);
 	else if (!q->step)

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/line.h"
 #include "base/sys.h"
@@ -150,4 +151,23 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 		n->fds[STDERR_FILENO] = is_to_inherit(STDERR_FILENO) ? STDERR_FILENO : null_fd;
 	for (int i = 0; i < q->n_fds; i++)
 		n->fds[n->n_fds++] = q->fds[i];
+}
+
+/* A boot that finds no parent takes milliseconds */
+#define LET_END_NS  1000000000
+#define LOOK_END_NS 1000000 /* there is nothing to wait for: no pidfd could be had */
+
+/* Only we reap it, so its number is still its own. */
+void newborn_let_end(const struct spawn_request *q, pid_t pid)
+{
+	int64_t end = int64_add(clock_real(), LET_END_NS);
+	siginfo_t info = { .si_pid = 0 };
+	int r = sys_shutdown(q->fds[0], SHUT_RDWR);
+
+	while (r >= 0 && clock_real() < end) {
+		r = sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | __WALL);
+		if (r < 0 || info.si_pid)
+			return;
+		r = sys_poll(NULL, 0, LOOK_END_NS);
+	}
 }

@@ -26,3 +26,8 @@ int newborn_begin_in_child(struct newborn *n);
 /* Where its memory is not the parent's: that step and error are the words that it dies with,
  * on the stderr that its parent reads. */
 void newborn_say_failure(const struct newborn *n, int r);
+
+/* By the parent, whose child it is but who cannot hold it: its link is shut, so it ends by
+ * itself, and is reaped here. What is not gone after a second is left to the sweep, which
+ * kills. `q` is the request that it was made for. */
+void newborn_let_end(const struct spawn_request *q, pid_t pid);

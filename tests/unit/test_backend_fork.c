@@ -64,6 +64,49 @@ TEST_FORKING(a_fork_that_fails_somewhere_leaves_nothing)
 	return spawn_and_call();
 }
 
+/* It has begun to live by then, and nobody will ever ask for it. */
+static int spawn_what_cannot_be_held(struct acre_nursery *n, const char *backend)
+{
+	struct acre_actor *a;
+	int r;
+
+	sys_use(&sys_fault);
+	sys_fault_only("pidfd_open");
+	sys_fault_at(1, ENOMEM, false);
+	r = acre_spawn(n, &a, .name = "slippery", .backend = backend);
+	sys_use(&sys_real);
+	return r;
+}
+
+static int let_slip(const char *backend)
+{
+	struct acre_actor *a;
+	int failed = 0, r = 0;
+	pid_t pids[8];
+	size_t n_before;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "before", .backend = backend);
+		assert_ok(r);
+		n_before = proc_children(getpid(), pids, 8);
+		failed = spawn_what_cannot_be_held(&n, backend);
+		assert_class(failed, ACRE_EBOOT);
+		assert_text_has(acre_why(failed)->death->step, "holding");
+		assert_int_equal(proc_children(getpid(), pids, 8), n_before);
+	}
+	return r;
+}
+
+TEST_FORKING(a_forked_child_that_cannot_be_held_is_gone_at_once)
+{
+	return let_slip("fork");
+}
+
+TEST_FORKING(a_child_of_a_forkserver_that_cannot_be_held_is_gone_at_once)
+{
+	return let_slip("forkserver");
+}
+
 /* Its descriptors are those of the child by then, and the link is one of them. */
 TEST_FORKING(a_forked_child_that_cannot_begin_says_why_to_the_end)
 {
