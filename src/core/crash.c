@@ -83,13 +83,16 @@ static _Atomic bool events_are_told; /* by a panic, just before it aborts */
 
 /* Modules. */
 
+/* None is known where nothing is caught any more: a handler of the program that has taken
+ * ours over may call it then. */
 static const struct module *module_at(uintptr_t pc)
 {
-	size_t n = atomic_load_explicit(&caught->n_modules, memory_order_acquire);
+	const struct crash *c = caught;
+	size_t n = c ? atomic_load_explicit(&c->n_modules, memory_order_acquire) : 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (pc >= caught->modules[i].code && pc < caught->modules[i].code_end)
-			return &caught->modules[i];
+		if (pc >= c->modules[i].code && pc < c->modules[i].code_end)
+			return &c->modules[i];
 	return NULL;
 }
 
@@ -440,9 +443,13 @@ static int take_stack(struct crash_stack *s)
 	return r;
 }
 
+/* Unless the program has another one by now. */
 static void give_stack_back(struct crash_stack *s)
 {
-	acre_ignore(sys_sigaltstack(&s->before, NULL));
+	stack_t now = { .ss_sp = NULL };
+
+	if (sys_sigaltstack(NULL, &now) >= 0 && now.ss_sp == s->at)
+		acre_ignore(sys_sigaltstack(&s->before, NULL));
 	free_stack(s);
 }
 
@@ -502,14 +509,26 @@ int crash_catch(void)
 	return r;
 }
 
+/* What the program has set meanwhile stays, as what it had set before. */
+static void give_signals_back(const struct crash *c)
+{
+	struct sigaction now;
+	int sig;
+
+	for (size_t i = 0; i < ARRAY_N(caught_signals); i++) {
+		sig = caught_signals[i];
+		if (c->before[i].sa_handler == SIG_DFL &&
+		    sys_sigaction(sig, NULL, &now) >= 0 &&
+		    now.sa_sigaction == tell_and_die)
+			acre_ignore(sys_sigaction(sig, &c->before[i], NULL));
+	}
+}
+
 static void end_locked(void)
 {
 	struct crash *c = caught;
 
-	for (size_t i = 0; i < ARRAY_N(caught_signals); i++)
-		if (c->before[i].sa_handler == SIG_DFL)
-			acre_ignore(
-				sys_sigaction(caught_signals[i], &c->before[i], NULL));
+	give_signals_back(c);
 	panic_hook_set(NULL);
 	caught = NULL;
 	crash_free(c);

@@ -26,5 +26,6 @@ int crash_catch(void);
 /* Makes modules known that were loaded since. No-op unless crashes are caught. */
 void crash_learn_modules(void);
 
-/* By the thread that asked; everything is as it was before. Idempotent. */
+/* By the thread that asked; everything is as it was before, but handlers and a stack for them
+ * that the program has set meanwhile: these stay. Idempotent. */
 void crash_release(void);

@@ -394,3 +394,56 @@ TEST(a_handler_of_the_program_stays)
 	assert_ptr_equal(now.sa_handler, handle);
 	assert_int_equal(sigaction(SIGFPE, &before, NULL), 0);
 }
+
+TEST(a_handler_that_the_program_has_set_meanwhile_stays)
+{
+	struct sigaction mine = { .sa_handler = handle }, ours, now;
+	static char stack[1 << 16];
+	stack_t now_on, before, on = { .ss_sp = stack, .ss_size = sizeof stack };
+
+#ifdef FIBER_ANNOTATED
+	test_skip("the sanitizer has handlers of its own");
+#endif
+	assert_int_equal(sigaltstack(NULL, &before), 0);
+	assert_ok(crash_catch());
+	assert_int_equal(sigaction(SIGFPE, &mine, &ours), 0);
+	assert_int_equal(sigaltstack(&on, NULL), 0);
+
+	crash_release();
+
+	assert_int_equal(sigaction(SIGFPE, NULL, &now), 0);
+	assert_ptr_equal(now.sa_handler, handle);
+	assert_int_equal(sigaltstack(NULL, &now_on), 0);
+	assert_ptr_equal(now_on.ss_sp, stack);
+	assert_false(has_handler(SIGSEGV)); /* that one is still ours */
+	assert_int_equal(sigaltstack(&before, NULL), 0);
+	assert_int_equal(sigaction(SIGFPE, &(struct sigaction){ .sa_handler = SIG_DFL },
+				   NULL),
+			 0);
+}
+
+static void (*taken_over)(int sig, siginfo_t *info, void *context);
+
+static void chain(int sig, siginfo_t *info, void *context)
+{
+	taken_over(sig, info, context);
+}
+
+/* As those do that chain: the process ends of its signal, with what can be said. */
+static int chain_and_crash(void *unused)
+{
+	struct sigaction mine = { .sa_sigaction = chain, .sa_flags = SA_SIGINFO }, ours;
+
+	(void)unused;
+	sigaction(SIGSEGV, &mine, &ours);
+	taken_over = ours.sa_sigaction;
+	crash_release();
+	raise(SIGSEGV);
+	return 0;
+}
+
+TEST(a_handler_that_was_taken_over_still_ends_the_process)
+{
+	assert_int_equal(signal_of(chain_and_crash), SIGSEGV);
+	assert_text_has(said, "SIGSEGV");
+}
