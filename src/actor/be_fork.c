@@ -10,6 +10,7 @@
 #include "actor/child.h"
 #include "actor/newborn.h"
 #include "actor/spawner.h"
+#include "actor/title.h"
 #include "actor/watchdog.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -53,6 +54,7 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 		newborn_say_failure(n, r);
 		_exit(EXIT_FAILURE);
 	}
+	acre_ignore(title_show(title)); /* else ps shows its parent's command line */
 	status = child_live_in_process(title);
 	fflush(stdout);
 	_exit(status);
