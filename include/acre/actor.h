@@ -170,7 +170,8 @@ struct acre_run_options {
 	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
-	 * them in this thread */
+	 * them in this thread. Two threads of acre wait for them, too: for a dump, and for
+	 * SIGINT while a task blocks the loop for more than a second: the third one kills */
 	bool signals;
 	/* a cgroup around all actors: whatever they start ends with the tree, daemons too,
 	 * even when the root is killed. EOPNOTSUPP, with the reason, where there is no

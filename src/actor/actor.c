@@ -315,7 +315,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	char title[ACTOR_TITLE_MAX];
 	auto_close int ours = -1, theirs = -1, status = -1;
 	int pair[2];
-	int r = watchdog_start(runtime_this);
+	int r = watchdog_start_sweeping(runtime_this);
 
 	if (r < 0)
 		return r;

@@ -252,7 +252,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	if (r >= 0)
 		r = peer_open(parent, TAKE_FD(boot->link_fd), "parent");
 	if (r >= 0 && !boot->has_loop)
-		r = watchdog_start(rt);
+		r = watchdog_start_sweeping(rt);
 	return r;
 }
 

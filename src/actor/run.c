@@ -6,6 +6,7 @@
 
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
+#include "actor/watchdog.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -93,6 +94,8 @@ static int set_up(const struct acre_run_options *o)
 	}
 	if (r >= 0 && o->signals)
 		r = runtime_take_signals(rt);
+	if (r >= 0 && o->signals) /* a stuck loop is to mind SIGINT, too */
+		r = watchdog_start(rt);
 	return r;
 }
 

@@ -53,7 +53,8 @@ static struct {
 	pid_t runs_in;	    /* the process that has the thread */
 	pthread_t thread;
 	struct barrier_thread barrier;
-	bool was_subreaper;  /* before us */
+	_Atomic bool sweeps; /* there are, or have been, actors below us */
+	bool was_subreaper;  /* before that */
 	_Atomic int ring_fd; /* eventfd; -1: there is none */
 	int signal_fd;	     /* SIGINT; -1: not ours */
 	_Atomic bool stops;
@@ -128,7 +129,7 @@ static void sweep_last(void)
 {
 	int64_t end = clock_real() + LAST_SWEEPS_NS;
 
-	while (sweep() > 0 && clock_real() < end)
+	while (atomic_load(&dog.sweeps) && sweep() > 0 && clock_real() < end)
 		acre_ignore(sys_poll(NULL, 0, SWEEP_AGAIN_NS));
 }
 
@@ -183,7 +184,8 @@ static void see_turns(struct watch_state *s, int64_t now)
 		s->same_since = now;
 	} else if (++s->n_same >= STUCK_LOOKS && !PLANTED(STUCK_LOOP_UNSEEN)) {
 		loop_is_stuck(s);
-		atomic_store(&dog.sweep_wanted, true); /* nobody tells us of deaths now */
+		/* nobody tells us of deaths now */
+		atomic_store(&dog.sweep_wanted, atomic_load(&dog.sweeps));
 	}
 }
 
@@ -222,6 +224,7 @@ static void loop_was_interrupted(struct letter *letter)
 	runtime_was_interrupted(dog.rt);
 }
 
+/* To how many children; 0 is not told. */
 static void say(const char *done, size_t n)
 {
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -247,6 +250,13 @@ static void say(const char *done, size_t n)
 		line_write(&line, STDERR_FILENO);
 }
 
+static void tell_children(int sig, const char *done)
+{
+	size_t n = child_table_tell(sig);
+
+	say(n ? done : "it has no children; the third interrupt ends it", n);
+}
+
 static void escalate(void)
 {
 	uint32_t n = atomic_fetch_add(&dog.rt->n_interrupts, 1) + 1;
@@ -254,9 +264,9 @@ static void escalate(void)
 	if (!atomic_exchange(&dog.interrupt_posted, true))
 		mailbox_post(&dog.rt->loop->mailbox, &dog.interrupt);
 	if (n == 1) {
-		say("passed on to its children:", child_table_tell(SIGTERM));
+		tell_children(SIGTERM, "passed on to its children:");
 	} else if (n == 2) {
-		say("killed its children:", child_table_tell(SIGKILL));
+		tell_children(SIGKILL, "killed its children:");
 	} else {
 		say("ending", 0);
 		runtime_die_of_interrupt(dog.rt);
@@ -322,6 +332,7 @@ static void wait_for_something(struct watch_state *s)
 static void *run(void *unused)
 {
 	struct watch_state s = { .look_at = 0,
+				 .turns = UINT64_MAX, /* the first look sees a new one */
 				 .sweep_at = ACRE_NEVER_NS_,
 				 .again_ns = SWEEP_AGAIN_NS };
 
@@ -391,7 +402,7 @@ static void reset(struct runtime *rt)
 	dog.rt = rt;
 	dog.runs_in = sys_getpid();
 	dog.ring_fd = dog.signal_fd = -1; /* not those of a parent, in a child of fork */
-	dog.stops = dog.sweep_wanted = false;
+	dog.stops = dog.sweep_wanted = dog.sweeps = false;
 	dog.interrupt_at = dog.stuck_since = 0;
 	dog.interrupt_posted = dog.blocked_posted = false;
 	dog.interrupt = (struct letter){ .fn = loop_was_interrupted };
@@ -400,26 +411,33 @@ static void reset(struct runtime *rt)
 
 int watchdog_start(struct runtime *rt)
 {
-	int was = 0, r;
+	int r;
 
 	if (dog.rt && dog.runs_in == sys_getpid())
 		return 0;
 	reset(rt);
-	acre_ignore(sys_prctl(PR_GET_CHILD_SUBREAPER, (uintptr_t)&was, 0, 0, 0));
-	dog.was_subreaper = was;
 	r = open_descriptors(rt);
-	if (r >= 0) {
-		be_subreaper(true);
-		r = start_thread();
-	}
 	if (r >= 0)
-		child_table_tell_changes(sweep_soon);
+		r = start_thread();
 	if (r < 0) {
-		be_subreaper(dog.was_subreaper);
 		close_descriptors();
 		dog.rt = NULL;
 		return acre_fail(report_class(r), "the watchdog could not be started");
 	}
+	return 0;
+}
+
+int watchdog_start_sweeping(struct runtime *rt)
+{
+	int was = 0, r = watchdog_start(rt);
+
+	if (r < 0 || atomic_load(&dog.sweeps))
+		return r;
+	acre_ignore(sys_prctl(PR_GET_CHILD_SUBREAPER, (uintptr_t)&was, 0, 0, 0));
+	dog.was_subreaper = was;
+	be_subreaper(true);
+	atomic_store(&dog.sweeps, true);
+	child_table_tell_changes(sweep_soon);
 	return 0;
 }
 
@@ -443,7 +461,8 @@ void watchdog_stop(const struct runtime *rt)
 	barrier_go(&rt->loop->barrier);
 	barrier_remove(&dog.barrier);
 	acre_ignore(mailbox_read(&rt->loop->mailbox)); /* our letters end here */
-	be_subreaper(dog.was_subreaper);
+	if (atomic_load(&dog.sweeps))
+		be_subreaper(dog.was_subreaper);
 	atomic_store(&rt->loop->bell.watcher_sleeps, false);
 	close_descriptors();
 	dog.rt = NULL;

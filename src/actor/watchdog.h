@@ -7,21 +7,23 @@
 struct runtime;
 
 /*
- * One in each process actor, from before its service to its end, and one in the root from
- * its first process actor on. It shares no lock with the loop but that of the child table,
+ * One in each process actor, from before its service to its end, and one in the root: of a
+ * root that takes signals from the beginning, else from its first actor on. It shares no lock with the loop but that of the child table,
  * uses no heap, and so works while the loop is stuck in a task. It
  *
  *	- polls the pidfds of the parent and of the root: when either ends, so do we, by
  *	  SIGKILL; all of a tree at once, not level by level (kernel-facts K9);
- *	- makes the process a sub-reaper, and sweeps (sweep.h) when a child has ended;
+ *	- makes the process a sub-reaper, and sweeps (sweep.h) when a child has ended, but
+ *	  in a root that has never had an actor: what its program starts is its own;
  *	- looks whether the loop goes round while it is at work, and traces what blocked it;
  *	- takes SIGINT while the loop does not: the first is passed on to the children, the
  *	  second kills them, the third us.
  */
 
 /* Starts it for the process's first runtime; idempotent. The loop's thread. A failure is
- * filed. */
+ * filed. It sweeps from the second on. */
 int watchdog_start(struct runtime *rt);
+int watchdog_start_sweeping(struct runtime *rt);
 /* Sweeps until there are no strangers, ends and joins it. Before the loop is freed, by the
  * runtime that it was started for; nothing for another one. */
 void watchdog_stop(const struct runtime *rt);

@@ -405,6 +405,8 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	loop->tid = sys_gettid();
 	loop->polled_at = clock_now();
 	loop->status = &loop->own_status;
+	if (options->embedded) /* for its first step */
+		status_waits(loop->status);
 	loop->trim_at = ACRE_NEVER_NS_;
 	loop_this = loop;
 	report_home_set(&loop->reports);

@@ -251,6 +251,43 @@ TEST(g6_after_a_second_interrupt_the_loop_goes_on_to_its_end)
 	assert_orderly(&root, 1);
 }
 
+/* What a program starts that has no actors is its own: nothing sweeps. */
+static int hold_nothing_main(int argc, char **argv)
+{
+	int is_subreaper = -1;
+
+	(void)argc;
+	(void)argv;
+	assert_int_equal(prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper), 0);
+	say(is_subreaper);
+	block();
+	return 0;
+}
+
+static int root_without_children(void)
+{
+	return run_with_stderr(hold_nothing_main);
+}
+
+TEST(g6_the_third_interrupt_works_with_a_stuck_loop_without_children)
+{
+	struct root root = stuck_root(root_without_children);
+	int status;
+
+	assert_int_equal(hear(&root), false);
+	assert_int_equal(hear(&root), 1);
+	for (int i = 0; i < 2; i++) {
+		root_interrupt(&root);
+		assert_says("by task root for ");
+		assert_int_equal(poll(NULL, 0, HUMAN_MS), 0);
+	}
+	root_interrupt(&root);
+	assert_says("ending");
+	status = end_of(&root);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGINT);
+}
+
 static void flood(const struct root *root, double at_least_s)
 {
 	acre_instant begun = acre_now();
