@@ -9,6 +9,7 @@
 #include <acre/context.h>
 #include <acre/dump.h>
 #include <acre/error.h>
+#include <acre/log.h>
 #include <acre/msg.h>
 #include <acre/process.h>
 #include <acre/scope.h>

@@ -30,6 +30,7 @@
  * acre_boot() first thing.
  */
 
+#include <acre/log.h>
 #include <acre/task.h>
 
 ACRE_BEGIN_
@@ -91,6 +92,7 @@ struct acre_spawn_options {
 	acre_span linger; /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
 	enum acre_sigint sigint;
 	uint64_t flags; /* ACRE_SPAWN_STRANGERS or 0 */
+	enum acre_log_level log; /* 0: ours */
 	uint64_t reserved[4];
 };
 
@@ -177,6 +179,7 @@ struct acre_run_options {
 	 * even when the root is killed. EOPNOTSUPP, with the reason, where there is no
 	 * writable cgroup of version 2, or Linux is older than 5.14 */
 	bool contained;
+	enum acre_log_level log; /* 0: environment ACRE_LOG, else warning */
 	uint64_t flags; /* none yet: must be 0 */
 	uint64_t reserved[4];
 };

@@ -4,9 +4,10 @@
 #define ACRE_TRACE_H
 
 /*
- * The library never logs. Each loop keeps its last 4,096 events (a task parked, a child
- * died, a frame came) in a ring of fixed size, always on; BUG() prints the tail of it,
- * and a program may read it or listen.
+ * The library traces what it does, and says on stderr (log.h) only what nobody is told
+ * otherwise. Each loop keeps its last 4,096 events (a task parked, a child died, a frame
+ * came) in a ring of fixed size, always on; BUG() prints the tail of it, and a program may
+ * read it or listen.
  *
  * THREADS: the loop's thread, but for acre_trace_print(), which is safe anywhere, signal
  * handlers included.

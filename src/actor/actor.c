@@ -8,6 +8,7 @@
 #include "actor/context.h"
 #include "actor/patience.h"
 #include "actor/runtime.h"
+#include "actor/spec.h"
 #include "actor/watchdog.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -138,10 +139,21 @@ static void gone_before_birth(struct acre_actor *a)
 	nursery_member_ended(&a->member, 0);
 }
 
+/* A thread cannot be killed: its link is all that ends. */
+static void say_killed(const struct acre_actor *a)
+{
+	const char *why = a->life.why_killed;
+
+	log_say(ACRE_LOG_WARNING, "%s actor %s (pid %d): %s",
+		a->life.body->is_process ? "killed" : "cut off the thread of", a->name,
+		(int)a->pid, why ? why : patience_words(a->acked));
+}
+
 static void cut(struct life *l)
 {
 	struct acre_actor *a = actor_of(l);
 
+	say_killed(a);
 	link_close(&a->link,
 		   acre_fail(ACRE_ECLOSED, "the link to %s was cut: it is being killed",
 			     a->name));
@@ -237,6 +249,8 @@ static int check_options(const struct acre_spawn_options *o)
 		return acre_fail(EINVAL,
 				 "a negative linger, or an unknown SIGINT mode %d",
 				 (int)o->sigint);
+	if ((unsigned int)o->log >= ACRE_N_LOG_LEVELS_)
+		return acre_fail(EINVAL, "there is no level %d of the log", (int)o->log);
 	for (size_t i = 0; i < ARRAY_N(o->reserved); i++)
 		if (o->reserved[i])
 			return acre_fail(EINVAL,
@@ -330,93 +344,18 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 	a->life.status = a->status;
 	snprintf(title, sizeof title, "_subactor[%s@%s]", a->name, a->uuid);
 	a->oom_at_birth = oom_unexplained(&runtime_this->oom);
-	r = b->make(&a->life, &(struct birth){ .title = title,
-					       .program = o->program,
-					       .link_fd = theirs,
-					       .with_strangers = o->flags &
-								 ACRE_SPAWN_STRANGERS,
-					       .status_fd = status });
+	r = b->make(&a->life,
+		    &(struct birth){ .name = a->name,
+				     .title = title,
+				     .program = o->program,
+				     .link_fd = theirs,
+				     .with_strangers = o->flags & ACRE_SPAWN_STRANGERS,
+				     .status_fd = status });
 	if (r < 0)
 		return not_made(a, r);
 	a->pid = a->life.pid.pid;
 	*ret_link = TAKE_FD(ours);
 	return 0;
-}
-
-static void pack_exposed(struct pack_writer *w, const struct acre_spawn_options *o)
-{
-	static const char *const usual[] = { "main", NULL };
-	const char *const *names = o->expose ? o->expose : usual;
-	uint32_t n = 0;
-
-	while (names[n])
-		n++;
-	pack_map(w, n);
-	for (uint32_t i = 0; i < n; i++) {
-		pack_cstr(w, names[i]);
-		pack_cstr(w, "");
-	}
-}
-
-static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
-{
-	size_t n = 0;
-
-	while (runtime_this->preload[n])
-		n++;
-	pack_map(w, 4);
-	pack_cstr(w, "preload");
-	pack_array(w, n);
-	for (size_t i = 0; i < n; i++)
-		pack_cstr(w, runtime_this->preload[i]);
-	pack_cstr(w, "method");
-	pack_cstr(w, runtime_this->backend->name);
-	pack_cstr(w, "module");
-	pack_cstr(w, o->module ? o->module : "");
-	pack_cstr(w, "sigint");
-	pack_u64(w, (uint64_t)o->sigint);
-}
-
-static int pack_with(struct buf *to,
-		     void (*pack)(struct pack_writer *w,
-				  const struct acre_spawn_options *o),
-		     const struct acre_spawn_options *o, struct slice *ret)
-{
-	struct pack_writer w;
-	int r;
-
-	buf_init(to, wire_limits_default.frame);
-	pack_writer_init(&w, to, &wire_limits_default);
-	pack(&w, o);
-	r = pack_writer_result(&w);
-	*ret = (struct slice){ (const char *)buf_bytes(to), buf_len(to) };
-	return r;
-}
-
-/* _debug_mode, _is_infected_aio and _is_root: false; a reference child needs the first
- * two. */
-static const char runtime_vars[] =
-	"\x83\xab_debug_mode\xc2\xb0_is_infected_aio\xc2\xa8_is_root\xc2";
-
-static int send_spec(struct acre_actor *a, const struct acre_spawn_options *o)
-{
-	struct msg m = { .kind = MSG_SPAWN_SPEC };
-	struct buf exposed, ours;
-	int r = pack_with(&exposed, pack_exposed, o, &m.spec.enable_modules);
-	int r2 = pack_with(&ours, pack_ours, o, &m.spec.acre);
-
-	m.spec.runtime_vars = (struct slice){ runtime_vars, sizeof runtime_vars - 1 };
-	m.spec.reg_addrs = (struct slice){ "\x90", 1 };
-	if (r >= 0 && r2 >= 0)
-		r = peer_send(a, &m);
-	else if (r == -ENOMEM || r2 == -ENOMEM)
-		r = acre_fail(ENOMEM, "no memory for the options of actor %s", a->name);
-	else
-		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame",
-			      a->name);
-	buf_fini(&exposed);
-	buf_fini(&ours);
-	return r;
 }
 
 /* Introduces us, tells it what to be, and asks for the sign that it serves. */
@@ -425,7 +364,7 @@ static int greet(struct acre_actor *a, int take_link, const struct acre_spawn_op
 	int r = peer_open(a, take_link, a->name);
 
 	if (r >= 0)
-		r = send_spec(a, o);
+		r = spec_send(a, o);
 	if (r >= 0)
 		r = opener_start(&a->ready_probe, a, "self", "get_registry",
 				 acre_nil_msg_(), NULL);
@@ -473,7 +412,9 @@ static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_op
 	}
 	r = greet(a, take_link, o);
 	if (r < 0 || a->member.nursery->scope.covered)
-		life_event(&a->life, LIFE_EV_KILL);
+		life_kill(&a->life,
+			  r < 0 ? "it cannot be asked to be anything"
+				: "its nursery was cancelled while it was made");
 	if (r < 0)
 		acre_ignore(
 			await_boot(a)); /* it is gone on return; why is told already */

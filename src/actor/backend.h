@@ -8,6 +8,7 @@
 
 /* What a backend needs to make one actor. All borrowed for the call. */
 struct birth {
+	const char *name;    /* of the actor; stays while it is in the child table */
 	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
 	const char *program; /* executable, NULL: the running one */
 	int link_fd;	     /* the child's end of the socketpair */

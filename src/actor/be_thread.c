@@ -11,7 +11,6 @@
 #include "actor/child.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
-#include "base/line.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -112,14 +111,11 @@ static void *run(void *arg)
 static void ends_process(struct timer *timer)
 {
 	struct body *b = container_of(timer, struct body, last);
-	struct line l = { .len = 0 };
 
-	line_text(&l, "acre: ");
-	line_text(&l, b->title);
-	line_text(&l, " is a thread that does not end, and cannot be killed alone: actor ");
-	line_text(&l, runtime_this->name);
-	line_text(&l, " ends with it");
-	line_write(&l, STDERR_FILENO);
+	log_say(ACRE_LOG_CRITICAL,
+		"%s is a thread that does not end, and cannot be killed alone: actor %s "
+		"ends with it",
+		b->title, runtime_this->name);
 	acre_ignore(pidref_signal(&runtime_this->self, SIGKILL));
 }
 

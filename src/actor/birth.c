@@ -37,6 +37,7 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	q->n_fds = BIRTH_FD_END - BIRTH_FD_LINK;
 	q->stderr_fd = theirs;
 	q->entry = &life->entry;
+	q->name = birth->name;
 	q->is_contained = runtime_this->contained_by != NULL;
 	q->cgroup_fd = q->is_contained ? runtime_this->contained_by->dir_fd : -1;
 	r = spawner_make(q);

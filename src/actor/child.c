@@ -88,7 +88,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 {
 	struct pack_reader in;
 	char path[4096] = "", method[32] = "";
-	uint64_t sigint = 0;
+	uint64_t sigint = 0, level = 0;
 	int r = 0;
 
 	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
@@ -103,6 +103,8 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 			r = keep_preload(&in);
 		else if (pack_str_is(key, "sigint"))
 			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
+		else if (pack_str_is(key, "log"))
+			level = pack_read_uint(&in, ACRE_LOG_OFF);
 		else
 			pack_skip(&in);
 	}
@@ -111,6 +113,8 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	if (r < 0)
 		return r;
 	runtime_this->sigint = (enum acre_sigint)sigint;
+	logger_set(&loop_this->logger, (enum acre_log_level)level,
+		   runtime_this->parent_pidfd >= 0);
 	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
 	if (r >= 0 && *path)

@@ -16,6 +16,7 @@
  *	  fd 3 socket:[1234]
  *	  event 4711.000123 task 3 PARK task=3 reason=sleeps
  *	  child scanner 7c2f...: process 4712, SERVES
+ *	  end of actor root
  *
  * Names may hold anything; what is no printable character is a '?' here.
  */
@@ -419,6 +420,9 @@ static void say_all(struct text *t)
 		say_rest(t, l);
 	if (s->problem)
 		say(t, 1, "not all could be read: %s", s->problem);
+	for (const struct snap_loop *l = s->loops; l; l = l->next)
+		if (l->has_actor)
+			say(t, 1, "end of actor %s", l->name);
 }
 
 int dump_text(int fd, struct snap *s)

@@ -41,6 +41,7 @@ struct hang {
 	int64_t at;
 	char *path; /* owned; NULL: the usual place */
 	char *told; /* owned: where it was written; NULL: it was not. Under the lock */
+	struct logger *logger;	      /* borrowed: of whoever waits for its close */
 	bool is_being_told, was_told; /* under the lock */
 };
 _Static_assert(sizeof(struct hang) <= sizeof(struct acre_hang), "the public hang holds ours");
@@ -49,7 +50,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t told; /* a dump was written */
 	struct list hangs;   /* this and all below under the lock */
-	bool takes_signal, stops, runs;
+	bool takes_signal, tells_signal, stops, runs;
+	struct logger *logger; /* borrowed: of whoever takes the signal */
 	_Atomic pid_t pid; /* whose dumper this is, see forkonce.h */
 	pthread_t thread;
 	int wake_fd, signal_fd; /* owned while the thread runs */
@@ -104,7 +106,7 @@ static int open_file(const char *path, char ret_path[PATH_MAX])
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-static char *write_file(const char *path, const char *why)
+static char *write_file(const char *path, const char *why, struct logger *logger)
 {
 	char at[PATH_MAX];
 	auto_close int fd = open_file(path, at);
@@ -114,6 +116,13 @@ static char *write_file(const char *path, const char *why)
 		r = dump_line(fd, "%s", why);
 	if (r >= 0)
 		r = dump_write(fd);
+	logger_speak_for(logger);
+	if (r >= 0)
+		log_say(ACRE_LOG_WARNING, "%s: a dump is in %s", why, at);
+	else
+		log_say(ACRE_LOG_WARNING, "%s: no dump could be written to %s: %s", why,
+			at, strerrordesc_np(-r));
+	logger_speak_for(NULL);
 	return r >= 0 ? mem_strdup(at) : NULL;
 }
 
@@ -135,7 +144,7 @@ static void tell_hang(struct hang *h)
 
 	h->is_being_told = true;
 	pthread_mutex_unlock(&dumper.lock);
-	told = write_file(h->path, "a hang was not closed in time");
+	told = write_file(h->path, "a hang was not closed in time", h->logger);
 	pthread_mutex_lock(&dumper.lock);
 	h->told = told;
 	h->is_being_told = false;
@@ -145,13 +154,17 @@ static void tell_hang(struct hang *h)
 
 static void tell_signal(void)
 {
+	struct logger *logger = dumper.logger; /* it leaves the signal only after this */
 	struct signalfd_siginfo info;
 
 	if (sys_read(dumper.signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
+	dumper.tells_signal = true;
 	pthread_mutex_unlock(&dumper.lock);
-	mem_free(write_file(NULL, "SIGUSR1 asked for it"));
+	mem_free(write_file(NULL, "SIGUSR1 asked for it", logger));
 	pthread_mutex_lock(&dumper.lock);
+	dumper.tells_signal = false;
+	pthread_cond_broadcast(&dumper.told);
 }
 
 /* Bound: the earliest hang, a word from us, or the signal. */
@@ -242,7 +255,7 @@ static void make(void)
 	pthread_mutex_init(&dumper.lock, NULL);
 	pthread_cond_init(&dumper.told, NULL);
 	list_init(&dumper.hangs);
-	dumper.takes_signal = dumper.stops = dumper.runs = false;
+	dumper.takes_signal = dumper.tells_signal = dumper.stops = dumper.runs = false;
 	dumper.wake_fd = dumper.signal_fd = -1;
 }
 
@@ -327,6 +340,7 @@ int dumper_take_signal(void)
 	r = start_locked();
 	if (r >= 0) {
 		dumper.takes_signal = true;
+		dumper.logger = logger_this();
 		wake();
 	}
 	pthread_mutex_unlock(&dumper.lock);
@@ -337,6 +351,14 @@ void dumper_leave_signal(void)
 {
 	lock();
 	dumper.takes_signal = false;
+	while (dumper.tells_signal) { /* bound: writing takes what there is to read */
+		rest();
+		pthread_mutex_lock(&dumper.lock);
+		if (dumper.tells_signal)
+			pthread_cond_wait(&dumper.told, &dumper.lock);
+		pthread_mutex_unlock(&dumper.lock);
+		go();
+	}
 	stop_if_idle_locked();
 	pthread_mutex_unlock(&dumper.lock);
 }
@@ -360,7 +382,8 @@ int acre_dump_on_hang_(struct acre_hang *hang, acre_span span,
 	struct hang *h = hang_of(hang);
 	int r = check_options(options);
 
-	*h = (struct hang){ .at = int64_add(clock_now(), span.ns) };
+	*h = (struct hang){ .at = int64_add(clock_now(), span.ns),
+			    .logger = logger_this() };
 	if (r < 0)
 		return r;
 	if (options->path) {

@@ -3,10 +3,9 @@
 #include "actor/last_words.h"
 
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/fault.h"
+#include "base/say.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -20,42 +19,6 @@ static void keep(struct last_words *w, const char *bytes, size_t n)
 	memcpy(w->text + old, bytes, n);
 	w->len = old + n;
 	w->text[w->len] = '\0';
-}
-
-/* A SIGPIPE that is pending for this thread, which blocks it. */
-static void forget_sigpipe(const sigset_t *sigpipe)
-{
-	struct signalfd_siginfo info;
-	int fd = sys_signalfd(-1, sigpipe, SFD_NONBLOCK);
-
-	if (fd < 0)
-		return;
-	acre_ignore(sys_read(fd, &info, sizeof info));
-	sys_close(fd);
-}
-
-/* A stderr whose reader is gone must not end us: the program itself may never write to
- * it. Its disposition of SIGPIPE is not ours to change, so the one signal is caught. */
-static void write_without_sigpipe(const char *bytes, size_t n)
-{
-	sigset_t sigpipe, before;
-
-	sigemptyset(&sigpipe);
-	sigaddset(&sigpipe, SIGPIPE);
-	sys_sigmask(SIG_BLOCK, &sigpipe, &before);
-	if (sys_write(STDERR_FILENO, bytes, n) == -EPIPE &&
-	    !sigismember(&before, SIGPIPE))
-		forget_sigpipe(&sigpipe);
-	sys_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-/* A pipe that polls writable takes a page without waiting. */
-static void pass_on(const char *bytes, size_t n)
-{
-	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	if (sys_poll(&p, 1, 0) > 0 && (p.revents & POLLOUT))
-		write_without_sigpipe(bytes, n);
 }
 
 static void stop(struct last_words *w)
@@ -72,7 +35,7 @@ static ssize_t read_once(struct last_words *w)
 
 	if (n > 0) {
 		keep(w, bytes, (size_t)n);
-		pass_on(bytes, (size_t)n);
+		acre_ignore(say(bytes, (size_t)n));
 	}
 	return n;
 }

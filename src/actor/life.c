@@ -142,6 +142,8 @@ static void boot_is_over(struct life *l)
 {
 	l->death.step = l->link_lost ? "keeping its link" : "serving in time";
 	l->death.error = l->link_lost ? ECONNRESET : ETIMEDOUT;
+	l->why_killed = l->link_lost ? "its link was lost while it booted"
+				     : "it did not serve in time";
 	hard_kill(l);
 }
 
@@ -229,6 +231,12 @@ void life_event(struct life *l, enum life_event ev)
 	l->acked |= ev == LIFE_EV_ACK; /* too late for its rung, perhaps: it obeys */
 	set_state(l, s->next);
 	s->act(l);
+}
+
+void life_kill(struct life *l, const char *why)
+{
+	l->why_killed = why;
+	life_event(l, LIFE_EV_KILL);
 }
 
 void life_ask(struct life *l, enum acre_reason reason)

@@ -105,6 +105,7 @@ struct life {
 	int64_t total_ns;	 /* from asked_at to the hard kill */
 	enum acre_reason reason; /* of the ask */
 	bool was_asked;
+	const char *why_killed;	 /* static; NULL: its last rung was over */
 	bool link_lost;		 /* while it booted */
 	struct acre_death death; /* filled at the end; last_words points into words */
 	struct last_words words; /* its stderr; without one it writes to ours */
@@ -116,6 +117,8 @@ void life_init(struct life *l, const struct life_ops *ops, acre_span linger);
  * failure it is killed and reaped first. */
 int life_begin(struct life *l);
 void life_event(struct life *l, enum life_event ev);
+/* It gets no time; `why`, for people, is static. */
+void life_kill(struct life *l, const char *why);
 /* Asks it to end for a reason; idempotent. */
 void life_ask(struct life *l, enum acre_reason reason);
 /* After gone. */

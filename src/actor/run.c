@@ -63,6 +63,22 @@ static uint64_t choose_seed(uint64_t given)
 	return given || !text ? given : strtoull(text, NULL, 0);
 }
 
+static int choose_log(struct runtime *rt, enum acre_log_level given)
+{
+	const char *word = getenv("ACRE_LOG");
+	enum acre_log_level level = given;
+	int r = 0;
+
+	if (!given && word && *word)
+		r = acre_note(log_level_find(&level, word),
+			      "reading the environment's ACRE_LOG");
+	else if ((unsigned int)given >= ACRE_N_LOG_LEVELS_)
+		r = acre_fail(EINVAL, "there is no level %d of the log", (int)given);
+	if (r >= 0)
+		logger_set(&rt->loop->logger, level, true);
+	return r;
+}
+
 static int choose_backend(struct runtime *rt, const char *given)
 {
 	const char *name = given ? given : getenv("ACRE_SPAWN_METHOD");
@@ -83,7 +99,9 @@ static int set_up(const struct acre_run_options *o)
 		return r;
 	root.runtime = rt;
 	rt->is_root = rt->is_in_root = true;
-	r = choose_backend(rt, o->backend);
+	r = choose_log(rt, o->log);
+	if (r >= 0)
+		r = choose_backend(rt, o->backend);
 	for (size_t i = 0; r >= 0 && o->expose && o->expose[i]; i++)
 		r = acre_expose(o->expose[i]);
 	for (size_t i = 0; r >= 0 && o->preload && o->preload[i]; i++)
@@ -190,6 +208,15 @@ static int with_interrupt(int r)
 	return report_group(members, 2, 2);
 }
 
+/* What an interrupt has ended is told one level higher: whoever did it waits for that. */
+static void say_end(int r)
+{
+	bool interrupted = r < 0 && acre_has(r, EINTR);
+
+	log_say(interrupted ? ACRE_LOG_CANCEL : ACRE_LOG_INFO, "the root has ended: %s",
+		r < 0 ? acre_why(r)->message : "well");
+}
+
 int acre_end(void)
 {
 	struct report *rep = NULL;
@@ -201,6 +228,7 @@ int acre_end(void)
 		BUG("acre_end() while the root task runs: step until acre_step() returns "
 		    "0");
 	r = with_interrupt(loop_result(root.loop));
+	say_end(r);
 	if (r < 0)
 		rep = report_take(
 			r); /* it outlives the loop: filed again with the thread's own home */

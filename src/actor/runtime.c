@@ -85,6 +85,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	}
 	spawner_hold();
 	rt->loop = loop_this;
+	memcpy(loop_this->logger.name, rt->name, sizeof loop_this->logger.name);
 	rt->loop->actor = rt;
 	atomic_store_explicit(&acre_debug_root.actor_layout, snap_layout(),
 			      memory_order_relaxed);
@@ -161,7 +162,11 @@ static bool minds_interrupt(const struct runtime *rt)
 /* The operating system cancels us, for the user or for nobody: our last words. */
 static void cancel(struct runtime *rt, int sig, enum acre_reason reason)
 {
-	trace(ACRE_EVENT_OS_CANCEL, (uint64_t)sig, is_orphan(rt));
+	bool orphan = is_orphan(rt);
+
+	trace(ACRE_EVENT_OS_CANCEL, (uint64_t)sig, orphan);
+	log_say(ACRE_LOG_CANCEL, "%s cancels %s%s", sig == SIGINT ? "SIGINT" : "SIGTERM",
+		rt->is_root ? "the tree" : "this actor", orphan ? ", an orphan" : "");
 	scope_cancel(&rt->loop->root.scope, reason);
 }
 
@@ -180,7 +185,7 @@ static void interrupted(struct runtime *rt)
 	n = atomic_fetch_add(&rt->n_interrupts, 1) + 1;
 	if (n == 2)
 		list_for_each(a, &rt->children, node)
-			life_event(&a->life, LIFE_EV_KILL);
+			life_kill(&a->life, "a second SIGINT came");
 	else if (n > 2)
 		runtime_die_of_interrupt(rt);
 	runtime_was_interrupted(rt);

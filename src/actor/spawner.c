@@ -61,6 +61,7 @@ struct job {
 	int64_t hangs_at;      /* of clock_real(): who makes it hangs then */
 	bool is_done;	       /* under the lock: its letter comes */
 	bool is_given_up;      /* under the lock: nobody waits for it */
+	struct logger *logger; /* of that loop, too */
 };
 
 static struct {
@@ -110,6 +111,7 @@ static void enter(struct spawn_request *q)
 		return;
 	child_table_lock();
 	child_table_add(q->entry, q->pid.pid, q->pid.fd, CHILD_ACTOR);
+	q->entry->name = q->name;
 	child_table_unlock();
 }
 
@@ -219,7 +221,12 @@ static void *run(void *arg)
 
 	barrier_begin(&w->barrier);
 	while ((job = next_job(w))) {
-		if (!make(w, job)) {
+		bool is_wanted;
+
+		logger_speak_for(job->logger); /* a sweep may have something to say */
+		is_wanted = make(w, job);
+		logger_speak_for(NULL);
+		if (!is_wanted) {
 			end_late_child(job);
 			outlive_children(w);
 			return NULL;
@@ -339,6 +346,7 @@ static int job_new(struct job **ret, const struct spawn_request *request)
 	job->letter.fn = answered;
 	job->task = task_this();
 	job->box = &loop_this->mailbox;
+	job->logger = logger_this();
 	job->request = *request;
 	job->request.pid = PIDREF_NULL;
 	job->request.step = NULL;

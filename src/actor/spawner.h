@@ -28,6 +28,8 @@ struct spawn_request {
 	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
 	bool is_contained; /* it is born in the cgroup of cgroup_fd; borrowed */
 	int cgroup_fd;
+	const char *
+		name; /* of the actor, while it is in the child table; borrowed; or NULL */
 	struct child_entry *entry; /* of the child table; not moved until it is removed */
 	/* answers */
 	struct pidref pid; /* the caller's on success */

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/child_table.h"
+#include "core/log.h"
 
 /*
  * /proc/self/task/TID/children lists what that thread has made, and the strangers are
@@ -29,6 +30,7 @@
  */
 
 #define PIECE	  2048 /* bytes read at once: two pieces lie on the watchdog's stack */
+#define NAME_SIZE 32   /* of a process, as the kernel keeps it: 16 with the end */
 #define PATH_SIZE 64   /* /proc/4194304/task/4194304/children */
 
 struct numbers {
@@ -76,6 +78,33 @@ static bool was_forked_by_program(pid_t pid)
 	return sys_getpgid(pid) == sys_getpgid(0);
 }
 
+/* Of a process that is dead, or is to be; "" if it cannot be read. */
+static void name_of(pid_t pid, char ret[NAME_SIZE])
+{
+	char path[PATH_SIZE];
+	auto_close int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	n = fd < 0 ? 0 : sys_read(fd, ret, NAME_SIZE - 1);
+	ret[n > 0 ? n : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+}
+
+/* Told when it is reaped, and so once: who dies slowly is found again and again. */
+static void reap_stranger(struct pidref *p)
+{
+	char name[NAME_SIZE] = "";
+
+	if (log_is_on(ACRE_LOG_INFO))
+		name_of(p->pid, name);
+	if (pidref_reap(p, NULL, WNOHANG) > 0)
+		log_say(ACRE_LOG_INFO,
+			"swept process %d (%s), which a descendant has left", (int)p->pid,
+			name);
+}
+
 /* True: it was a stranger. */
 static bool end_stranger(pid_t pid)
 {
@@ -87,7 +116,7 @@ static bool end_stranger(pid_t pid)
 	is_stranger = is_our_child(&p) && !was_forked_by_program(pid);
 	if (is_stranger) {
 		acre_ignore(pidref_signal(&p, SIGKILL));
-		acre_ignore(pidref_reap(&p, NULL, WNOHANG));
+		reap_stranger(&p);
 	}
 	pidref_fini(&p);
 	return is_stranger;

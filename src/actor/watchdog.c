@@ -11,7 +11,6 @@
 #include "actor/runtime.h"
 #include "actor/sweep.h"
 #include "base/clock.h"
-#include "base/line.h"
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -224,37 +223,24 @@ static void loop_was_interrupted(struct letter *letter)
 	runtime_was_interrupted(dog.rt);
 }
 
-/* To how many children; 0 is not told. */
-static void say(const char *done, size_t n)
+static void say_interrupt(const char *done)
 {
-	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
-	struct line line = { .len = 0 };
 	char task[TASK_NAME_MAX];
 
 	copy_name(task, sizeof task);
-	line_text(&line, "acre: SIGINT: the loop of ");
-	line_text(&line, dog.rt->name);
-	line_text(&line, " has been blocked by task ");
-	line_text(&line, *task ? task : "(none: a callback)");
-	line_text(&line, " for ");
-	line_decimal(&line,
-		     (uint64_t)((clock_real() - atomic_load(&dog.stuck_since)) / MS));
-	line_text(&line, " ms: ");
-	line_text(&line, done);
-	if (n) {
-		line_text(&line, " ");
-		line_decimal(&line, n);
-	}
-	if (sys_poll(&err, 1, 0) >
-	    0) /* the next interrupt must not wait for its reader */
-		line_write(&line, STDERR_FILENO);
+	log_say(ACRE_LOG_WARNING,
+		"SIGINT: the loop of %s has been blocked by task %s for %jd ms: %s",
+		dog.rt->name, *task ? task : "(none: a callback)",
+		(intmax_t)((clock_real() - atomic_load(&dog.stuck_since)) / MS), done);
 }
 
 static void tell_children(int sig, const char *done)
 {
 	size_t n = child_table_tell(sig);
+	char text[64];
 
-	say(n ? done : "it has no children; the third interrupt ends it", n);
+	snprintf(text, sizeof text, "%s %zu", done, n);
+	say_interrupt(n ? text : "it has no children; the third interrupt ends it");
 }
 
 static void escalate(void)
@@ -268,7 +254,7 @@ static void escalate(void)
 	} else if (n == 2) {
 		tell_children(SIGKILL, "killed its children:");
 	} else {
-		say("ending", 0);
+		say_interrupt("ending");
 		runtime_die_of_interrupt(dog.rt);
 		die_at_once(); /* the program has another idea of SIGINT */
 	}
@@ -338,6 +324,7 @@ static void *run(void *unused)
 
 	(void)unused;
 	barrier_begin(&dog.barrier);
+	logger_speak_for(&dog.rt->loop->logger);
 	pthread_setname_np(pthread_self(), "acre-watchdog");
 	for (int i = 0; i < N_FDS; i++)
 		s.fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };

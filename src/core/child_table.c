@@ -8,6 +8,7 @@
 #include "base/forkonce.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/log.h"
 
 /* A sweep asks for each child: with 1,000 of them a chain has four entries */
 #define BUCKETS 256
@@ -131,6 +132,13 @@ void child_table_remove(struct child_entry *e)
 	tell_of_change();
 }
 
+static void say_killed(const struct child_entry *e)
+{
+	log_say(ACRE_LOG_WARNING,
+		"killed %s %s (pid %d): a second SIGINT came while the loop was stuck",
+		e->name ? "actor" : "process", e->name ? e->name : "", (int)e->pid);
+}
+
 size_t child_table_tell(int sig)
 {
 	size_t n = 0;
@@ -141,6 +149,8 @@ size_t child_table_tell(int sig)
 			if (e->kind == CHILD_HELPER)
 				continue;
 			e->was_told = true;
+			if (sig == SIGKILL)
+				say_killed(e);
 			acre_ignore(sys_pidfd_send_signal(e->pidfd, sig, NULL, 0));
 			if (sig != SIGKILL) /* a stopped one could not obey (K8) */
 				acre_ignore(sys_pidfd_send_signal(e->pidfd, SIGCONT, NULL,

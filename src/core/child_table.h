@@ -37,6 +37,7 @@ struct child_entry {
 	pid_t pid;		  /* 0: not in the table */
 	int pidfd;		  /* borrowed */
 	enum child_kind kind;
+	const char *name; /* borrowed: of an actor, where it is known; or NULL */
 	/* The watchdog has passed an interrupt on to it. To be read when it was removed. */
 	bool was_told;
 };
@@ -55,7 +56,8 @@ bool child_table_puts_off_sweep(void);
 /* Takes the lock. Idempotent. What the child left is swept soon afterwards. */
 void child_table_remove(struct child_entry *e);
 
-/* Sends a signal to all but helpers and marks them as told; how many. Takes the lock. */
+/* Sends a signal to all but helpers and marks them as told; how many. Who gets SIGKILL is
+ * named in the log. Takes the lock. */
 size_t child_table_tell(int sig);
 /* Whether one is of the kind that leaves something at any time. Takes the lock. */
 bool child_table_has_programs(void);

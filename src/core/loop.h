@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "core/barrier.h"
 #include "core/fiber.h"
+#include "core/log.h"
 #include "core/mailbox.h"
 #include "core/stack.h"
 #include "core/status.h"
@@ -96,6 +97,7 @@ struct loop {
 	struct status *status; /* never NULL: what the parent gave, or own_status */
 	struct status own_status;
 	struct status_bell bell; /* of who watches it in this process */
+	struct logger logger;	 /* of what is said here */
 	void *actor;	   /* the struct runtime it runs, for those who look from outside */
 };
 

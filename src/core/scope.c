@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/util.h"
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -115,8 +116,12 @@ void scope_cancel(struct scope *s, enum acre_reason reason)
 static void drop_shield(struct scope *s)
 {
 	s->shield_until = 0;
-	if (s->outer && s->outer->covered && !s->covered)
-		cover(s, scope_why(s->outer));
+	if (!s->outer || !s->outer->covered || s->covered)
+		return;
+	log_say(ACRE_LOG_CANCEL,
+		"the shield of task %s opened at %s:%d is over: it is cancelled now",
+		s->task ? s->task->name : "", s->file, s->line);
+	cover(s, scope_why(s->outer));
 }
 
 static void arm(struct scope *s);
