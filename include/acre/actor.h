@@ -169,7 +169,9 @@ struct acre_run_options {
 	 * starts a thread is refused by the first spawn */
 	const char *const *preload;
 	size_t stack_size;	   /* of tasks, at most 1 GiB; 0: 64 KiB */
-	/* shuffles the ready queue; 0: environment ACRE_SEED, else first in first out */
+	/* for tests: another order of ready tasks, the same for the same seed. Which kind says
+	 * environment ACRE_SCHEDULE: shuffle (without it), pct, lifo or fifo.
+	 * 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
 	 * them in this thread. Two threads of acre wait for them, too: for a dump, and for

@@ -136,9 +136,14 @@ static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options 
 		return r;
 	if (root_is_in == sys_getpid() || loop_this)
 		return acre_fail(EALREADY, "a runtime runs in this process already");
-	r = loop_open(&root.loop, &(struct loop_options){ .stack_size = o->stack_size,
-							  .seed = choose_seed(o->seed),
-							  .embedded = embedded });
+	r = loop_open(&root.loop,
+		      &(struct loop_options){ .stack_size = o->stack_size,
+					      .seed = choose_seed(o->seed),
+					      .schedule = getenv("ACRE_SCHEDULE"),
+					      .embedded = embedded });
+	if (r == -EINVAL)
+		return acre_fail(EINVAL, "the environment's ACRE_SCHEDULE is none of "
+					 "shuffle, pct, lifo and fifo");
 	if (r < 0)
 		return acre_fail(report_class(r), "making the loop of the root");
 	root_is_in = sys_getpid();

@@ -57,6 +57,7 @@
 	P(DUMP_ENDS_EARLY, "a dump forgets the actors below the first one")            \
 	P(STATUS_STANDS_STILL, "a status page does not tell that its loop turns")      \
 	P(FOREIGN_DIRECTORY, "a directory of sockets may be somebody else's")          \
+	P(OVERTAKEN_UNSEEN, "who waited for a resource does not look if it is there")  \
 	P(NO_GUARD, "nobody empties a contained tree whose root was killed")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,

@@ -399,7 +399,6 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	heap_init(&loop->timers);
 	map_init(&loop->fds);
 	init_root(loop);
-	loop->seed = options->seed;
 	loop->stack_size = options->stack_size ? options->stack_size : LOOP_STACK_DEFAULT;
 	loop->pid = sys_getpid();
 	loop->tid = sys_gettid();
@@ -412,7 +411,9 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	report_home_set(&loop->reports);
 	loop->reports.spares = loop->spares;
 	fiber_adopt(&loop->fiber);
-	r = make_mark(loop);
+	r = schedule_init(&loop->schedule, options->seed, options->schedule);
+	if (r >= 0)
+		r = make_mark(loop);
 	if (r >= 0)
 		r = init_descriptors(loop, options->embedded);
 	register_thread(loop, options->embedded);

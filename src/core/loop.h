@@ -12,6 +12,7 @@
 #include "core/fiber.h"
 #include "core/log.h"
 #include "core/mailbox.h"
+#include "core/schedule.h"
 #include "core/stack.h"
 #include "core/status.h"
 #include "core/task.h"
@@ -73,7 +74,7 @@ struct loop {
 	uint32_t looks;	   /* at the clock, since the last poll */
 	uint32_t next_task_id;
 	int64_t polled_at;
-	uint64_t seed; /* of the shuffled ready queue; 0: first in, first out */
+	struct schedule schedule; /* of the ready queue */
 	size_t n_tasks;
 	struct task *corpse; /* ended, its stack still in use: buried by who runs next */
 	struct stack_pool pools[LOOP_POOLS];
@@ -135,11 +136,12 @@ static inline void loop_trace(struct loop *loop, enum acre_event_kind kind, uint
 
 struct loop_options {
 	size_t stack_size;
-	uint64_t seed;
+	uint64_t seed;	      /* of its schedule; 0: first in, first out */
+	const char *schedule; /* its name (schedule.h); NULL: shuffle */
 	bool embedded;
 };
 
-/* Makes the loop of this thread. -EALREADY, -ENOMEM, -EMFILE ... */
+/* Makes the loop of this thread. -EALREADY, -EINVAL (no such schedule), -ENOMEM, -EMFILE ... */
 int loop_open(struct loop **ret, const struct loop_options *options);
 struct loop *loop_free(struct loop *loop);
 /* Starts the root task. */

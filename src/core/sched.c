@@ -24,34 +24,12 @@ void sched_no_task(const char *call)
 	BUG("%s outside of a task", call);
 }
 
-/* xorshift64*: the schedule must be reproducible from its seed, nothing more. The high bits
- * are the good ones. */
-static uint64_t draw(struct loop *loop)
-{
-	loop->seed ^= loop->seed >> 12;
-	loop->seed ^= loop->seed << 25;
-	loop->seed ^= loop->seed >> 27;
-	return loop->seed * 0x2545f4914f6cdd1dULL;
-}
-
-/* Among the first 16 of the queue: enough to reorder, cheap to walk. */
-static struct task *pick_shuffled(struct loop *loop)
-{
-	struct list *node = loop->ready.next;
-	uint64_t steps = draw(loop) >> 60;
-
-	while (steps-- && node->next != &loop->ready)
-		node = node->next;
-	list_remove(node);
-	return list_entry(node, struct task, ready);
-}
-
 static inline struct task *next_ready(struct loop *loop)
 {
 	if (list_is_empty(&loop->ready))
 		return NULL;
-	if (unlikely(loop->seed != 0))
-		return pick_shuffled(loop);
+	if (unlikely(loop->schedule.kind != SCHEDULE_FIFO))
+		return schedule_pick(loop);
 	return list_entry(list_pop(&loop->ready), struct task, ready);
 }
 

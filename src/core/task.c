@@ -184,6 +184,7 @@ static struct task *task_new(struct loop *loop, size_t stack_size)
 	t->ready = t->all = (struct list){ 0 };
 	t->member = (struct member){ .task = t };
 	t->state = TASK_NEW;
+	t->rank = 0;
 	t->what = WAIT_NOTHING;
 	t->object = NULL;
 	t->whom = t->whose = NULL;

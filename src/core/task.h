@@ -127,6 +127,7 @@ struct task {
 	bool cancellable;    /* cancellation may end this wait */
 	int wake;	     /* what unpark() gave */
 	uint32_t n_waits;
+	uint32_t rank;	    /* in schedules by rank; 0: none yet */
 	struct wait *waits; /* on its own stack, linked in objects while parked */
 	const void *called_from; /* where it called us last; NULL: nowhere yet */
 	struct member member;

@@ -9,10 +9,12 @@
  *		return r;
  *	}
  *
- * The body is the root task of a fresh loop, whose schedule is shuffled by the seed of
+ * The body is the root task of a fresh loop, whose schedule is made by the seed of
  * this run. It returns as a task does, and the test fails with the whole story of a
  * failure that it returns.
  */
+
+#include <stdlib.h>
 
 #include <acre/task.h>
 
@@ -40,7 +42,9 @@
 static inline void test_run_task(const struct acre_task_kind *kind)
 {
 	struct loop *loop = NULL;
-	int r = loop_open(&loop, &(const struct loop_options){ .seed = test_seed() });
+	int r = loop_open(&loop, &(const struct loop_options){
+					 .seed = test_seed(),
+					 .schedule = getenv("ACRE_SCHEDULE") });
 
 	assert_ok(r);
 	r = loop_run(loop, kind, NULL);

@@ -23,14 +23,17 @@ static const char usage[] =
 	"does\n"
 	"  --no-fork      run one test in this process, for a debugger\n"
 	"  --seeds N      run each test under N seeds\n"
-	"environment: ACRE_SEED=the first seed, ACRE_TEST_LIMIT=seconds for a test, 0 = "
-	"no limit\n"
+	"environment: ACRE_SEED=the first seed, ACRE_SCHEDULE=shuffle, pct, lifo or fifo "
+	"for all\n"
+	"  seeds instead of one by the seed, ACRE_TEST_LIMIT=seconds for a test, 0 = no "
+	"limit\n"
 	"status: 0 all passed, 1 one failed, 77 all were skipped\n";
 
 struct options {
 	const char *program;
 	bool list, verbose, no_fork;
 	unsigned long seeds;
+	const char *schedule; /* of all seeds; NULL: that of each */
 	char **patterns; /* ends with NULL */
 };
 
@@ -63,6 +66,26 @@ static bool parse_number(const char *text, unsigned long *ret)
 		return false;
 	*ret = number;
 	return true;
+}
+
+/* Which of ready tasks run first: the shares that a run under many seeds has of each way
+ * (core/schedule.h), mixed so that a few seeds in a row have the most important ones. */
+static const char *const schedules[] = {
+	"shuffle", "pct",  "lifo", "shuffle", "pct",
+	"shuffle", "fifo", "pct",  "shuffle", "shuffle"
+};
+
+/* That of the environment, for all seeds. Else NULL. */
+static const char *choose_schedule(void)
+{
+	const char *given = getenv("ACRE_SCHEDULE");
+
+	for (size_t i = 0; given && i < sizeof schedules / sizeof *schedules; i++)
+		if (strcmp(given, schedules[i]) == 0)
+			return schedules[i];
+	if (given)
+		errx(1, "ACRE_SCHEDULE wants shuffle, pct, lifo or fifo, not %s", given);
+	return NULL;
 }
 
 static struct options parse_options(int argc, char **argv)
@@ -103,6 +126,7 @@ static struct options parse_options(int argc, char **argv)
 			exit(1);
 		}
 	options.patterns = argv + optind;
+	options.schedule = choose_schedule();
 	return options;
 }
 
@@ -169,12 +193,17 @@ static struct tests select_tests(const struct tests *all, char **patterns)
 	return chosen;
 }
 
-static void set_seed(uint64_t seed)
+/* The last digit of the seed chooses the schedule, unless the environment does. */
+static void set_seed(const struct options *options, uint64_t seed)
 {
+	const char *schedule = options->schedule;
 	char text[24];
 
+	if (!schedule)
+		schedule = schedules[seed % (sizeof schedules / sizeof *schedules)];
 	snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
 	setenv("ACRE_SEED", text, 1);
+	setenv("ACRE_SCHEDULE", schedule, 1);
 }
 
 /* The first seed: that of the environment, else any. Short, since it is typed. */
@@ -207,12 +236,13 @@ static void print_result(const struct options *options, const struct test_case *
 		break;
 	case FAILED:
 		printf("FAILED   %s (%lld ms)\n", test->name, (long long)ms);
-		printf("  again: ACRE_SEED=%s %s %s\n", getenv("ACRE_SEED"),
-		       options->program, test->name);
+		printf("  again: ACRE_SEED=%s ACRE_SCHEDULE=%s %s %s\n",
+		       getenv("ACRE_SEED"), getenv("ACRE_SCHEDULE"), options->program,
+		       test->name);
 		break;
 	}
 	if (options->verbose)
-		printf("  seed %s\n", getenv("ACRE_SEED"));
+		printf("  seed %s, %s\n", getenv("ACRE_SEED"), getenv("ACRE_SCHEDULE"));
 	if (result->verdict == FAILED || options->verbose) {
 		text_print(&result->story, stdout, "  ");
 		text_print(&result->output, stdout, "  | ");
@@ -231,7 +261,7 @@ static enum verdict run_under_seeds(const struct options *options,
 	if (!result)
 		err(1, "malloc");
 	for (unsigned long i = 0; i < options->seeds && verdict == PASSED; i++) {
-		set_seed(seed + i);
+		set_seed(options, seed + i);
 		runner_run(test, result);
 		ms += result->ms;
 		verdict = result->verdict;
@@ -265,7 +295,7 @@ static int run_all(const struct options *options, const struct tests *tests)
 }
 
 /* In this process: a failing assertion stops the debugger where it stands. */
-static int run_here(const struct tests *tests)
+static int run_here(const struct options *options, const struct tests *tests)
 {
 	static struct text complaints;
 	char dir[DIR_LEN];
@@ -273,7 +303,7 @@ static int run_here(const struct tests *tests)
 	if (tests->n != 1)
 		errx(1, "--no-fork runs one test, and %zu are chosen", tests->n);
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* so orphans count as children */
-	set_seed(choose_seed());
+	set_seed(options, choose_seed());
 	dir_make(dir);
 	dir_use(dir);
 	body_run(tests->cases[0], &complaints);
@@ -300,7 +330,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < chosen.n; i++)
 			printf("%s\n", chosen.cases[i]->name);
 	else if (options.no_fork)
-		status = run_here(&chosen);
+		status = run_here(&options, &chosen);
 	else
 		status = run_all(&options, &chosen);
 	free(chosen.cases);

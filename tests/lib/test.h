@@ -39,7 +39,8 @@
  * To debug a test that fails:
  *
  *	./test_x -v NAME                       shows all it printed, also when it passes
- *	ACRE_SEED=4711 ./test_x NAME           runs the schedule that failed
+ *	ACRE_SEED=4711 ./test_x NAME           runs the schedule that failed; the last digit
+ *					       chooses its kind, or ACRE_SCHEDULE=pct
  *	gdb --args ./test_x --no-fork NAME     stops where the assertion fails
  *	ulimit -c unlimited; ./test_x NAME     leaves a core of that place
  *

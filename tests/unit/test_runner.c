@@ -174,11 +174,13 @@ TEST(a_failure_shows_what_was_printed_and_the_command_that_repeats_it)
 	const struct output *output;
 
 	setenv("ACRE_SEED", "4711", 1);
+	unsetenv("ACRE_SCHEDULE");
 	output = run_self("fail", "material", NULL);
 
 	assert_status(output, 1);
 	assert_text_has(output->text, "\nFAILED   material (");
-	assert_text_has(output->text, "ACRE_SEED=4711 ./test_runner material\n");
+	assert_text_has(output->text,
+			"ACRE_SEED=4711 ACRE_SCHEDULE=pct ./test_runner material\n");
 	assert_text_has(output->text, "  | the role is fail, the seed is 4711\n");
 	assert_text_has(output->text, "\"this\" != \"that\"");
 	assert_last_line(output, "0 passed, 1 failed, 0 skipped");
@@ -233,6 +235,45 @@ TEST(each_test_runs_under_as_many_seeds_as_asked_for)
 	assert_text_has(output->text, "the seed is 102\n");
 	assert_null(strstr(output->text, "the seed is 103\n"));
 	assert_last_line(output, "1 passed, 0 failed, 0 skipped");
+}
+
+TEST(the_seeds_go_through_all_schedules)
+{
+	static const struct {
+		const char *line;
+		int n;
+	} shares[] = { { ", shuffle\n", 5 },
+		       { ", pct\n", 3 },
+		       { ", lifo\n", 1 },
+		       { ", fifo\n", 1 } };
+	const struct output *output;
+
+	setenv("ACRE_SEED", "100", 1);
+	unsetenv("ACRE_SCHEDULE");
+	output = run_self("pass", "-v", "--seeds", "10", "material", NULL);
+
+	assert_status(output, 0);
+	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+		const char *at = output->text;
+		int n = 0;
+
+		for (; (at = strstr(at, shares[i].line)); at++)
+			n++;
+		assert_int_equal(n, shares[i].n);
+	}
+}
+
+TEST(one_schedule_can_be_asked_for)
+{
+	const struct output *output;
+
+	setenv("ACRE_SEED", "100", 1);
+	setenv("ACRE_SCHEDULE", "lifo", 1);
+	output = run_self("fail", "material", NULL);
+
+	assert_text_has(output->text, "ACRE_SEED=100 ACRE_SCHEDULE=lifo ./test_runner");
+	setenv("ACRE_SCHEDULE", "any", 1);
+	assert_status(run_self("pass", "material", NULL), 1);
 }
 
 TEST(the_list_has_the_names_in_the_order_of_the_file_and_runs_nothing)
