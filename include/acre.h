@@ -7,6 +7,7 @@
 #include <acre/call.h>
 #include <acre/chan.h>
 #include <acre/context.h>
+#include <acre/discovery.h>
 #include <acre/dump.h>
 #include <acre/error.h>
 #include <acre/log.h>

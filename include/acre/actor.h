@@ -122,6 +122,9 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_nursery_backend(struct acre_nursery *nurser
  * returns after 0.5 s, and acre_actor_wait() waits for the rest of the ladder. Its own
  * failure belongs to the nursery. A checkpoint; cancelled, the ladder goes on in the
  * nursery.
+ *
+ * An actor that is no child (a portal, see discovery.h) is asked in the same way; 0 once it
+ * has acknowledged or its link has ended, since its end is for its parent to wait for.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_actor_cancel(struct acre_actor *actor);
 
@@ -150,11 +153,6 @@ ACRE_PUBLIC_ size_t acre_children(struct acre_actor **ret, size_t n);
  * unknown namespace. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_expose(const char *name);
 
-/* Finds an actor by name. So far: ACRE_ENORUNTIME without a runtime, the handle of the
- * parent or of a child, or
- * 0 and NULL for nobody; 1 with a handle. */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_find(struct acre_actor **ret, const char *name);
-
 /* A callback for the orderly end of this actor, also when its tasks failed or were
  * cancelled; last registered first run. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_at_end(void (*fn)(void *arg), void *arg);
@@ -177,6 +175,16 @@ struct acre_run_options {
 	 * them in this thread. Two threads of acre wait for them, too: for a dump, and for
 	 * SIGINT while a task blocks the loop for more than a second: the third one kills */
 	bool signals;
+	/* to be found by name (discovery.h): over which transports each actor of the tree
+	 * listens: "uds" ("tcp" is EOPNOTSUPP so far); NULL: none, actors have the links that
+	 * they are born with and no others */
+	const char *transports;
+	/* multiaddrs of registrars, at most 8 and NULL at the end: where nobody listens the
+	 * root becomes the registrar. NULL: the root is the registrar of its tree */
+	const char *const *registrars;
+	/* multiaddrs at which the root listens, besides those of registrars that it is; NULL:
+	 * one of its own for each transport */
+	const char *const *listen;
 	/* a cgroup around all actors: whatever they start ends with the tree, daemons too,
 	 * even when the root is killed. EOPNOTSUPP, with the reason, where there is no
 	 * writable cgroup of version 2, or Linux is older than 5.14 */

@@ -7,6 +7,7 @@
 
 #include "actor/context.h"
 #include "actor/patience.h"
+#include "actor/portal.h"
 #include "actor/runtime.h"
 #include "actor/spec.h"
 #include "actor/watchdog.h"
@@ -76,8 +77,9 @@ static bool ended_as_asked(const struct acre_actor *a)
 	if (child_was_told(a))
 		return d->signal == SIGTERM || d->signal == SIGKILL ||
 		       (!d->signal && !d->status);
-	if (!a->life.was_asked) /* but by an interrupt, perhaps */
-		return a->sigint == ACRE_SIGINT_CANCEL && !d->signal && !d->status;
+	if (!a->life.was_asked) /* but by an interrupt, or a peer that it told us of */
+		return (a->sigint == ACRE_SIGINT_CANCEL || a->acked) && !d->signal &&
+		       !d->status;
 	if (d->hard_kill)
 		return a->member.nursery->scope.covered || a->cancel_called;
 	return d->signal == SIGTERM || (!d->signal && !d->status);
@@ -125,6 +127,8 @@ static void gone(struct life *l)
 	list_remove(&a->node);
 	count_actors(-1);
 	a->life.death.oom = died_for_memory(a);
+	if (a->pid != runtime_this->self.pid) /* not a thread of ours */
+		discovery_clean_up_after(a);
 	r = judge(a);
 	unpark_all(&a->end_waits, 0);
 	nursery_member_ended(&a->member, r);
@@ -176,7 +180,7 @@ static void ask(struct member *m, enum acre_reason reason)
 	life_ask(&container_of(m, struct acre_actor, member)->life, reason);
 }
 
-static void free_handle(struct acre_actor *a)
+void actor_free(struct acre_actor *a)
 {
 	peer_fini(a);
 	life_fini(&a->life);
@@ -191,14 +195,7 @@ static void bury(struct member *m)
 	struct acre_actor *a = container_of(m, struct acre_actor, member);
 
 	a->ready_probe = context_free(a->ready_probe);
-	a->is_buried = true;
-	actor_let_go(a);
-}
-
-void actor_let_go(struct acre_actor *a)
-{
-	if (a->is_buried && a->n_contexts == 0)
-		free_handle(a);
+	peer_bury(a);
 }
 
 /*
@@ -215,7 +212,8 @@ void actor_booted(struct acre_actor *a)
 void actor_acked(struct acre_actor *a)
 {
 	a->acked = true;
-	life_event(&a->life, LIFE_EV_ACK);
+	if (peer_is_child(a) && a->life.was_asked)
+		life_event(&a->life, LIFE_EV_ACK);
 	unpark_all(&a->end_waits, 0);
 }
 
@@ -283,16 +281,12 @@ int acre_nursery_backend(struct acre_nursery *nursery, const char *name)
 
 static int actor_new(struct acre_actor **ret, const struct acre_spawn_options *o)
 {
-	struct acre_actor *a = mem_zalloc(sizeof *a);
+	struct acre_actor *a = peer_new(PEER_CHILD, o->name ? o->name : "actor");
 	int r;
 
 	if (!a)
 		return acre_fail(ENOMEM, "no memory for an actor");
-	snprintf(a->name, sizeof a->name, "%s", o->name ? o->name : "actor");
-	a->is_child = true;
 	a->sigint = o->sigint;
-	a->link.fd = -1;
-	list_init(&a->end_waits);
 	life_init(&a->life, &life_ops, o->linger);
 	r = uuid_new(a->uuid);
 	if (r < 0) {
@@ -466,7 +460,7 @@ int acre_actor_wait(struct acre_actor *actor)
 {
 	int r = checkpoint(sched_task("acre_actor_wait"));
 
-	if (r >= 0 && !actor->is_child)
+	if (r >= 0 && !peer_is_child(actor))
 		r = acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
 	while (r >= 0 && !life_is_over(&actor->life))
 		r = wait_end(actor, WAIT_ACTOR_END, true);
@@ -495,12 +489,14 @@ int acre_actor_cancel(struct acre_actor *actor)
 	struct patience p;
 	int r = checkpoint(sched_task("acre_actor_cancel"));
 
-	if (r >= 0 && !actor->is_child)
-		r = acre_fail(EINVAL, "%s is not a child of this actor: ask its parent",
+	if (r >= 0 && actor->role == PEER_PARENT)
+		r = acre_fail(EINVAL, "%s is the parent of this actor: it ends us, not we it",
 			      actor->name);
 	if (r < 0)
 		return r;
 	actor->cancel_called = true;
+	if (peer_is_stranger(actor))
+		return portal_cancel(actor);
 	if (!life_is_over(&actor->life))
 		life_ask(&actor->life, ACRE_REASON_ASKED);
 	patience_begin(&p, &actor->end_waits, LIFE_ACK_NS);
@@ -534,5 +530,5 @@ bool acre_actor_is_connected(const struct acre_actor *actor)
 
 bool acre_actor_cancel_called(const struct acre_actor *actor)
 {
-	return actor->cancel_called || (actor->is_child && actor->life.was_asked);
+	return actor->cancel_called || (peer_is_child(actor) && actor->life.was_asked);
 }

@@ -14,6 +14,8 @@
 #include "actor/endpoint.h"
 #include "actor/forkserver.h"
 #include "actor/runtime.h"
+#include "actor/self.h"
+#include "actor/spec.h"
 #include "actor/watchdog.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -48,115 +50,18 @@ static void send_boot_error(struct acre_actor *parent, int r)
 	scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_LIMIT);
 }
 
-static int expose_all(struct slice packed)
-{
-	struct pack_reader in;
-	uint32_t n;
-	int r = 0;
-
-	pack_reader_init(&in, packed.p, packed.len, &wire_limits_default);
-	n = (uint32_t)pack_read_map(&in);
-	for (uint32_t i = 0; r >= 0 && i < n; i++) {
-		struct pack_str name = pack_read_str(&in);
-
-		pack_skip(&in);
-		if (pack_reader_result(&in) >= 0)
-			r = endpoint_expose(&runtime_this->exposed, name.s, name.len);
-	}
-	return r;
-}
-
-static void keep_text(char *to, size_t size, struct pack_str text)
-{
-	snprintf(to, size, "%.*s", (int)size_min(text.len, size - 1), text.s);
-}
-
-static int keep_preload(struct pack_reader *in)
-{
-	int r = 0;
-
-	for (size_t n = pack_read_array(in); n--;) {
-		struct pack_str path = pack_read_str(in);
-
-		if (r >= 0 && pack_reader_result(in) >= 0)
-			r = runtime_preload(runtime_this, path.s, path.len);
-	}
-	return r;
-}
-
-static int be_what_was_asked(const struct msg_spawn_spec *spec)
-{
-	struct pack_reader in;
-	char path[4096] = "", method[32] = "";
-	uint64_t sigint = 0, level = 0;
-	int r = 0;
-
-	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
-	for (size_t n = pack_read_map(&in); n--;) {
-		struct pack_str key = pack_read_str(&in);
-
-		if (pack_str_is(key, "module"))
-			keep_text(path, sizeof path, pack_read_str(&in));
-		else if (pack_str_is(key, "method"))
-			keep_text(method, sizeof method, pack_read_str(&in));
-		else if (pack_str_is(key, "preload"))
-			r = keep_preload(&in);
-		else if (pack_str_is(key, "sigint"))
-			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
-		else if (pack_str_is(key, "log"))
-			level = pack_read_uint(&in, ACRE_LOG_OFF);
-		else
-			pack_skip(&in);
-	}
-	if (pack_reader_result(&in) < 0)
-		return acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
-	if (r < 0)
-		return r;
-	runtime_this->sigint = (enum acre_sigint)sigint;
-	logger_set(&loop_this->logger, (enum acre_log_level)level,
-		   runtime_this->parent_pidfd >= 0);
-	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
-	r = backend_find(&runtime_this->backend, *method ? method : NULL);
-	if (r >= 0 && *path)
-		r = endpoint_load(&runtime_this->exposed, path);
-	crash_learn_modules();
-	return r < 0 ? r : expose_all(spec->enable_modules);
-}
-
+/* Without discovery it serves at once; else the main task sees to that first. */
 void child_spec_came(struct acre_actor *parent, const struct msg *m)
 {
-	int r = be_what_was_asked(&m->spec);
+	int r = spec_take(&m->spec);
 
 	parent->spec_came = true;
 	runtime_set_state(runtime_this, STATUS_SERVES);
+	runtime_this->is_booting = r >= 0 && runtime_this->discovery.transports;
 	if (r < 0)
 		send_boot_error(parent, r);
-}
-
-/* Deadlines nest: our children's ladders are over before our own is. */
-static void end_before_parent(int64_t remaining_us)
-{
-	int64_t remaining_ns = int64_min(remaining_us, INT64_MAX / 1000) * 1000;
-
-	life_end_before(int64_add(clock_now(), remaining_ns - LIFE_MARGIN_NS));
-}
-
-void child_asked_to_end(struct acre_actor *parent, const struct msg *m)
-{
-	struct msg answer = { .kind = MSG_CANCEL_ACK, .cid = slice_of("") };
-	enum acre_reason reason =
-		reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
-
-	answer.cancel_ack.pld = true;
-	answer.cancel_ack.has_req = true;
-	answer.cancel_ack.req = m->cancel.req;
-	acre_ignore(peer_send(parent, &answer));
-	link_flush(&parent->link); /* before the tasks say their goodbyes */
-	if (m->cancel.remaining_us >= 0)
-		end_before_parent(m->cancel.remaining_us);
-	context_parent_cancels(parent, reason, m->cancel.canceller);
-	scope_cancel(&runtime_this->loop->root.scope,
-		     reason ? reason : ACRE_REASON_ASKED);
+	else
+		unpark_all(&parent->end_waits, 0);
 }
 
 void child_lost_parent(struct acre_actor *parent)
@@ -178,6 +83,28 @@ static void say_goodbye(struct acre_actor *parent)
 	}
 }
 
+/* What it takes to be found is not done in a callback: it asks others. Bound: the registrars answer,
+ * or their links end, and the parent's patience. */
+static int become_findable(struct runtime *rt)
+{
+	int r = 0;
+
+	while (r >= 0 && !rt->parent->spec_came) {
+		struct wait w = { .task = task_this() };
+
+		list_push(&rt->parent->end_waits, &w.node);
+		r = park_on(WAIT_SERVE, rt->parent, &w, 1);
+	}
+	if (r < 0 || !rt->is_booting)
+		return r;
+	r = discovery_join();
+	if (r >= 0)
+		self_serves();
+	else if (report_class(r) != ECANCELED)
+		send_boot_error(rt->parent, r);
+	return r;
+}
+
 static int child_main(void *arg)
 {
 	struct runtime *rt = arg;
@@ -185,6 +112,7 @@ static int child_main(void *arg)
 	int r = 0;
 
 	runtime_serve(rt, &service);
+	r = become_findable(rt);
 	while (r >= 0)
 		r = park(WAIT_SERVE, rt->parent);
 	r = runtime_serve_no_more(rt, r);
@@ -224,20 +152,6 @@ static void show_status(struct runtime *rt, int status_fd)
 		return; /* it is for looking only */
 	rt->shown_status = page;
 	loop_set_status(rt->loop, page);
-}
-
-static struct acre_actor *parent_new(void)
-{
-	struct acre_actor *parent = mem_zalloc(sizeof *parent);
-
-	if (!parent)
-		return NULL;
-	parent->link.fd = -1;
-	memcpy(parent->name, "parent", sizeof "parent");
-	list_init(&parent->end_waits);
-	list_init(&parent->kept_results);
-	map_init(&parent->contexts);
-	return parent;
 }
 
 static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_boot *boot)
@@ -302,7 +216,7 @@ static void close_link(struct acre_actor *parent)
 
 int child_live(struct child_boot *boot)
 {
-	struct acre_actor *parent = parent_new();
+	struct acre_actor *parent = peer_new(PEER_PARENT, "parent");
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
 	struct runtime *rt = NULL;
 	struct loop *loop = NULL;

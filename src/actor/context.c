@@ -62,7 +62,7 @@ struct acre_context *context_free(struct acre_context *ctx)
 	if (ctx->by_cid.key) {
 		map_remove(&peer->contexts, &ctx->by_cid);
 		peer->n_contexts--;
-		actor_let_go(peer);
+		peer_let_go(peer);
 	}
 	return mem_free(ctx);
 }
@@ -191,8 +191,8 @@ void context_link_lost(struct acre_context *ctx, struct report *why)
 	context_end(ctx, ACRE_ECLOSED, report_ref(why));
 }
 
-void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
-			    struct uid canceller)
+void context_actor_cancelled(struct acre_actor *a, enum acre_reason reason,
+			     struct uid canceller)
 {
 	struct map_node *node = NULL;
 
@@ -202,7 +202,7 @@ void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
 
 		if (ctx->is_opener || ctx->reason)
 			continue;
-		ctx->reason = reason ? reason : ACRE_REASON_ASKED;
+		ctx->reason = reason;
 		context_set_canceller(ctx, canceller);
 	}
 }

@@ -109,21 +109,33 @@ int context_read(struct acre_context *ctx, const struct buf *packed,
 /* Frames that name a context. */
 void context_frame(struct acre_context *ctx, const struct msg *m);
 void context_link_lost(struct acre_context *ctx, struct report *why);
-/* The whole actor is asked to end: every call it serves for that peer will say who
+/* This whole actor is asked to end: every call that it serves for that peer will say who
  * began it. */
-void context_parent_cancels(struct acre_actor *a, enum acre_reason reason,
-			    struct uid canceller);
+void context_actor_cancelled(struct acre_actor *a, enum acre_reason reason,
+			     struct uid canceller);
 
 /* opener.c */
 void opener_frame(struct acre_context *ctx, const struct msg *m);
-/* A call of the runtime itself ("self"): no task waits; `ctx` ends by itself. */
+/* Everything up to the Start; on failure nothing is left. No task waits: `ctx` ends by itself. */
 int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
 		 const char *name, const struct acre_msg_kind *kind, const void *arg);
+/* The same with a packed map of arguments. */
+int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const char *ns,
+			const char *name, struct slice kwargs);
+/* Waits until the outcome is there; a checkpoint. */
+int opener_await(struct acre_context *ctx);
 
 /* rpc.c: the callee */
 void rpc_start(struct acre_actor *from, const struct msg *m);
 void rpc_cancel(struct acre_actor *from, const struct msg *m);
 void rpc_cancel_self(struct acre_context *ctx);
+/* An Error for a Start that is not served. */
+void rpc_refuse(struct acre_actor *from, struct slice cid, int r);
+/* The same as rpc_cancel(), for a peer without part B, which is acknowledged elsewhere. */
+void rpc_cancel_task(struct acre_actor *from, struct slice cid, struct uid canceller);
+/* This whole actor is to end: rpc_cancel_actor() acknowledges it first. */
+void rpc_cancel_actor(struct acre_actor *from, const struct msg *m);
+void rpc_end_actor(struct acre_actor *from, const struct msg_cancel *c);
 
 /* stream.c: items, credits */
 void stream_item(struct acre_context *ctx, const struct msg *m);

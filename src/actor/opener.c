@@ -95,42 +95,23 @@ static int64_t remaining_us(const struct task *t)
 			    : 0; /* rounded up: never over there first */
 }
 
-/* Sends the Start of a context that is filed already. */
-static int send_start(struct acre_context *ctx, const char *ns,
-		      const struct acre_msg_kind *kind, const void *arg)
+static int send_start(struct acre_context *ctx, const char *ns, struct slice kwargs)
 {
 	struct task *t = task_this();
-	struct acre_msg_kind as_map = *kind; /* arguments go by name, also a single one */
-	struct buf packed;
-	struct pack_writer w;
 	struct msg m = { .kind = MSG_START, .cid = context_cid(ctx) };
-	int r;
 
-	as_map.bare = false;
-	buf_init(&packed, wire_limits_default.frame);
-	pack_writer_init(&w, &packed, &wire_limits_default);
-	schema_write(&w, &as_map, arg);
-	r = pack_writer_result(&w);
-	if (r >= 0) {
-		m.start = (struct msg_start){
-			.ns = slice_of(ns),
-			.func = slice_of(ctx->endpoint_name),
-			.kwargs = { (const char *)buf_bytes(&packed), buf_len(&packed) },
-			.uid = runtime_uid(),
-			.remaining_us = t ? remaining_us(t) : -1,
-		};
-		r = peer_send(ctx->peer, &m);
-	} else {
-		r = acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
-			      "the argument of %s cannot be sent", ctx->endpoint_name);
-	}
-	buf_fini(&packed);
-	return r;
+	m.start = (struct msg_start){
+		.ns = slice_of(ns),
+		.func = slice_of(ctx->endpoint_name),
+		.kwargs = kwargs,
+		.uid = runtime_uid(),
+		.remaining_us = t ? remaining_us(t) : -1,
+	};
+	return peer_send(ctx->peer, &m);
 }
 
-/* Everything up to the Start; on failure nothing is left. */
-int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
-		 const char *name, const struct acre_msg_kind *kind, const void *arg)
+int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const char *ns,
+			const char *name, struct slice kwargs)
 {
 	struct acre_context *ctx;
 	char cid[UUID_SIZE];
@@ -154,13 +135,37 @@ int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns
 		(struct credit){ (int64_t)a->credit.items, (int64_t)a->credit.bytes };
 	r = context_file(ctx, cid, UUID_SIZE - 1);
 	if (r >= 0)
-		r = send_start(ctx, ns, kind, arg);
+		r = send_start(ctx, ns, kwargs);
 	if (r < 0) {
 		context_free(ctx);
 		return r;
 	}
 	*ret = ctx;
 	return 0;
+}
+
+int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
+		 const char *name, const struct acre_msg_kind *kind, const void *arg)
+{
+	struct acre_msg_kind as_map = *kind; /* arguments go by name, also a single one */
+	struct pack_writer w;
+	struct buf packed;
+	int r;
+
+	as_map.bare = false;
+	buf_init(&packed, wire_limits_default.frame);
+	pack_writer_init(&w, &packed, &wire_limits_default);
+	schema_write(&w, &as_map, arg);
+	r = pack_writer_result(&w);
+	if (r >= 0)
+		r = opener_start_packed(ret, a, ns, name,
+					(struct slice){ (const char *)buf_bytes(&packed),
+							buf_len(&packed) });
+	else
+		r = acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
+			      "the argument of %s cannot be sent", name);
+	buf_fini(&packed);
+	return r;
 }
 
 static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
@@ -353,10 +358,9 @@ int acre_first_(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 	return context_read(ctx, &ctx->first, kind, ret, "Started");
 }
 
-/* Waits until the outcome is there; a checkpoint. */
-static int await_result(struct acre_context *ctx)
+int opener_await(struct acre_context *ctx)
 {
-	int r = checkpoint(sched_task("acre_result"));
+	int r = 0;
 
 	while (r >= 0 && ctx->state != CONTEXT_DONE)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_RESULT);
@@ -367,11 +371,12 @@ static int await_result(struct acre_context *ctx)
 
 int acre_result_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
 {
-	int r;
+	int r = checkpoint(sched_task("acre_result"));
 
 	if (!ctx->is_opener)
 		return acre_fail(EINVAL, "acre_result() is for the opener of %s",
 				 ctx->endpoint_name);
-	r = await_result(ctx);
+	if (r >= 0)
+		r = opener_await(ctx);
 	return r < 0 ? r : context_read(ctx, &ctx->result, kind, ret, "Return");
 }

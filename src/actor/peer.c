@@ -6,7 +6,11 @@
 #include <string.h>
 
 #include "actor/context.h"
+#include "actor/portal.h"
 #include "actor/runtime.h"
+#include "actor/self.h"
+#include "actor/server.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/util.h"
@@ -30,7 +34,7 @@ static int send_aid(struct acre_actor *a)
 	m.aid = (struct msg_aid){
 		.uid = runtime_uid(),
 		.pid = runtime_this->self.pid,
-		.is_registrar = runtime_this->is_root,
+		.is_registrar = runtime_this->is_registrar,
 		.acre_version = 1,
 		.features = MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) |
 			    MSG_FEATURE(REMAINING) | MSG_FEATURE(TREE),
@@ -40,17 +44,29 @@ static int send_aid(struct acre_actor *a)
 	return peer_send(a, &m);
 }
 
-int peer_open(struct acre_actor *a, int take_fd, const char *name)
+struct acre_actor *peer_new(enum peer_role role, const char *name)
 {
-	int r;
+	struct acre_actor *a = mem_zalloc(sizeof *a);
 
-	map_init(&a->contexts);
+	if (!a)
+		return NULL;
+	a->role = role;
+	a->link.fd = -1;
+	snprintf(a->name, sizeof a->name, "%s", name);
+	list_init(&a->end_waits);
 	list_init(&a->kept_results);
+	list_init(&a->self_waits);
+	map_init(&a->contexts);
 	a->credit = (struct msg_credit){ true, wire_limits_default.credit_items,
 					 wire_limits_default.credit_bytes };
-	r = link_open(&a->link, take_fd, name, &ops, &wire_limits_default);
+	return a;
+}
 
-	return r < 0 ? r : send_aid(a);
+int peer_open(struct acre_actor *a, int take_fd, const char *name)
+{
+	int r = link_open(&a->link, take_fd, name, &ops, &wire_limits_default);
+
+	return r < 0 || a->role == PEER_CALLER ? r : send_aid(a);
 }
 
 void peer_fini(struct acre_actor *a)
@@ -60,6 +76,56 @@ void peer_fini(struct acre_actor *a)
 	link_fini(&a->link);
 	call_drop_results(a);
 	map_fini(&a->contexts);
+}
+
+/* Whoever does not read our last words is not waited for. */
+static void goodbye_is_over(struct timer *t)
+{
+	struct acre_actor *a = container_of(t, struct acre_actor, hello);
+
+	link_close(&a->link, acre_fail(ACRE_ECLOSED, "%s did not read what came last", a->name));
+}
+
+void peer_say_goodbye(struct acre_actor *a)
+{
+	if (a->link.closed)
+		return;
+	timer_set(&a->hello, clock_now() + PEER_GOODBYE_NS, goodbye_is_over);
+	link_finish(&a->link);
+}
+
+void peer_free(struct acre_actor *a)
+{
+	loop_undefer(&a->burial);
+	timer_stop(&a->hello);
+	list_remove(&a->node);
+	peer_fini(a);
+	mem_free(a);
+}
+
+static void bury(struct deferred *d)
+{
+	peer_free(container_of(d, struct acre_actor, burial));
+}
+
+/* A stranger's memory may be that of the link whose callback runs: it goes at the end of the
+ * round. */
+void peer_let_go(struct acre_actor *a)
+{
+	if (a->n_contexts)
+		return;
+	if (!a->is_buried)
+		portal_is_idle(a);
+	else if (peer_is_stranger(a))
+		loop_defer(&a->burial, bury);
+	else
+		actor_free(a);
+}
+
+void peer_bury(struct acre_actor *a)
+{
+	a->is_buried = true;
+	peer_let_go(a);
 }
 
 int peer_send(struct acre_actor *a, const struct msg *m)
@@ -91,7 +157,7 @@ void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
 		.req = req,
 		.reason = slice_of(reason_word(reason)),
 		.canceller = runtime_uid(),
-		.remaining_us = remaining_ns / 1000,
+		.remaining_us = remaining_ns < 0 ? -1 : remaining_ns / 1000,
 	};
 	acre_ignore(link_send(&a->link, &m));
 }
@@ -104,25 +170,35 @@ static void take_text(char *to, size_t size, struct slice text)
 	to[len] = '\0';
 }
 
+/* Who is made by us is known before; others say who they are. */
 static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 {
 	if (a->introduced) {
 		link_refuse(&a->link, "a second Aid");
 		return;
 	}
-	if (a->is_child && !slice_is(aid->uid.uuid, a->uuid)) {
+	if (peer_is_child(a) && !slice_is(aid->uid.uuid, a->uuid)) {
 		link_refuse(&a->link, "an Aid with the uuid of another actor");
 		return;
 	}
+	if (a->role == PEER_CALLER && !server_admits(a, aid))
+		return;
 	a->introduced = true;
-	if (!a->is_child) {
+	if (!peer_is_child(a)) {
 		take_text(a->name, sizeof a->name, aid->uid.name);
 		take_text(a->uuid, sizeof a->uuid, aid->uid.uuid);
 		a->pid = (pid_t)aid->pid;
 	}
-	a->features = aid->acre_version ? aid->features : 0;
+	a->is_acre = aid->acre_version > 0;
+	a->is_registrar = aid->is_registrar;
+	a->features = a->is_acre ? aid->features : 0;
 	if (aid->credit.given)
 		a->credit = aid->credit;
+	if (a->role == PEER_CALLER) {
+		acre_ignore(send_aid(a));
+		server_welcome(a, aid->is_probe);
+	}
+	unpark_all(&a->end_waits, 0);
 }
 
 static struct acre_context *context_of(struct acre_actor *a, struct slice cid)
@@ -160,12 +236,12 @@ static void check_probe(struct acre_actor *a)
 
 static void without_cid(struct acre_actor *a, const struct msg *m)
 {
-	if (m->kind == MSG_ERROR && a->is_child)
+	if (m->kind == MSG_ERROR && peer_is_child(a))
 		actor_boot_error(a, m);
-	else if (m->kind == MSG_ERROR && !a->is_child)
+	else if (m->kind == MSG_ERROR)
 		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
-	else if (m->kind == MSG_CANCEL && !a->is_child)
-		child_asked_to_end(a, m);
+	else if (m->kind == MSG_CANCEL && !peer_is_child(a))
+		rpc_cancel_actor(a, m);
 	else if (m->kind == MSG_CANCEL)
 		link_refuse(&a->link, "a child may not cancel its parent");
 	else
@@ -185,13 +261,13 @@ static void on_frame(struct link *l, const struct msg *m)
 		return;
 	}
 	if (m->kind == MSG_SPAWN_SPEC) {
-		if (a->is_child || a->spec_came)
+		if (a->role != PEER_PARENT || a->spec_came)
 			link_refuse(l, "a SpawnSpec that nobody waits for");
 		else
 			child_spec_came(a, m);
 		return;
 	}
-	if (m->kind == MSG_CANCEL_ACK && a->is_child && m->cid.len == 0)
+	if (m->kind == MSG_CANCEL_ACK && m->cid.p && m->cid.len == 0)
 		actor_acked(a);
 	else if (!m->cid.p)
 		without_cid(a, m);
@@ -250,12 +326,25 @@ static void on_closed(struct link *l, int r)
 		a->link_error = why;
 		why = why ? closed_by(a, why) : NULL;
 	}
-	if (a->is_child || !child_outlives_parent)
+	if (a->role != PEER_PARENT || !child_outlives_parent)
 		end_contexts(a, why);
-	if (a->is_child)
+	self_link_lost(a);
+	unpark_all(&a->end_waits, 0);
+	switch (a->role) {
+	case PEER_CHILD:
 		actor_link_lost(a);
-	else
+		break;
+	case PEER_PARENT:
 		child_lost_parent(a);
+		break;
+	case PEER_CALLER:
+		server_caller_lost(a);
+		break;
+	case PEER_CALLED:
+	case N_PEER_ROLE:
+		portal_link_lost(a);
+		break;
+	}
 	report_unref(why);
 }
 

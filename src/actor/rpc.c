@@ -6,6 +6,7 @@
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
 #include "actor/schema.h"
+#include "actor/self.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -21,7 +22,7 @@
  * actor.
  */
 
-static void refuse(struct acre_actor *from, struct slice cid, int r)
+void rpc_refuse(struct acre_actor *from, struct slice cid, int r)
 {
 	struct report *rep = report_take(r);
 
@@ -283,29 +284,6 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 	return 0;
 }
 
-/* Runtime calls ("self"): so far the one that a parent asks to learn that its child
- * serves. */
-static bool serve_self(struct acre_actor *from, const struct msg *m)
-{
-	struct msg ack = { .kind = MSG_START_ACK, .cid = m->cid };
-	struct msg answer = { .kind = MSG_RETURN,
-			      .cid = m->cid,
-			      .pld = { "\x80", 1 } }; /* an empty map */
-
-	if (!slice_is(m->start.ns, "self"))
-		return false;
-	if (!slice_is(m->start.func, "get_registry")) {
-		refuse(from, m->cid,
-		       acre_fail(ACRE_ENOTEXPOSED, "self.%.*s is not served here",
-				 (int)m->start.func.len, m->start.func.p));
-		return true;
-	}
-	ack.start_ack.functype = slice_of("asyncfunc");
-	acre_ignore(peer_answer(from, &ack));
-	acre_ignore(peer_answer(from, &answer));
-	return true;
-}
-
 void rpc_start(struct acre_actor *from, const struct msg *m)
 {
 	struct acre_context *ctx = NULL;
@@ -315,13 +293,15 @@ void rpc_start(struct acre_actor *from, const struct msg *m)
 		link_refuse(&from->link, "a Start in the name of another actor");
 		return;
 	}
-	if (serve_self(from, m))
+	if (slice_is(m->start.ns, "self")) {
+		self_start(from, m);
 		return;
+	}
 	r = accept_start(from, m, &ctx);
 	if (ctx)
 		send_start_ack(ctx);
 	else
-		refuse(from, m->cid, r);
+		rpc_refuse(from, m->cid, r);
 }
 
 static void ack(struct acre_actor *from, const struct msg *m, bool reached)
@@ -335,27 +315,98 @@ static void ack(struct acre_actor *from, const struct msg *m, bool reached)
 	acre_ignore(peer_send(from, &answer));
 }
 
-void rpc_cancel(struct acre_actor *from, const struct msg *m)
+/* An ack that the parent has not asked for: a peer of ours has cancelled us, so that we end is
+ * no failure. */
+static void tell_parent_of_end(struct acre_actor *parent)
 {
-	struct map_node *node = map_find(&from->contexts, m->cid.p, m->cid.len);
+	struct msg m = { .kind = MSG_CANCEL_ACK, .cid = slice_of("") };
+
+	m.cancel_ack.pld = true;
+	acre_ignore(peer_send(parent, &m));
+}
+
+/* The context of a Start that this peer sent; NULL: none, or not of this peer. */
+static struct acre_context *served(struct acre_actor *from, struct slice cid)
+{
+	struct map_node *node = map_find(&from->contexts, cid.p, cid.len);
 	struct acre_context *ctx =
 		node ? container_of(node, struct acre_context, by_cid) : NULL;
-	enum acre_reason reason =
-		reason_of_word(m->cancel.reason.p, m->cancel.reason.len);
 
-	if (ctx && ctx->is_opener) {
-		ack(from, m, false);
-		return;
-	}
-	ack(from, m, true);
-	if (!ctx || ctx->state == CONTEXT_DONE)
+	return ctx && !ctx->is_opener ? ctx : NULL;
+}
+
+static void cancel_served(struct acre_context *ctx, enum acre_reason reason,
+			  struct uid canceller)
+{
+	if (ctx->state == CONTEXT_DONE)
 		return; /* over already: its answer is on the way */
 	if (!ctx->reason) {
 		ctx->reason = reason ? reason : ACRE_REASON_ASKED;
-		context_set_canceller(ctx, m->cancel.canceller);
+		context_set_canceller(ctx, canceller);
 	}
 	if (ctx->scope)
 		scope_cancel(ctx->scope, ctx->reason);
+}
+
+static enum acre_reason reason_of(const struct msg_cancel *c)
+{
+	return reason_of_word(c->reason.p, c->reason.len);
+}
+
+void rpc_cancel(struct acre_actor *from, const struct msg *m)
+{
+	struct acre_context *ctx = served(from, m->cid);
+
+	/* a context that we have opened is not theirs to cancel; one that is unknown is over */
+	ack(from, m, ctx || !map_find(&from->contexts, m->cid.p, m->cid.len));
+	if (ctx)
+		cancel_served(ctx, reason_of(&m->cancel), m->cancel.canceller);
+	else
+		self_cancel(from, m->cid);
+}
+
+void rpc_cancel_task(struct acre_actor *from, struct slice cid, struct uid canceller)
+{
+	struct acre_context *ctx = served(from, cid);
+
+	if (ctx)
+		cancel_served(ctx, ACRE_REASON_ASKED, canceller);
+	else
+		self_cancel(from, cid);
+}
+
+/* Deadlines nest: our children's ladders are over before our own is. */
+static void end_before_parent(int64_t remaining_us)
+{
+	int64_t remaining_ns = int64_min(remaining_us, INT64_MAX / 1000) * 1000;
+
+	life_end_before(int64_add(clock_now(), remaining_ns - LIFE_MARGIN_NS));
+}
+
+void rpc_end_actor(struct acre_actor *from, const struct msg_cancel *c)
+{
+	enum acre_reason reason = reason_of(c) ? reason_of(c) : ACRE_REASON_ASKED;
+	struct runtime *rt = runtime_this;
+	struct acre_actor *a;
+
+	if (rt->parent && from != rt->parent)
+		tell_parent_of_end(rt->parent);
+	link_flush(&from->link); /* before the tasks say their goodbyes */
+	if (from->role == PEER_PARENT && c->remaining_us >= 0)
+		end_before_parent(c->remaining_us);
+	if (rt->parent)
+		context_actor_cancelled(rt->parent, reason, c->canceller);
+	list_for_each(a, &rt->children, node)
+		context_actor_cancelled(a, reason, c->canceller);
+	list_for_each(a, &rt->strangers, node)
+		context_actor_cancelled(a, reason, c->canceller);
+	scope_cancel(&rt->loop->root.scope, reason);
+}
+
+void rpc_cancel_actor(struct acre_actor *from, const struct msg *m)
+{
+	ack(from, m, true);
+	rpc_end_actor(from, &m->cancel);
 }
 
 void rpc_cancel_self(struct acre_context *ctx)

@@ -34,10 +34,12 @@ static int root_main(void *arg)
 {
 	struct root *self = arg;
 	struct nursery service;
+	int r;
 
 	runtime_serve(self->runtime, &service);
+	r = discovery_found();
 	runtime_set_state(self->runtime, STATUS_SERVES);
-	return runtime_serve_no_more(self->runtime, self->fn(self->arg));
+	return runtime_serve_no_more(self->runtime, r < 0 ? r : self->fn(self->arg));
 }
 
 static const struct acre_task_kind root_kind = { "root", root_main, __FILE__, __LINE__ };
@@ -102,6 +104,8 @@ static int set_up(const struct acre_run_options *o)
 	r = choose_log(rt, o->log);
 	if (r >= 0)
 		r = choose_backend(rt, o->backend);
+	if (r >= 0)
+		r = discovery_choose(&rt->discovery, o);
 	for (size_t i = 0; r >= 0 && o->expose && o->expose[i]; i++)
 		r = acre_expose(o->expose[i]);
 	for (size_t i = 0; r >= 0 && o->preload && o->preload[i]; i++)
@@ -201,6 +205,8 @@ static int with_interrupt(int r)
 	struct report *members[2];
 	int interrupt;
 
+	if (reason == ACRE_REASON_ASKED && report_class(r) == ECANCELED)
+		return 0; /* a peer has asked for this end: no failure */
 	if (reason != ACRE_REASON_INTERRUPT && reason != ACRE_REASON_TERMINATE)
 		return r;
 	interrupt = acre_fail(EINTR, "%s",

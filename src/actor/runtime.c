@@ -75,6 +75,10 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	rt->signal_fd = rt->root_pidfd = rt->parent_pidfd = -1;
 	rt->self = PIDREF_NULL;
 	list_init(&rt->children);
+	list_init(&rt->strangers);
+	server_init(&rt->server);
+	discovery_init(&rt->discovery);
+	registry_init(&rt->registry);
 	list_init(&rt->end_hooks);
 	r = init_identity(rt, name, uuid);
 	if (r >= 0)
@@ -113,6 +117,8 @@ struct runtime *runtime_free(struct runtime *rt)
 	if (!rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
+	server_close();
+	registry_fini(&rt->registry);
 	contain_close(&rt->containment);
 	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
 	watchdog_stop(rt);
@@ -239,8 +245,11 @@ int runtime_serve_no_more(struct runtime *rt, int r)
 
 	rt->service = NULL;
 	runtime_set_state(rt, STATUS_ENDS);
+	server_stop_listening();
 	scope_cancel(&service->scope, ACRE_REASON_PARENT);
 	served = nursery_close(service, 0);
+	discovery_end();
+	server_say_goodbye();
 	runtime_run_end_hooks(rt);
 	return r < 0 || served >= 0 ? r : served;
 }
@@ -312,26 +321,4 @@ size_t acre_children(struct acre_actor **ret, size_t n)
 		count++;
 	}
 	return count;
-}
-
-static bool is_named(const struct acre_actor *a, const char *name)
-{
-	return a && a->introduced && !a->link_lost &&
-	       (!strcmp(a->name, name) || !strcmp(a->uuid, name));
-}
-
-int acre_find(struct acre_actor **ret, const char *name)
-{
-	struct acre_actor *a;
-
-	if (!runtime_this)
-		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor",
-				 name);
-	*ret = NULL;
-	list_for_each(a, &runtime_this->children, node)
-		if (!*ret && is_named(a, name))
-			*ret = a;
-	if (!*ret && is_named(runtime_this->parent, name))
-		*ret = runtime_this->parent;
-	return *ret != NULL;
 }

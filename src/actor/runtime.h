@@ -6,9 +6,12 @@
 
 #include "actor/backend.h"
 #include "actor/contain.h"
+#include "actor/discovery.h"
 #include "actor/endpoint.h"
 #include "actor/oom.h"
 #include "actor/peer.h"
+#include "actor/registry.h"
+#include "actor/server.h"
 #include "core/loop.h"
 
 /*
@@ -30,6 +33,12 @@ struct runtime {
 	struct acre_actor *parent; /* owned; NULL in the root */
 	/* struct acre_actor, in order of birth; owned by their nurseries */
 	struct list children;
+	/* struct acre_actor, over links that were dialled, ours or theirs; owned */
+	struct list strangers;
+	struct server server;
+	struct discovery discovery;
+	struct registry registry; /* what it knows if it is a registrar; else empty */
+	bool is_registrar;
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
 	struct endpoint_exposed exposed;
@@ -48,6 +57,8 @@ struct runtime {
 	_Atomic uint32_t n_interrupts; /* SIGINTs that counted; the watchdog's too */
 	_Atomic bool minds_interrupts; /* SIGINT cancels us: the watchdog may take it */
 	bool boot_failed;      /* child: it could not become what it was asked to be */
+	bool is_booting;       /* child: it has yet to say that it serves */
+	char probe_cid[UUID_SIZE]; /* child: of the parent's question whether it serves */
 	struct pidref self;    /* given to children as their parent's pidfd */
 	int root_pidfd;	       /* owned; -1 in the root: its own is self.fd */
 	int parent_pidfd;      /* owned; -1 in the root */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* spec.c - what a child is told to be: the SpawnSpec, packed from the options of its spawn. */
+/* spec.c - a SpawnSpec is written by the parent and read by the child. */
 #include "actor/spec.h"
 
+#include <stdio.h>
+
+#include "actor/endpoint.h"
 #include "actor/runtime.h"
-#include "base/buf.h"
 #include "base/util.h"
+#include "core/crash.h"
 #include "core/log.h"
 
 /*
- * The reference's fields, for a child of either kind, and in "acre" a map of what only ours
- * knows; child.c reads it, and skips what it does not know.
+ * What concerns every language goes into the keys of the reference, what is acre's into the map
+ * `acre`: keys that a reader does not know are skipped, so either side may be newer.
  */
 
 static void pack_exposed(struct pack_writer *w, const struct acre_spawn_options *o)
@@ -27,17 +30,24 @@ static void pack_exposed(struct pack_writer *w, const struct acre_spawn_options 
 	}
 }
 
-static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
+static void pack_preload(struct pack_writer *w)
 {
 	size_t n = 0;
 
 	while (runtime_this->preload[n])
 		n++;
-	pack_map(w, 5);
-	pack_cstr(w, "preload");
 	pack_array(w, n);
 	for (size_t i = 0; i < n; i++)
 		pack_cstr(w, runtime_this->preload[i]);
+}
+
+static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
+{
+	pack_map(w, 6);
+	pack_cstr(w, "discovery");
+	discovery_pack(w);
+	pack_cstr(w, "preload");
+	pack_preload(w);
 	pack_cstr(w, "method");
 	pack_cstr(w, runtime_this->backend->name);
 	pack_cstr(w, "module");
@@ -48,19 +58,26 @@ static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
 	pack_u64(w, (uint64_t)o->sigint);
 }
 
+static void pack_registrars(struct pack_writer *w, const struct acre_spawn_options *o)
+{
+	(void)o;
+	discovery_pack_registrars(w);
+}
+
+/* One packed value after the other; each is where its number says. */
 static int pack_with(struct buf *to,
 		     void (*pack)(struct pack_writer *w,
 				  const struct acre_spawn_options *o),
-		     const struct acre_spawn_options *o, struct slice *ret)
+		     const struct acre_spawn_options *o, size_t *ret_len)
 {
+	size_t before = buf_len(to);
 	struct pack_writer w;
 	int r;
 
-	buf_init(to, wire_limits_default.frame);
 	pack_writer_init(&w, to, &wire_limits_default);
 	pack(&w, o);
 	r = pack_writer_result(&w);
-	*ret = (struct slice){ (const char *)buf_bytes(to), buf_len(to) };
+	*ret_len = buf_len(to) - before;
 	return r;
 }
 
@@ -69,23 +86,127 @@ static int pack_with(struct buf *to,
 static const char runtime_vars[] =
 	"\x83\xab_debug_mode\xc2\xb0_is_infected_aio\xc2\xa8_is_root\xc2";
 
-int spec_send(struct acre_actor *a, const struct acre_spawn_options *o)
+int spec_send(struct acre_actor *child, const struct acre_spawn_options *o)
 {
 	struct msg m = { .kind = MSG_SPAWN_SPEC };
-	struct buf exposed, ours;
-	int r = pack_with(&exposed, pack_exposed, o, &m.spec.enable_modules);
-	int r2 = pack_with(&ours, pack_ours, o, &m.spec.acre);
+	size_t exposed, registrars, ours;
+	const char *at;
+	struct buf packed;
+	int r;
 
-	m.spec.runtime_vars = (struct slice){ runtime_vars, sizeof runtime_vars - 1 };
-	m.spec.reg_addrs = (struct slice){ "\x90", 1 };
-	if (r >= 0 && r2 >= 0)
-		r = peer_send(a, &m);
-	else if (r == -ENOMEM || r2 == -ENOMEM)
-		r = acre_fail(ENOMEM, "no memory for the options of actor %s", a->name);
-	else
+	buf_init(&packed, wire_limits_default.frame);
+	r = pack_with(&packed, pack_exposed, o, &exposed);
+	if (r >= 0)
+		r = pack_with(&packed, pack_registrars, o, &registrars);
+	if (r >= 0)
+		r = pack_with(&packed, pack_ours, o, &ours);
+	if (r >= 0) {
+		at = (const char *)buf_bytes(&packed);
+		m.spec.runtime_vars =
+			(struct slice){ runtime_vars, sizeof runtime_vars - 1 };
+		m.spec.enable_modules = (struct slice){ at, exposed };
+		m.spec.reg_addrs = (struct slice){ at + exposed, registrars };
+		m.spec.acre = (struct slice){ at + exposed + registrars, ours };
+		r = peer_send(child, &m);
+	} else if (r == -ENOMEM) {
+		r = acre_fail(ENOMEM, "no memory for the options of actor %s",
+			      child->name);
+	} else {
 		r = acre_fail(EMSGSIZE, "the options of actor %s do not fit a frame",
-			      a->name);
-	buf_fini(&exposed);
-	buf_fini(&ours);
+			      child->name);
+	}
+	buf_fini(&packed);
 	return r;
+}
+
+/*
+ * In the child.
+ */
+
+static int expose_all(struct slice packed)
+{
+	struct pack_reader in;
+	uint32_t n;
+	int r = 0;
+
+	pack_reader_init(&in, packed.p, packed.len, &wire_limits_default);
+	n = (uint32_t)pack_read_map(&in);
+	for (uint32_t i = 0; r >= 0 && i < n; i++) {
+		struct pack_str name = pack_read_str(&in);
+
+		pack_skip(&in);
+		if (pack_reader_result(&in) >= 0)
+			r = endpoint_expose(&runtime_this->exposed, name.s, name.len);
+	}
+	return r;
+}
+
+static void keep_text(char *to, size_t size, struct pack_str text)
+{
+	snprintf(to, size, "%.*s", (int)size_min(text.len, size - 1), text.s);
+}
+
+static int keep_preload(struct pack_reader *in)
+{
+	int r = 0;
+
+	for (size_t n = pack_read_array(in); n--;) {
+		struct pack_str path = pack_read_str(in);
+
+		if (r >= 0 && pack_reader_result(in) >= 0)
+			r = runtime_preload(runtime_this, path.s, path.len);
+	}
+	return r;
+}
+
+static int be_what_was_asked(const struct msg_spawn_spec *spec)
+{
+	struct pack_reader in;
+	char path[4096] = "", method[32] = "";
+	uint64_t sigint = 0, level = 0;
+	int r = 0;
+
+	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
+	for (size_t n = pack_read_map(&in); n--;) {
+		struct pack_str key = pack_read_str(&in);
+
+		if (pack_str_is(key, "module"))
+			keep_text(path, sizeof path, pack_read_str(&in));
+		else if (pack_str_is(key, "method"))
+			keep_text(method, sizeof method, pack_read_str(&in));
+		else if (pack_str_is(key, "preload"))
+			r = keep_preload(&in);
+		else if (pack_str_is(key, "discovery"))
+			r = discovery_read(&in);
+		else if (pack_str_is(key, "sigint"))
+			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
+		else if (pack_str_is(key, "log"))
+			level = pack_read_uint(&in, ACRE_LOG_OFF);
+		else
+			pack_skip(&in);
+	}
+	if (pack_reader_result(&in) < 0)
+		return acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
+	if (r < 0)
+		return r;
+	runtime_this->sigint = (enum acre_sigint)sigint;
+	logger_set(&loop_this->logger, (enum acre_log_level)level,
+		   runtime_this->parent_pidfd >= 0);
+	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
+	r = backend_find(&runtime_this->backend, *method ? method : NULL);
+	if (r >= 0 && *path)
+		r = endpoint_load(&runtime_this->exposed, path);
+	crash_learn_modules();
+	return r < 0 ? r : expose_all(spec->enable_modules);
+}
+
+int spec_take(const struct msg_spawn_spec *spec)
+{
+	struct pack_reader in;
+	int r;
+
+	pack_reader_init(&in, spec->reg_addrs.p, spec->reg_addrs.len,
+			 &wire_limits_default);
+	r = discovery_read_registrars(&in);
+	return r < 0 ? r : be_what_was_asked(spec);
 }

@@ -45,6 +45,8 @@
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
 	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
+	P(STRANGER_ADMITTED, "a caller of any user is let in")                         \
+	P(STALE_ENTRY, "an entry of the registry outlives its link")                   \
 	P(NO_SWEEP, "what a dead descendant has left lives on")                        \
 	P(HELD_SWEPT, "a child that a handle holds is not in the child table")         \
 	P(NEWBORN_SWEPT, "a child is made and entered without the table's lock")       \

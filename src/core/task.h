@@ -47,6 +47,9 @@ struct stack_pool;
 	W(CANCEL_ACK, "waits for the ack of a cancel",                                 \
 	  "waited for the ack of a cancel by")                                         \
 	W(LINK, "waits for room in a link", "waited for room in the link to")          \
+	W(DIAL, "waits for an actor that it dials", "waited for one that it dialled")  \
+	W(NAME, "waits for a name to be registered",                                   \
+	  "waited for a name to be registered")                                        \
 	W(SERVE, "serves", "served")
 
 #define WAIT_ENUM(name, now, then) WAIT_##name,

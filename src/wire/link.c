@@ -307,7 +307,8 @@ void link_refuse(struct link *l, const char *why)
 		.message = slice_of(why),
 	};
 	drop_queued(l);
-	acre_ignore(msg_write(&l->control, &m));
+	if (!l->mute)
+		acre_ignore(msg_write(&l->control, &m));
 	if (has_queued(l) && !l->broken)
 		acre_ignore(write_once(l));
 	end(l, acre_fail(EPROTO, "%s on the link from %s", why, l->name));

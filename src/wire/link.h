@@ -63,6 +63,7 @@ struct link {
 	struct list room; /* waits of tasks for LINK_QUEUE_HIGH */
 	int broken;	  /* writing failed with it: what came before is still read */
 	bool closed;
+	bool mute;	/* nothing is said to the peer, not even why it is refused */
 	bool finishing; /* closes once everything queued has been written */
 	char name[48];	/* of the peer, for reports */
 };

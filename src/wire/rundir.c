@@ -2,6 +2,7 @@
 /* rundir.c - entering directories that only we may write to, and naming sockets there. */
 #include "wire/rundir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -308,4 +309,23 @@ void rundir_remove(struct rundir *d)
 	if (d->fd >= 0 && d->path[0])
 		acre_ignore(sys_unlinkat(AT_FDCWD, d->path, AT_REMOVEDIR));
 	rundir_close(d);
+}
+
+void rundir_clear(struct rundir *d)
+{
+	_Alignas(struct dirent64) char bytes[4096]; /* of entries at a time */
+	ssize_t n = 1;
+
+	if (d->fd < 0)
+		return;
+	while (n > 0) {
+		n = sys_getdents64(d->fd, bytes, sizeof bytes);
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *e = (const void *)(bytes + at);
+
+			if (e->d_type == DT_SOCK)
+				acre_ignore(sys_unlinkat(d->fd, e->d_name, 0));
+			at += e->d_reclen;
+		}
+	}
 }

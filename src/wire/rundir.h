@@ -51,3 +51,6 @@ int rundir_socket(const struct rundir *d, const char *name, uint64_t number,
 void rundir_close(struct rundir *d);
 /* Closes, and removes the directory if nothing is in it any more. */
 void rundir_remove(struct rundir *d);
+/* Removes the sockets in it, those of listeners too that were killed: who calls it knows that
+ * all who listened there are gone. */
+void rundir_clear(struct rundir *d);

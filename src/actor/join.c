@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* join.c - becoming findable: what the root decides, what goes down the tree, and registering. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actor/context.h"
+#include "actor/discovery.h"
+#include "actor/portal.h"
+#include "actor/registry.h"
+#include "actor/runtime.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/sched.h"
+#include "wire/transport.h"
+
+/*
+ * The root first: each address of a registrar that it was given is dialled. Who answers as a
+ * registrar is attached to; where nobody listens the root becomes the registrar itself; what
+ * listens and does not answer as one is an error, and nothing is bound over it.
+ */
+
+/* Below $XDG_RUNTIME_DIR, for all trees of this user: `acre ls` looks there. */
+#define RUNDIR_PROGRAM "acre"
+/* Where others have a pid; it is the reference's port, too. */
+#define REGISTRY_NUMBER 1616
+/* An attempt, how many, and the pause before each further one, times its number: the
+ * reference's figures. */
+#define PROBE_NS       (1000 * LIFE_MS)
+#define PROBE_ATTEMPTS 3
+#define PROBE_PAUSE_NS (50 * LIFE_MS)
+
+static struct discovery *discovery(void)
+{
+	return &runtime_this->discovery;
+}
+
+void discovery_init(struct discovery *d)
+{
+	*d = (struct discovery){ .folder.fd = -1 };
+}
+
+/*
+ * The root's options.
+ */
+
+/* name, kind of the addresses at which it listens by default */
+#define JOIN_TRANSPORTS(T)          \
+	T("uds", ADDRESS_UNIX)      \
+	T("tcp", ADDRESS_TCP4)
+
+static const struct {
+	const char *name;
+	enum address_kind kind;
+} transports[] = {
+#define TRANSPORT_ROW(text, which) { text, which },
+	JOIN_TRANSPORTS(TRANSPORT_ROW)
+#undef TRANSPORT_ROW
+};
+
+static uint32_t transport_bit(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_N(transports); i++)
+		if (strlen(transports[i].name) == len &&
+		    !memcmp(transports[i].name, name, len))
+			return 1u << i;
+	return 0;
+}
+
+/* An address of either version of IP goes over TCP. */
+static bool is_enabled(const struct discovery *d, const struct address *a)
+{
+	const struct transport *t = transport_of(a);
+
+	return t && d->transports & transport_bit(t->name, strlen(t->name));
+}
+
+static int choose_transports(struct discovery *d, const char *text)
+{
+	const char *at = text;
+	uint32_t bit;
+
+	while (*at) {
+		size_t len = strcspn(at, ",");
+
+		bit = transport_bit(at, len);
+		if (!bit)
+			return acre_fail(EINVAL,
+					 "transports \"%s\": expected uds, tcp, or both "
+					 "with a comma, came \"%.*s\"",
+					 text, (int)len, at);
+		if (bit & transport_bit("tcp", 3))
+			return acre_fail(EOPNOTSUPP,
+					 "transports \"%s\": over TCP callers cannot be told "
+					 "from strangers yet, so nobody listens there",
+					 text);
+		d->transports |= bit;
+		at += len + (at[len] == ',');
+	}
+	return 0;
+}
+
+static int take_address(struct address *ret, const struct discovery *d, const char *text,
+			const char *option)
+{
+	struct address_fault fault;
+	int r = address_parse(ret, text, strlen(text), &fault);
+
+	if (r < 0)
+		return acre_fail(report_class(r), "%s has \"%s\": %s", option, text,
+				 fault.text);
+	if (!is_enabled(d, ret))
+		return acre_fail(EINVAL,
+				 "%s has %s, whose transport is not among `transports`",
+				 option, text);
+	return 0;
+}
+
+static int choose_registrars(struct discovery *d, const char *const *texts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && texts && texts[i]; i++) {
+		if (d->n_registrars == DISCOVERY_REGISTRARS_MAX)
+			return acre_fail(EINVAL, "more than %d registrars",
+					 DISCOVERY_REGISTRARS_MAX);
+		r = take_address(&d->registrars[d->n_registrars++].address, d, texts[i],
+				 "registrars");
+	}
+	return r;
+}
+
+static int choose_listen(struct discovery *d, const char *const *texts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && texts && texts[i]; i++) {
+		if (d->n_listen == DISCOVERY_REGISTRARS_MAX)
+			return acre_fail(EINVAL, "more than %d addresses to listen at",
+					 DISCOVERY_REGISTRARS_MAX);
+		r = take_address(&d->listen[d->n_listen++], d, texts[i], "listen");
+	}
+	return r;
+}
+
+int discovery_choose(struct discovery *d, const struct acre_run_options *o)
+{
+	int r = choose_transports(d, o->transports ? o->transports : "");
+
+	if (r >= 0)
+		r = choose_registrars(d, o->registrars);
+	return r < 0 ? r : choose_listen(d, o->listen);
+}
+
+/*
+ * What goes down the tree.
+ */
+
+void discovery_pack_registrars(struct pack_writer *w)
+{
+	const struct discovery *d = discovery();
+
+	pack_array(w, d->n_registrars);
+	for (size_t i = 0; i < d->n_registrars; i++)
+		address_pack(w, &d->registrars[i].address);
+}
+
+/* `here`: which of the registrars this actor is, and so at the other end of the child's link. */
+void discovery_pack(struct pack_writer *w)
+{
+	const struct discovery *d = discovery();
+
+	pack_map(w, 3);
+	pack_cstr(w, "transports");
+	pack_u64(w, d->transports);
+	pack_cstr(w, "folder");
+	pack_cstr(w, d->folder.path);
+	pack_cstr(w, "here");
+	pack_array(w, d->n_registrars);
+	for (size_t i = 0; i < d->n_registrars; i++)
+		pack_bool(w, d->registrars[i].is_us);
+}
+
+int discovery_read_registrars(struct pack_reader *in)
+{
+	struct discovery *d = discovery();
+	size_t n = pack_read_array(in);
+
+	if (n > DISCOVERY_REGISTRARS_MAX)
+		return acre_fail(EPROTO, "%zu registrars; at most %d are known", n,
+				 DISCOVERY_REGISTRARS_MAX);
+	for (d->n_registrars = 0; d->n_registrars < n; d->n_registrars++)
+		address_unpack(in, &d->registrars[d->n_registrars].address);
+	return pack_reader_result(in) < 0 ? acre_fail(EPROTO, "`reg_addrs` cannot be read")
+					  : 0;
+}
+
+int discovery_read(struct pack_reader *in)
+{
+	struct discovery *d = discovery();
+	size_t n_here = 0;
+
+	for (size_t n = pack_read_map(in); n--;) {
+		struct pack_str key = pack_read_str(in);
+
+		if (pack_str_is(key, "transports")) {
+			d->transports = (uint32_t)pack_read_uint(in, UINT32_MAX);
+		} else if (pack_str_is(key, "folder")) {
+			struct pack_str s = pack_read_str(in);
+
+			snprintf(d->folder.path, sizeof d->folder.path, "%.*s", (int)s.len, s.s);
+		} else if (pack_str_is(key, "here")) {
+			for (size_t i = pack_read_array(in); i--; n_here++)
+				if (pack_read_bool(in) &&
+				    n_here < DISCOVERY_REGISTRARS_MAX)
+					d->registrars[n_here].link = runtime_this->parent;
+		} else {
+			pack_skip(in);
+		}
+	}
+	return pack_reader_result(in) < 0 ? acre_fail(EPROTO, "`discovery` cannot be read")
+					  : 0;
+}
+
+/*
+ * The registrars.
+ */
+
+/* A portal to whoever is there and says that it is a registrar. */
+static int attach(struct registrar *r, int64_t span_ns)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	int result;
+
+	if (r->is_us || r->link)
+		return 0;
+	result = portal_open(&r->link, &r->address, span_ns);
+	if (result >= 0 && !r->link->is_registrar) {
+		r->link = portal_release(r->link);
+		address_text(&r->address, text);
+		result = acre_fail(EADDRINUSE,
+				   "%s is occupied but did not answer as a registrar", text);
+	}
+	return result;
+}
+
+static bool nobody_is_there(int r)
+{
+	int class = report_class(r);
+
+	return class == ECONNREFUSED || class == ENOENT;
+}
+
+static int occupied(const struct registrar *r, int why)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (report_class(why) == ECANCELED || report_class(why) == EADDRINUSE)
+		return why;
+	address_text(&r->address, text);
+	return acre_note(why, "%s is occupied but did not answer as a registrar", text);
+}
+
+/* 1: attached; 0: nobody is there; else it is not for us. */
+static int probe(struct registrar *registrar)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r < 0 && i < PROBE_ATTEMPTS; i++) {
+		int slept = acre_sleep((acre_span){ .ns = PROBE_PAUSE_NS * i });
+
+		if (slept < 0)
+			return slept;
+		r = attach(registrar, PROBE_NS);
+		if (nobody_is_there(r))
+			return 0;
+		if (report_class(r) != ACRE_ETOOSLOW)
+			break;
+	}
+	return r < 0 ? occupied(registrar, r) : 1;
+}
+
+/* The address by which others know us as this registrar is the one that is bound. */
+static int become(struct registrar *r)
+{
+	struct server *s = &runtime_this->server;
+	int result = server_listen(&r->address);
+
+	if (result < 0)
+		return acre_note(result, "becoming the registrar there");
+	r->address = *server_address(s, s->n_listeners - 1);
+	r->is_us = true;
+	runtime_this->is_registrar = true;
+	return 0;
+}
+
+/* Where an actor listens unless it is told otherwise. The number tells actors of one name apart. */
+static int usual_place(struct address *ret, enum address_kind kind, const char *name,
+		       uint64_t number)
+{
+	if (kind == ADDRESS_UNIX)
+		return rundir_socket(&discovery()->folder, name, number, ret);
+	*ret = (struct address){ .kind = ADDRESS_TCP4, .ip4 = { 127, 0, 0, 1 } };
+	if (number == REGISTRY_NUMBER)
+		ret->port = REGISTRY_NUMBER;
+	return 0;
+}
+
+/* Without being told of any the root is the registrar, over its first transport. */
+static int usual_registrar(struct discovery *d)
+{
+	d->n_registrars = 1;
+	return usual_place(&d->registrars[0].address,
+			   transports[__builtin_ctz(d->transports)].kind, "registry",
+			   REGISTRY_NUMBER);
+}
+
+int discovery_found(void)
+{
+	struct discovery *d = discovery();
+	int r = 0;
+
+	if (!d->transports)
+		return 0;
+	r = rundir_open(&d->folder, RUNDIR_PROGRAM, runtime_this->uuid);
+	if (r >= 0 && !d->n_registrars)
+		r = usual_registrar(d);
+	for (size_t i = 0; r >= 0 && i < d->n_registrars; i++) {
+		r = probe(&d->registrars[i]);
+		if (r == 0)
+			r = become(&d->registrars[i]);
+	}
+	return r < 0 ? r : discovery_join();
+}
+
+/*
+ * Listening and registering.
+ */
+
+/* The number is our pid, and that of our thread where an actor is one of a process. Once over each
+ * transport, but where the root was told where, or is bound as a registrar. */
+static int listen_over(size_t transport)
+{
+	const struct server *s = &runtime_this->server;
+	struct address address;
+	int r;
+
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (!strcmp(s->listeners[i].listener.transport->name,
+			    transports[transport].name))
+			return 0;
+	r = usual_place(&address, transports[transport].kind, runtime_this->name,
+			(uint64_t)sys_gettid());
+	return r < 0 ? r : server_listen(&address);
+}
+
+static int listen_everywhere(void)
+{
+	struct discovery *d = discovery();
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < d->n_listen; i++)
+		r = server_listen(&d->listen[i]);
+	for (size_t i = 0; r >= 0 && i < ARRAY_N(transports); i++)
+		if (d->transports & 1u << i)
+			r = listen_over(i);
+	return r;
+}
+
+static void pack_registration(struct pack_writer *w, const void *what)
+{
+	struct uid self = runtime_uid();
+
+	pack_map(w, 2);
+	pack_cstr(w, "uid");
+	pack_array(w, 2);
+	pack_str(w, self.name.p, self.name.len);
+	pack_str(w, self.uuid.p, self.uuid.len);
+	pack_cstr(w, "addr");
+	address_pack(w, what);
+}
+
+static int register_at(const struct registrar *registrar, const struct address *address)
+{
+	if (registrar->is_us)
+		return registry_add(&runtime_this->registry, runtime_uid(), address, NULL);
+	return discovery_tell(registrar->link, "register_actor", pack_registration,
+			      address);
+}
+
+int discovery_join(void)
+{
+	struct discovery *d = discovery();
+	const struct server *s = &runtime_this->server;
+	int r = 0;
+
+	if (!d->transports)
+		return 0;
+	r = listen_everywhere();
+	for (size_t i = 0; r >= 0 && i < d->n_registrars; i++) {
+		r = attach(&d->registrars[i], PORTAL_HELLO_NS);
+		for (size_t k = 0; r >= 0 && k < s->n_listeners; k++)
+			r = register_at(&d->registrars[i], server_address(s, k));
+	}
+	return r;
+}
+
+/* It was killed, and cannot do that itself. */
+void discovery_clean_up_after(const struct acre_actor *child)
+{
+	struct discovery *d = discovery();
+	struct address address;
+
+	if (!(d->transports & transport_bit("uds", 3)) ||
+	    usual_place(&address, ADDRESS_UNIX, child->name, (uint64_t)child->pid) < 0)
+		return;
+	acre_ignore(sys_unlinkat(AT_FDCWD, address.path, 0));
+}
+
+void discovery_end(void)
+{
+	struct discovery *d = discovery();
+
+	for (size_t i = 0; i < d->n_registrars; i++)
+		d->registrars[i].link = portal_release(d->registrars[i].link);
+	rundir_clear(&d->folder);
+	rundir_remove(&d->folder);
+}

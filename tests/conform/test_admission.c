@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* test_admission.c - who is let in at a listener, and what strangers may cost: promise G23, cases C085 to C088. */
+#include "conform/found.h"
+
+#include <poll.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "actor/runtime.h"
+#include "wire/msg.h"
+
+/*
+ * A caller here is a bare socket, so that it can be as rude as it likes.
+ */
+
+static const char *own_path(void)
+{
+	static char address[1][ACRE_ADDRESS_SIZE];
+
+	assert_int_equal(acre_self_addresses(address, 1), 1);
+	return address[0] + strlen("/unix");
+}
+
+static int dial_bare(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	snprintf(to.sun_path, sizeof to.sun_path, "%s", own_path());
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+static void send_bytes(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* False: the other side has closed already. */
+static bool try_send_aid(int fd, const char *uuid, bool is_probe)
+{
+	struct msg m = { .kind = MSG_AID };
+	struct buf out;
+	bool is_sent;
+
+	m.aid = (struct msg_aid){ .uid = { slice_of("rude"), slice_of(uuid) },
+				  .pid = 1,
+				  .is_probe = is_probe,
+				  .acre_version = 1 };
+	buf_init(&out, 4096);
+	assert_int_equal(msg_write(&out, &m), 0);
+	is_sent = send(fd, buf_bytes(&out), buf_len(&out), MSG_NOSIGNAL) > 0;
+	buf_fini(&out);
+	return is_sent;
+}
+
+static void send_aid(int fd, const char *uuid, bool is_probe)
+{
+	assert_true(try_send_aid(fd, uuid, is_probe));
+}
+
+/* Everything until the other side closes; how many bytes that was. */
+static size_t read_to_end(int fd)
+{
+	char bytes[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		assert_true(acre_wait_fd(fd, POLLIN) > 0);
+		n = read(fd, bytes, sizeof bytes);
+		if (n > 0)
+			len += (size_t)n;
+	} while (n > 0);
+	close(fd);
+	return len;
+}
+
+static size_t n_peers(void)
+{
+	struct acre_actor *a;
+	size_t n = 0;
+
+	list_for_each(a, &runtime_this->strangers, node)
+		n++;
+	return n;
+}
+
+static void await_no_peers(void)
+{
+	while (n_peers()) /* bound: their links have ended */
+		assert_ok(acre_yield());
+}
+
+/*
+ * Probes.
+ */
+
+TEST_FOUND(c088_probe_leaves_no_trace)
+{
+	int fd = dial_bare();
+
+	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000001", true);
+	assert_true(read_to_end(fd) > 64); /* our Aid, and the end */
+	await_no_peers();
+	assert_int_equal(runtime_this->server.n_unadmitted, 0);
+	return 0;
+}
+
+/*
+ * What is answered to whom.
+ */
+
+TEST_FOUND(g23_a_silent_caller_is_closed_without_a_byte)
+{
+	int fd = dial_bare();
+
+	assert_int_equal(read_to_end(fd), 0); /* after HELLO_MS */
+	await_no_peers();
+	return 0;
+}
+
+TEST_FOUND(g23_a_hello_has_a_limit)
+{
+	uint32_t lengths[] = { wire_limits_default.hello + 1, 0x7fffffff };
+
+	for (size_t i = 0; i < 2; i++) {
+		int fd = dial_bare();
+
+		send_bytes(fd, &lengths[i], 4);
+		assert_int_equal(read_to_end(fd), 0);
+	}
+	await_no_peers();
+	return 0;
+}
+
+TEST_FOUND(g23_another_frame_first_is_no_hello)
+{
+	static const char stop[] = "\x15\0\0\0\x82\xa8msg_type\xa4Stop\xa3" "cid\xa1x";
+	int fd = dial_bare();
+
+	send_bytes(fd, stop, sizeof stop - 1);
+	assert_int_equal(read_to_end(fd), 0);
+	await_no_peers();
+	return 0;
+}
+
+TEST_FOUND(g23_callers_without_a_hello_are_few)
+{
+	int fds[64];
+	size_t admitted;
+
+	for (size_t i = 0; i < 64; i++)
+		fds[i] = dial_bare();
+	while (runtime_this->server.n_unadmitted < wire_limits_default.unadmitted)
+		assert_ok(acre_yield());
+	for (size_t i = wire_limits_default.unadmitted; i < 64; i++)
+		assert_int_equal(read_to_end(fds[i]), 0); /* at once */
+	admitted = n_peers();
+	for (size_t i = 0; i < wire_limits_default.unadmitted; i++)
+		close(fds[i]);
+	assert_int_equal(admitted, wire_limits_default.unadmitted);
+	await_no_peers();
+	assert_int_equal(runtime_this->server.n_unadmitted, 0);
+	return 0;
+}
+
+/* A whole dialogue, and then one more Aid. */
+TEST_FOUND(a_caller_introduces_itself_once)
+{
+	int fd = dial_bare();
+
+	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000002", false);
+	while (!n_peers() || runtime_this->server.n_unadmitted)
+		assert_ok(acre_yield());
+	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000002", false);
+	assert_true(read_to_end(fd) > 64);
+	await_no_peers();
+	return 0;
+}
+
+/* Another uid gets no further than accept: the socket's mode keeps it out, and where it does not,
+ * its credentials. */
+static int try_as_nobody(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		char byte;
+
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(99);
+		snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+		if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+			_exit(1);
+		try_send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000003", false);
+		_exit(read(fd, &byte, 1) > 0 ? 3 : 2);
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		assert_ok(acre_yield());
+	return WEXITSTATUS(status);
+}
+
+TEST_FOUND(g23_another_user_is_not_let_in)
+{
+	char folder[ACRE_ADDRESS_SIZE], *slash;
+
+	if (geteuid() != 0)
+		return 0; /* nobody else to be */
+	snprintf(folder, sizeof folder, "%s", own_path());
+	assert_int_equal(try_as_nobody(own_path()), 1);
+	/* were the modes wrong, all the way down */
+	slash = folder + strlen(folder);
+	while (slash > folder) {
+		chmod(folder, 0777);
+		while (*slash != '/' && slash > folder)
+			slash--;
+		*slash = '\0';
+	}
+	assert_int_equal(try_as_nobody(own_path()), 2);
+	return 0;
+}
