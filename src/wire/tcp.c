@@ -15,9 +15,16 @@
  * A host that dies says nothing. While a link is silent the kernel asks its peer's kernel
  * now and then (keepalive); while bytes are on their way it repeats them, and gives up
  * after the user time-out. Neither needs the peer's process: one that is stopped is left
- * alone, as long as its kernel has room for what it is sent. What happens when it has not
- * is in tests/pin/pin_tcp.c: the user time-out ends that link, too.
+ * alone, as long as its kernel has room for what it is sent. For what comes then somebody
+ * has to look: tcp_look.c.
  */
+
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+/* The least that the kernel takes: nothing is repeated, and no full window is asked, less
+ * often than that. */
+#define RTO_MAX_MS 1000
 
 union sockaddr_in_any {
 	struct sockaddr any;
@@ -89,6 +96,8 @@ static int set_options(int fd, const struct transport_options *o)
 
 	if (r >= 0)
 		r = set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms);
+	if (r >= 0 && o->user_timeout_ms > 0) /* from 6.15 on; else it takes longer */
+		acre_ignore(set(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS));
 	if (r < 0 || o->keepalive_idle_s == 0)
 		return r;
 	r = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

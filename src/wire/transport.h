@@ -128,6 +128,19 @@ int transport_dialled(int fd, const struct address *to);
 /* EOPNOTSUPP: TCP does not know. */
 int transport_peer(int fd, struct transport_peer *ret);
 
+/* What the looks at a descriptor have found so far; all zero at first. */
+struct transport_health {
+	bool is_full;	   /* the peer's window: the user time-out is kept here, not by
+			    * the kernel */
+	unsigned n_silent; /* looks in a row that have found no answer */
+};
+
+/* Whether the peer's host still answers while bytes wait for it: to be called after bytes
+ * were written, and then again after as many ms as it returns; 0: none wait, so the kernel
+ * watches alone. -ETIMEDOUT: the host is dead. It tells a stopped peer from a dead host,
+ * which the kernel does not (tcp_look.c). `o`: those that made the descriptor. */
+int transport_look(struct transport_health *h, int fd, const struct transport_options *o);
+
 /* For the rows: files the failure `r` of what was done at an address. */
 int transport_fail(int r, const char *doing, const struct address *a);
 /* A fresh socket, which does not block. */
