@@ -172,8 +172,8 @@ struct acre_run_options {
 	 * 0: environment ACRE_SEED, else first in first out */
 	uint64_t seed;
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
-	 * them in this thread. Two threads of acre wait for them, too: for a dump, and for
-	 * SIGINT while a task blocks the loop for more than a second: the third one kills */
+	 * them in this thread. A thread waits for them, too: SIGINT is minded also while a task
+	 * blocks the loop, for more than a second: the third one kills */
 	bool signals;
 	/* to be found by name (discovery.h): over which transports each actor of the tree
 	 * listens: "uds" ("tcp" is EOPNOTSUPP so far); NULL: none, actors have the links that

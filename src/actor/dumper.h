@@ -4,8 +4,8 @@
 
 #include <acre/dump.h>
 
-/* SIGUSR1, which the caller has blocked in this thread and all that exist, asks for a dump from
- * here on. -EAGAIN ... Once at a time in a process. */
+/* SIGUSR1, which is blocked in all threads, asks for a dump from here on: one that waits to be
+ * taken, too. Any thread. -EAGAIN ... Once at a time in a process. */
 int dumper_take_signal(void);
 /* Idempotent. A dump that is being written is waited for. */
 void dumper_leave_signal(void);

@@ -223,9 +223,6 @@ int runtime_take_signals(struct runtime *rt)
 	sigaddset(&ours, SIGUSR1);
 	sys_sigmask(SIG_BLOCK, &ours, &rt->old_mask);
 	rt->masked = true;
-	r = dumper_take_signal();
-	if (r < 0)
-		return r;
 	sigdelset(&ours, SIGUSR1);
 	atomic_store(&rt->minds_interrupts, rt->is_root);
 	r = rt->signal_fd = sys_signalfd(-1, &ours, SFD_NONBLOCK);

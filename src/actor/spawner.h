@@ -9,8 +9,8 @@
  * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on
  * (kernel-facts K1, pinned by tests/pin/pin_pdeathsig.c), so every process of ours is
  * made by one thread that lives as long as the runtime. It starts with the first process
- * actor: a program of tasks only has no thread of ours, but where signals are taken: one
- * waits for SIGUSR1 (dumper.h), and one for SIGINT while the loop stands still (watchdog.h).
+ * actor: a program of tasks only has no thread of ours, but where signals are taken: the
+ * watchdog, which minds SIGINT while the loop stands still, and SIGUSR1 (watchdog.h).
  */
 #define SPAWN_FDS_MAX 8
 

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "actor/dumper.h"
 #include "actor/runtime.h"
 #include "actor/sweep.h"
 #include "base/clock.h"
@@ -45,7 +46,7 @@
 /* A sweep's two buffers and a line of text, with room for sanitizers */
 #define STACK_SIZE (256 * 1024)
 
-enum { RING, PARENT, ROOT, INTERRUPT, N_FDS };
+enum { RING, PARENT, ROOT, INTERRUPT, DUMP, N_FDS };
 
 static struct {
 	struct runtime *rt; /* borrowed; NULL: no thread. The loop's thread */
@@ -56,6 +57,7 @@ static struct {
 	bool was_subreaper;  /* before that */
 	_Atomic int ring_fd; /* eventfd; -1: there is none */
 	int signal_fd;	     /* SIGINT; -1: not ours */
+	int dump_fd;	     /* SIGUSR1; -1: not ours */
 	_Atomic bool stops;
 	_Atomic bool sweep_wanted;
 	_Atomic int64_t interrupt_at; /* when the thread last saw a SIGINT; 0: never */
@@ -63,7 +65,7 @@ static struct {
 	_Atomic bool interrupt_posted, blocked_posted;
 	_Atomic int64_t stuck_since; /* 0: it goes round */
 	_Atomic uint32_t stuck_task; /* number of the task; 0: none, a callback */
-} dog = { .ring_fd = -1, .signal_fd = -1 };
+} dog = { .ring_fd = -1, .signal_fd = -1, .dump_fd = -1 };
 
 /* The thread's own. */
 struct watch_state {
@@ -278,6 +280,26 @@ static void take_interrupts(struct watch_state *s)
 }
 
 /*
+ * SIGUSR1. The thread that writes dumps begins with the first one, which it finds as we do:
+ * it is for few, and every actor would pay for it.
+ */
+
+static void forget_signal(void)
+{
+	struct signalfd_siginfo info;
+
+	acre_ignore(sys_read(dog.dump_fd, &info, sizeof info));
+}
+
+static void ask_for_dump(struct watch_state *s)
+{
+	if (dumper_take_signal() >= 0)
+		s->fds[DUMP].fd = -1;
+	else
+		forget_signal(); /* it cannot be had now; the next one may be luckier */
+}
+
+/*
  * The thread.
  */
 
@@ -329,6 +351,7 @@ static void *run(void *unused)
 	for (int i = 0; i < N_FDS; i++)
 		s.fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	s.fds[RING].fd = atomic_load(&dog.ring_fd);
+	s.fds[DUMP].fd = dog.dump_fd;
 	if (!PLANTED(PARENT_UNWATCHED) && !child_outlives_parent) {
 		s.fds[PARENT].fd = dog.rt->parent_pidfd;
 		s.fds[ROOT].fd = dog.rt->root_pidfd;
@@ -337,6 +360,8 @@ static void *run(void *unused)
 		wait_for_something(&s);
 		if (s.fds[INTERRUPT].revents)
 			take_interrupts(&s);
+		if (s.fds[DUMP].revents)
+			ask_for_dump(&s);
 		look_if_due(&s);
 		sweep_if_due(&s);
 	}
@@ -348,9 +373,17 @@ static void *run(void *unused)
  * Its beginning and end, in the loop's thread.
  */
 
+static int open_signal(int sig)
+{
+	sigset_t only;
+
+	sigemptyset(&only);
+	sigaddset(&only, sig);
+	return sys_signalfd(-1, &only, SFD_NONBLOCK);
+}
+
 static int open_descriptors(const struct runtime *rt)
 {
-	sigset_t interrupt;
 	int r = sys_eventfd(0, EFD_NONBLOCK);
 
 	if (r < 0)
@@ -358,9 +391,9 @@ static int open_descriptors(const struct runtime *rt)
 	atomic_store(&dog.ring_fd, r);
 	if (rt->signal_fd < 0)
 		return 0;
-	sigemptyset(&interrupt);
-	sigaddset(&interrupt, SIGINT);
-	r = dog.signal_fd = sys_signalfd(-1, &interrupt, SFD_NONBLOCK);
+	r = dog.signal_fd = open_signal(SIGINT);
+	if (r >= 0)
+		r = dog.dump_fd = open_signal(SIGUSR1);
 	return r < 0 ? r : 0;
 }
 
@@ -368,6 +401,7 @@ static void close_descriptors(void)
 {
 	sys_close(atomic_exchange(&dog.ring_fd, -1));
 	sys_close(TAKE_FD(dog.signal_fd));
+	sys_close(TAKE_FD(dog.dump_fd));
 }
 
 static void be_subreaper(bool on)
@@ -388,7 +422,8 @@ static void reset(struct runtime *rt)
 {
 	dog.rt = rt;
 	dog.runs_in = sys_getpid();
-	dog.ring_fd = dog.signal_fd = -1; /* not those of a parent, in a child of fork */
+	dog.ring_fd = dog.signal_fd = dog.dump_fd =
+		-1; /* not those of a parent, in a child of fork */
 	dog.stops = dog.sweep_wanted = dog.sweeps = false;
 	dog.interrupt_at = dog.stuck_since = 0;
 	dog.interrupt_posted = dog.blocked_posted = false;
@@ -431,7 +466,7 @@ int watchdog_start_sweeping(struct runtime *rt)
 void watchdog_forget(void)
 {
 	dog.rt = NULL;
-	dog.signal_fd = -1;
+	dog.signal_fd = dog.dump_fd = -1;
 	atomic_store(&dog.ring_fd, -1);
 }
 
@@ -451,6 +486,8 @@ void watchdog_stop(const struct runtime *rt)
 	if (atomic_load(&dog.sweeps))
 		be_subreaper(dog.was_subreaper);
 	atomic_store(&rt->loop->bell.watcher_sleeps, false);
+	if (dog.dump_fd >= 0) /* nobody takes it from here on, and unblocked it kills */
+		forget_signal();
 	close_descriptors();
 	dog.rt = NULL;
 }

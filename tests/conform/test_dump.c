@@ -114,7 +114,7 @@ static void tell_traced(struct acre_actor *a)
 		text_of_dump(pid), "    its thread * runs task 2 spins",
 		"    task 1 actor: serves *", "        #0 *",
 		"  threads could not be stopped (is a debugger there, or a sandbox\\?)*",
-		"  thread * (R), the loop of spinner", "  thread * acre-dump (S)",
+		"  thread * (R), the loop of spinner", "  thread * acre-watchdog (S)",
 		"        #0 *", "end of dump");
 	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
 	assert_int_equal(waitpid(pid, NULL, __WALL), pid);

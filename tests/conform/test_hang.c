@@ -149,6 +149,9 @@ static void signal_actor(struct acre_actor *a)
 		     "    its thread * runs task 2 spins",
 		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *",
 		     "end of dump");
+	unlink(usual_path(pid));
+	kill(pid, SIGUSR1); /* the first one has started what writes dumps */
+	assert_lines(wait_for_dump(pid), "SIGUSR1 asked for it", "end of dump");
 	assert_int_equal(state_of(pid), 'R');
 }
 

@@ -2,6 +2,7 @@
 /* test_process_actor.c - what of an actor the rest of the machine sees: cases C011, C013, C020, C152 to C154. */
 #include "conform/tree.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -209,6 +210,52 @@ TEST_TREE(c013_process_title)
 	assert_false(is_of_acre(sleeps));
 	kill(sleeps, SIGKILL);
 	assert_int_equal(waitpid(sleeps, NULL, 0), sleeps);
+	return r;
+}
+
+/*
+ * What it costs: one thread beside its loop's, whatever else it might need one day.
+ */
+
+static void names_of_ours(pid_t pid, char ret[256])
+{
+	char path[64], name[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	*ret = '\0';
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "task/%.20s/comm", entry->d_name);
+		read_proc(pid, path, name, sizeof name);
+		if (!strncmp(name, "acre-", 5) && strlen(ret) + strlen(name) < 256)
+			strcat(ret, name);
+	}
+	closedir(dir);
+}
+
+TEST_TREE(an_actor_has_one_thread_beside_its_loop)
+{
+	struct acre_int v = { 0 };
+	struct acre_actor *a;
+	char names[256];
+	int r = 0;
+
+	for (size_t i = 0; i < n_backends() && r >= 0; i++)
+		ACRE_NURSERY(n, r) {
+			r = acre_spawn(&n, &a, .name = "idle", .backend = backends[i]);
+			if (r >= 0)
+				r = acre_call(a, ten, &nil, acre_int, &v);
+			assert_ok(r);
+			do /* bound: the test's limit; a thread names itself */
+				names_of_ours(acre_actor_pid(a), names);
+			while (!*names);
+			assert_string_equal(names, "acre-watchdog\n");
+		}
 	return r;
 }
 
