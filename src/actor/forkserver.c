@@ -3,6 +3,7 @@
 #include "actor/forkserver.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
+#include "core/crash.h"
+#include "core/fiber.h"
 #include "core/report.h"
 
 /*
@@ -29,6 +32,7 @@
 
 struct server {
 	pid_t parent; /* of it, and of what it forks */
+	bool ignores_nothing;
 	char **argv;
 	int argc;
 };
@@ -110,7 +114,9 @@ static int receive(struct forkserver_request *ret, struct newborn *n)
 static bool serve(struct server *s)
 {
 	struct forkserver_request request;
-	struct newborn n = { .parent = s->parent, .cgroup_fd = -1 }; /* it is in it */
+	struct newborn n = { .parent = s->parent,
+			     .cgroup_fd = -1, /* it is in it */
+			     .ignores_nothing = s->ignores_nothing };
 	int r = receive(&request, &n);
 	pid_t pid;
 
@@ -124,8 +130,8 @@ static bool serve(struct server *s)
 	pid = sys_fork_sibling();
 	if (pid == 0)
 		live_in_child(s, &n, request.title);
-	close_fds(&n);
 	answer(pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
+	close_fds(&n); /* nobody waits for that */
 	return true;
 }
 
@@ -157,9 +163,23 @@ static int preload(const struct server *s)
 	return r;
 }
 
-/* The machine stays what it is: no child need find out again. */
-static void learn_machine(void)
+/* A module may have changed that since we began. */
+static bool ignores_nothing(void)
 {
+	struct sigaction now;
+
+	for (int sig = 1; sig < NSIG; sig++) /* EINVAL for libc's own two */
+		if (sys_sigaction(sig, NULL, &now) >= 0 && now.sa_handler == SIG_IGN)
+			return false;
+	return true;
+}
+
+/* The machine stays what it is, and so does this program: no child need find out again. */
+static void learn_for_children(struct server *s)
+{
+	s->ignores_nothing = ignores_nothing();
+	fiber_learn_stack();
+	crash_prepare();
 	report_set_actor("", ""); /* and the host's name */
 	for (int feature = 0; feature < N_SYS_HAS; feature++)
 		(void)sys_has((enum sys_feature)feature);
@@ -173,7 +193,7 @@ void forkserver_main(int argc, char **argv)
 	if (r >= 0)
 		r = preload(&s);
 	if (r >= 0) {
-		learn_machine();
+		learn_for_children(&s);
 		answer(0, 0, "");
 		while (serve(&s))
 			;

@@ -46,14 +46,15 @@ static void forget_signal_in_child(int sig, bool keeps)
 	acre_ignore(sys_sigaction(sig, keeps ? &old : &dfl, NULL));
 }
 
-static int reset_signals_in_child(bool keeps)
+static int reset_signals_in_child(const struct newborn *n)
 {
 	static const int keyboard[] = { SIGINT, SIGQUIT, SIGTSTP };
+	bool keeps = n->keeps_dispositions || n->ignores_nothing;
 	struct sigaction old;
 	sigset_t none;
 
 	for (size_t i = 0; i < ARRAY_N(keyboard); i++)
-		forget_signal_in_child(keyboard[i], keeps);
+		forget_signal_in_child(keyboard[i], n->keeps_dispositions);
 	for (int sig = 1; !keeps && sig < NSIG; sig++) /* EINVAL for libc's own two */
 		if (sys_sigaction(sig, NULL, &old) >= 0 && old.sa_handler == SIG_IGN)
 			acre_ignore(sys_sigaction(sig, &dfl, NULL));
@@ -115,7 +116,7 @@ int newborn_begin_in_child(struct newborn *n)
 	if (r < 0)
 		return r;
 	n->step = "resetting its signals";
-	r = reset_signals_in_child(n->keeps_dispositions);
+	r = reset_signals_in_child(n);
 	if (r < 0)
 		return r;
 	n->step = "placing its descriptors";

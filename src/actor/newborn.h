@@ -12,6 +12,7 @@ struct newborn {
 	int fds[NEWBORN_FDS_MAX];  /* what becomes its descriptors 0, 1, 2 ...; borrowed */
 	int n_fds;
 	int cgroup_fd; /* that it is to enter; borrowed; -1: it is where it is to be */
+	bool ignores_nothing;	 /* its maker has looked: no signal is to be reset */
 	bool keeps_dispositions; /* of signals: it has the memory of their handlers */
 	const char *step; /* the last one begun: what failed */
 };

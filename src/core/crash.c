@@ -76,6 +76,7 @@ struct crash_stack {
 };
 
 static struct crash *caught;	     /* owned; NULL: crashes are not caught */
+static struct crash *prepared; /* owned: what knows modules, and is not in use yet */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of its coming and going */
 static _Thread_local struct crash_stack own_stack;
 static atomic_flag speaking;	     /* one thread speaks, once */
@@ -85,15 +86,19 @@ static _Atomic bool events_are_told; /* by a panic, just before it aborts */
 
 /* None is known where nothing is caught any more: a handler of the program that has taken
  * ours over may call it then. */
-static const struct module *module_at(uintptr_t pc)
+static const struct module *module_of(const struct crash *c, uintptr_t pc)
 {
-	const struct crash *c = caught;
 	size_t n = c ? atomic_load_explicit(&c->n_modules, memory_order_acquire) : 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (pc >= c->modules[i].code && pc < c->modules[i].code_end)
 			return &c->modules[i];
 	return NULL;
+}
+
+static const struct module *module_at(uintptr_t pc)
+{
+	return module_of(caught, pc);
 }
 
 static const char *base_name(const char *path)
@@ -148,24 +153,32 @@ static int note_module(struct dl_phdr_info *info, size_t len, void *arg)
 	if (n == MODULES_MAX)
 		return 1;
 	find_code(info, &m);
-	if (m.code >= m.code_end || module_at(m.code) || !describe(&m))
+	if (m.code >= m.code_end || module_of(c, m.code) || !describe(&m))
 		return 0;
 	c->modules[n] = m;
 	atomic_store_explicit(&c->n_modules, n + 1, memory_order_release);
 	return 0;
 }
 
-static void learn_modules_locked(void)
+static void learn_modules_locked(struct crash *c)
 {
-	if (caught)
-		dl_iterate_phdr(note_module, caught);
+	if (c)
+		dl_iterate_phdr(note_module, c);
 }
 
 void crash_learn_modules(void)
 {
 	pthread_mutex_lock(&lock);
-	learn_modules_locked();
+	learn_modules_locked(caught);
 	pthread_mutex_unlock(&lock);
+}
+
+void crash_prepare(void)
+{
+	if (prepared || caught || sanitizer_tells)
+		return;
+	prepared = mem_zalloc(sizeof *prepared);
+	learn_modules_locked(prepared);
 }
 
 /* The backtrace. */
@@ -481,10 +494,10 @@ static int begin_locked(void)
 {
 	if (caught)
 		return 0;
-	caught = mem_zalloc(sizeof *caught);
+	caught = prepared ? TAKE_PTR(prepared) : mem_zalloc(sizeof *caught);
 	if (!caught)
 		return -ENOMEM;
-	learn_modules_locked();
+	learn_modules_locked(caught);
 	panic_hook_set(tell_events);
 	take_signals(caught);
 	return 0;

@@ -23,6 +23,10 @@
  * handlers of their own: nothing is done in their builds. -ENOMEM. */
 int crash_catch(void);
 
+/* By a process with one thread, which forks those that will catch: these then know its modules
+ * already. */
+void crash_prepare(void);
+
 /* Makes modules known that were loaded since. No-op unless crashes are caught. */
 void crash_learn_modules(void);
 

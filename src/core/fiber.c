@@ -43,23 +43,34 @@
 _Thread_local struct fiber *fiber_running;
 _Thread_local bool fiber_watched;
 
-/* The bounds of the thread's own stack, if we stand on it: a process forked in a task
- * goes on standing on that task's stack. */
+/* Of the thread's own stack. To find them is to read all of /proc/self/maps, and they stay
+ * what they are, in a process that this thread has forked, too. Empty: not known. */
+static _Thread_local struct {
+	void *low;
+	size_t size;
+} own;
+
+void fiber_learn_stack(void)
+{
+	pthread_attr_t attr;
+
+	if (own.size || pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &own.low, &own.size) != 0)
+		own.size = 0;
+	pthread_attr_destroy(&attr);
+}
+
+/* If we stand on it: a process forked in a task goes on standing on that task's stack. */
 static void find_bounds(struct fiber *f)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	pthread_attr_t attr;
-	void *low;
-	size_t size;
 
-	if (pthread_getattr_np(pthread_self(), &attr) != 0)
-		return;
-	if (pthread_attr_getstack(&attr, &low, &size) == 0 &&
-	    here - (uintptr_t)low < size) {
-		f->low = low;
-		f->size = size;
+	fiber_learn_stack();
+	if (here - (uintptr_t)own.low < own.size) {
+		f->low = own.low;
+		f->size = own.size;
 	}
-	pthread_attr_destroy(&attr);
 }
 
 void fiber_adopt(struct fiber *f)

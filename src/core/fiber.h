@@ -73,6 +73,8 @@ extern _Thread_local struct fiber *fiber_running
 
 /* Makes a fiber of the calling thread, which is then the running one. */
 void fiber_adopt(struct fiber *f);
+/* Finds out beforehand what that wants to know: children that this thread forks know it, too. */
+void fiber_learn_stack(void);
 
 /* A sanitizer or valgrind is to be told of the fibers of this thread. */
 extern _Thread_local bool fiber_watched
