@@ -117,9 +117,9 @@ static void enter(struct spawn_request *q)
 
 /* A sweep must not come between the making of a child and its entry: it would be taken
  * for a stranger (kernel-facts K12). Nor may the table be locked all the time, for loops
- * need it and a forkserver may be slow. So it is put off, and made up for here: in a rush of
- * spawns there would never be a moment without a birth. */
-static bool make_listed(struct job *job)
+ * need it and a forkserver may be slow. So it is put off, and made up for when the answer is
+ * out: in a rush of spawns there would never be a moment without a birth. */
+static bool make_listed(struct job *job, bool *ret_sweeps)
 {
 	struct spawn_request *q = &job->request;
 
@@ -133,8 +133,7 @@ static bool make_listed(struct job *job)
 	if (!is_done(job))
 		return false; /* who gave it up has ended that birth */
 	enter(q);
-	if (child_table_end_birth())
-		acre_ignore((int)sweep());
+	*ret_sweeps = child_table_end_birth();
 	return true;
 }
 
@@ -173,13 +172,13 @@ static bool raise_barrier(struct worker *w, struct job *job)
 }
 
 /* False: as is_done(). */
-static bool make(struct worker *w, struct job *job)
+static bool make(struct worker *w, struct job *job, bool *ret_sweeps)
 {
 	bool is_wanted;
 
 	if (job->request.is_fork && !raise_barrier(w, job))
 		return is_done(job);
-	is_wanted = make_listed(job);
+	is_wanted = make_listed(job, ret_sweeps);
 	if (job->request.is_fork)
 		barrier_lower();
 	return is_wanted;
@@ -218,20 +217,24 @@ static void *run(void *arg)
 {
 	struct worker *w = arg;
 	struct job *job;
+	bool sweeps;
 
 	barrier_begin(&w->barrier);
 	while ((job = next_job(w))) {
 		bool is_wanted;
 
-		logger_speak_for(job->logger); /* a sweep may have something to say */
-		is_wanted = make(w, job);
-		logger_speak_for(NULL);
+		sweeps = false;
+		logger_speak_for(job->logger);
+		is_wanted = make(w, job, &sweeps);
+		logger_speak_for(NULL); /* that loop may be gone after the answer */
 		if (!is_wanted) {
 			end_late_child(job);
 			outlive_children(w);
 			return NULL;
 		}
 		answer(job);
+		if (sweeps)
+			acre_ignore((int)sweep());
 	}
 	forkserver_stop();
 	return NULL;
