@@ -50,6 +50,74 @@ static void send_boot_error(struct acre_actor *parent, int r)
 	scope_cancel(&runtime_this->loop->root.scope, ACRE_REASON_LIMIT);
 }
 
+/*
+ * The watchdog. To make a thread is a fifth of a boot by a forkserver, so it is made when the
+ * answer to the ready probe is out: nothing of the program has run here by then. It is made
+ * at once if there is a module to load, and if the parent does not say for so long what this
+ * actor is to be.
+ */
+#define WATCH_AT_LAST_NS INT64_C(100000000)
+
+static struct {
+	struct deferred behind_answer;
+	struct timer at_last;
+	bool is_behind_answer;
+	bool is_wanted; /* and not there yet */
+} watch;
+
+/* It is the process's: an actor that is a thread in it has nothing to do with that. */
+static bool watch_is_wanted(void)
+{
+	return runtime_this->masked && watch.is_wanted;
+}
+
+static void watch_no_more(void)
+{
+	watch.is_wanted = false;
+	timer_stop(&watch.at_last);
+	loop_undefer(&watch.behind_answer);
+}
+
+int child_watch_now(void)
+{
+	if (!watch_is_wanted())
+		return 0;
+	watch_no_more();
+	return watchdog_start_sweeping(runtime_this);
+}
+
+static void watch_or_end(void)
+{
+	int r = child_watch_now();
+
+	if (r < 0)
+		send_boot_error(runtime_this->parent, r);
+}
+
+static void watch_at_last(struct timer *unused)
+{
+	(void)unused;
+	watch_or_end();
+}
+
+/* Twice: the first time the link has yet to flush, behind us. */
+static void watch_behind_answer(struct deferred *d)
+{
+	if (watch.is_behind_answer)
+		watch_or_end();
+	else
+		loop_defer(d, watch_behind_answer);
+	watch.is_behind_answer = true;
+}
+
+/* What was there of a parent's, in a child of fork, is nothing here. */
+static void watch_soon(void)
+{
+	memset(&watch, 0, sizeof watch);
+	watch.is_wanted = true;
+	timer_set(&watch.at_last, int64_add(clock_now(), WATCH_AT_LAST_NS), watch_at_last);
+}
+
 /* Without discovery it serves at once; else the main task sees to that first. */
 void child_spec_came(struct acre_actor *parent, const struct msg *m)
 {
@@ -62,6 +130,8 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 		send_boot_error(parent, r);
 	else
 		unpark_all(&parent->end_waits, 0);
+	if (r >= 0 && watch_is_wanted())
+		loop_defer(&watch.behind_answer, watch_behind_answer);
 }
 
 void child_lost_parent(struct acre_actor *parent)
@@ -170,7 +240,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	if (r >= 0)
 		r = peer_open(parent, TAKE_FD(boot->link_fd), "parent");
 	if (r >= 0 && !boot->has_loop)
-		r = watchdog_start_sweeping(rt);
+		watch_soon();
 	return r;
 }
 
@@ -203,6 +273,8 @@ static int run_loop(struct child_boot *boot, struct loop *loop, struct runtime *
 	r = loop_run(loop, &main_kind, rt);
 	if (boot->has_loop)
 		boot->has_loop(boot->arg, NULL);
+	else
+		watch_no_more();
 	return r;
 }
 

@@ -33,3 +33,7 @@ int child_live_in_process(const char *title);
 
 /* Closes what was not taken. Idempotent. */
 void child_boot_close(struct child_boot *boot);
+
+/* The watchdog of an actor's process begins now, before what the program has in a module runs;
+ * else it does when the parent knows that the actor serves. Idempotent. */
+int child_watch_now(void);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "actor/child.h"
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
 #include "base/util.h"
@@ -194,6 +195,8 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 		   runtime_this->parent_pidfd >= 0);
 	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
+	if (r >= 0 && *path)
+		r = child_watch_now();
 	if (r >= 0 && *path)
 		r = endpoint_load(&runtime_this->exposed, path);
 	crash_learn_modules();
