@@ -333,7 +333,12 @@ int life_begin(struct life *l)
 		r = last_words_watch(&l->words);
 	if (r < 0)
 		return end_at_once(l, r);
-	set_rung(l, clock_now() + LIFE_BOOT_NS);
+	if (l->pid.pid ==
+	    sys_getpid()) /* a thread of ours: what is looked at is not new */
+		progress_begin(&l->progress, l->pid.pid, l->status);
+	else
+		progress_begin_newborn(&l->progress, l->pid.pid, l->status);
+	timer_set(&l->rung, clock_now() + LIFE_BOOT_NS, rung_is_over);
 	return 0;
 }
 

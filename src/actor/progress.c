@@ -37,7 +37,7 @@ static char state_in(const char *stat)
 	return end && end[1] == ' ' ? end[2] : '?';
 }
 
-static bool read_sample(struct progress_sample *ret, pid_t pid)
+static bool read_sample(struct progress_sample *ret, pid_t pid, bool with_state)
 {
 	char text[TEXT_SIZE], *at = text;
 
@@ -48,13 +48,14 @@ static bool read_sample(struct progress_sample *ret, pid_t pid)
 	ret->ran_ns = strtoll(at, &at, 10);
 	ret->waited_ns = strtoll(at, &at, 10);
 	ret->slices = strtoull(at, &at, 10);
-	if (!read_proc(text, sizeof text, pid, "stat"))
+	if (with_state && !read_proc(text, sizeof text, pid, "stat"))
 		return false;
-	ret->state = state_in(text);
+	ret->state = with_state ? state_in(text) : '?';
 	return true;
 }
 
-bool (*progress_read)(struct progress_sample *ret, pid_t pid) = read_sample;
+bool (*progress_read)(struct progress_sample *ret, pid_t pid,
+		      bool with_state) = read_sample;
 
 /* The child writes it: what it may gain by lies is the time that it waited. */
 static uint64_t turns_on(const struct status *page)
@@ -62,12 +63,18 @@ static uint64_t turns_on(const struct status *page)
 	return page ? atomic_load_explicit(&page->n_turns, memory_order_relaxed) : 0;
 }
 
-void progress_begin(struct progress *p, pid_t pid, const struct status *page)
+void progress_begin_newborn(struct progress *p, pid_t pid, const struct status *page)
 {
 	*p = (struct progress){
 		.pid = pid, .page = page, .turns = turns_on(page), .since = clock_now()
 	};
-	p->known = progress_read(&p->first, pid);
+	p->known = true;
+}
+
+void progress_begin(struct progress *p, pid_t pid, const struct status *page)
+{
+	progress_begin_newborn(p, pid, page);
+	p->known = progress_read(&p->first, pid, false);
 	p->last = p->first;
 }
 
@@ -98,7 +105,7 @@ int64_t progress_grant(struct progress *p, bool acked, bool stops_count)
 	struct progress_sample now;
 	int64_t waited, grant;
 
-	if (!p->known || !progress_read(&now, p->pid) || !looks(p, &now, acked))
+	if (!p->known || !progress_read(&now, p->pid, true) || !looks(p, &now, acked))
 		return 0;
 	waited = int64_min(now.waited_ns - p->first.waited_ns, clock_now() - p->since);
 	grant = waited - p->granted_ns;

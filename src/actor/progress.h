@@ -38,7 +38,7 @@
 struct progress_sample {
 	int64_t ran_ns, waited_ns; /* of the main thread, which is that of the loop */
 	uint64_t slices;
-	char state; /* as in /proc/PID/stat: R S D T ... */
+	char state; /* as in /proc/PID/stat: R S D T ...; ?: it was not asked for */
 };
 
 struct progress {
@@ -53,9 +53,12 @@ struct progress {
 
 /* The process is our child, not reaped; `page` may be NULL, and stays mapped. */
 void progress_begin(struct progress *p, pid_t pid, const struct status *page);
+/* The same where it has just been made: it has neither run nor waited yet, and need not be
+ * looked at. */
+void progress_begin_newborn(struct progress *p, pid_t pid, const struct status *page);
 /* The time that it is to get in addition, 0 for none. `acked`: it has shown that it obeys.
  * `stops_count`: nor does its time run while somebody keeps it stopped. */
 int64_t progress_grant(struct progress *p, bool acked, bool stops_count);
 
 /* For tests: where samples come from. By default /proc, and nothing with a virtual clock. */
-extern bool (*progress_read)(struct progress_sample *ret, pid_t pid);
+extern bool (*progress_read)(struct progress_sample *ret, pid_t pid, bool with_state);

@@ -14,9 +14,10 @@
 
 static struct progress_sample shown;
 
-static bool show(struct progress_sample *ret, pid_t pid)
+static bool show(struct progress_sample *ret, pid_t pid, bool with_state)
 {
 	(void)pid;
+	(void)with_state;
 	*ret = shown;
 	return true;
 }
@@ -192,9 +193,10 @@ static int64_t ladder_ms(bool acks)
 static int64_t read_at;
 
 /* It waits for a processor for 19 of 20 parts of the time. */
-static bool show_crowd(struct progress_sample *ret, pid_t pid)
+static bool show_crowd(struct progress_sample *ret, pid_t pid, bool with_state)
 {
 	(void)pid;
+	(void)with_state;
 	shown.waited_ns += (clock_now() - read_at) / 20 * 19;
 	shown.ran_ns += (clock_now() - read_at) / 20;
 	read_at = clock_now();
@@ -228,10 +230,10 @@ TEST_TASK(who_does_not_look_is_not_helped_by_a_crowd)
 static struct status busy_page;
 
 /* Its loop goes round beside what it computes. */
-static bool show_crowd_that_turns(struct progress_sample *ret, pid_t pid)
+static bool show_crowd_that_turns(struct progress_sample *ret, pid_t pid, bool with_state)
 {
 	busy_page.n_turns += PROGRESS_TURNS;
-	return show_crowd(ret, pid);
+	return show_crowd(ret, pid, with_state);
 }
 
 TEST_TASK(who_looks_is_given_what_it_waited_before_its_ack)
@@ -283,12 +285,12 @@ TEST(a_stopped_process_shows_that)
 		listen_to_nothing();
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
-	assert_true(progress_read(&s, pid));
+	assert_true(progress_read(&s, pid, true));
 	assert_int_equal(s.state, 'T');
 	assert_true(s.slices > 0);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_false(progress_read(&s, pid));
+	assert_false(progress_read(&s, pid, true));
 }
 
 static void spin(void)
@@ -306,7 +308,7 @@ TEST(a_process_that_runs_shows_that)
 	if (pid == 0)
 		spin();
 	while (s.ran_ns < 20 * LIFE_MS) {
-		assert_true(progress_read(&s, pid));
+		assert_true(progress_read(&s, pid, true));
 		assert_true(s.state == 'R');
 	}
 	kill(pid, SIGKILL);
