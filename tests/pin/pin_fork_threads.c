@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* pin_fork_threads.c - what libc can do in a child of fork, with threads at work and at rest. */
 /*
- * kernel-facts K23, on bare calls, without the code that leans on it (barrier.c). That it
+ * kernel-facts K23, on bare calls (lib/locking.h), without the code that leans on it (barrier.c). That it
  * holds at rest is relied on: a failure here is a failure of ours. That it hangs at work is
  * a hazard: its test passes also when it is gone, and says so.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
-#include <locale.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,10 +16,10 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/locking.h"
 #include "lib/test.h"
 
 enum {
@@ -33,125 +29,6 @@ enum {
 	FORKS = 10,	/* for each operation */
 	TRIES = 60,	/* of the hazard; measured: one in a few hangs */
 };
-
-/*
- * The operations.
- */
-
-static FILE *shared_file;
-static pthread_mutex_t users_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-static void do_malloc(void)
-{
-	void *p[8];
-
-	for (size_t i = 0; i < 8; i++)
-		p[i] = malloc((size_t)64 << 2 * i);
-	for (size_t i = 0; i < 8; i++)
-		free(p[i]);
-}
-
-static void do_fprintf(void)
-{
-	fprintf(shared_file, "%d\n", 42);
-}
-
-static void do_fopen(void)
-{
-	FILE *f = fopen("/dev/null", "we");
-
-	if (f)
-		fclose(f);
-}
-
-static void do_getaddrinfo(void)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST }, *found;
-
-	if (getaddrinfo("127.0.0.1", "80", &hints, &found) == 0)
-		freeaddrinfo(found);
-}
-
-static void do_getpwnam(void)
-{
-	struct passwd entry, *found;
-	char room[4096];
-
-	getpwnam_r("root", &entry, room, sizeof room, &found);
-}
-
-static void do_localtime(void)
-{
-	time_t now = 1000000;
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-}
-
-static void do_setenv(void)
-{
-	setenv("ACRE_PIN", "a value", 1);
-	unsetenv("ACRE_PIN");
-}
-
-static void do_random(void)
-{
-	random();
-}
-
-static void do_dlopen(void)
-{
-	void *lib = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
-
-	if (lib)
-		dlclose(lib);
-}
-
-static void do_setlocale(void)
-{
-	setlocale(LC_CTYPE, "C.UTF-8");
-	setlocale(LC_CTYPE, "C");
-}
-
-static void do_openlog(void)
-{
-	openlog("pin", LOG_PID, LOG_USER);
-	closelog();
-}
-
-static void *end_at_once(void *arg)
-{
-	return arg;
-}
-
-static void do_pthread_create(void)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, end_at_once, NULL) == 0)
-		pthread_join(thread, NULL);
-}
-
-static void do_lock(void)
-{
-	pthread_mutex_lock(&users_mutex);
-	pthread_mutex_unlock(&users_mutex);
-}
-
-static const struct operation {
-	const char *name;
-	void (*fn)(void);
-} operations[] = {
-	{ "malloc", do_malloc },       { "fprintf to a shared FILE", do_fprintf },
-	{ "fopen", do_fopen },	       { "getaddrinfo", do_getaddrinfo },
-	{ "getpwnam_r", do_getpwnam }, { "localtime_r", do_localtime },
-	{ "setenv", do_setenv },       { "random", do_random },
-	{ "dlopen", do_dlopen },       { "setlocale", do_setlocale },
-	{ "openlog", do_openlog },     { "pthread_create", do_pthread_create },
-	{ "a user's mutex", do_lock },
-};
-
-#define OPERATIONS (sizeof operations / sizeof *operations)
 
 /*
  * Threads that are busy with one of them, and may be told to rest: then they wait here, in
@@ -274,21 +151,20 @@ static void check_libc(void)
 {
 	if (is_sanitized())
 		test_skip("a sanitizer stands between this test and libc");
-	shared_file = fopen("/dev/null", "we");
-	assert_non_null(shared_file);
+	locking_begin();
 	test_limit(300);
 }
 
 /* Every operation in the child, whichever the threads are busy with. */
 static void *check_all(void *unused)
 {
-	for (size_t i = 0; i < OPERATIONS; i++) {
-		test_note("threads busy in %s", operations[i].name);
-		crowd_start(operations[i].fn);
+	for (size_t i = 0; i < n_locking; i++) {
+		test_note("threads busy in %s", locking[i].name);
+		crowd_start(locking[i].fn);
 		for (int n = 0; n < FORKS; n++) {
-			const struct operation *same = &operations[i];
-			const struct operation *other =
-				&operations[(i + (size_t)n + 1) % OPERATIONS];
+			const struct locking *same = &locking[i];
+			const struct locking *other =
+				&locking[(i + (size_t)n + 1) % n_locking];
 			pid_t a, b;
 
 			barrier_up();
@@ -309,7 +185,7 @@ TEST(barrier_holds)
 {
 	check_libc();
 	check_all(NULL);
-	fclose(shared_file);
+	locking_end();
 }
 
 TEST(barrier_holds_for_a_thread_that_forks)
@@ -319,7 +195,15 @@ TEST(barrier_holds_for_a_thread_that_forks)
 	check_libc();
 	assert_int_equal(pthread_create(&thread, NULL, check_all, NULL), 0);
 	pthread_join(thread, NULL);
-	fclose(shared_file);
+	locking_end();
+}
+
+static void do_localtime(void)
+{
+	time_t now = 1000000;
+	struct tm tm;
+
+	localtime_r(&now, &tm);
 }
 
 /* A hazard: without the barrier the child waits for a lock that nobody will open. */
@@ -332,7 +216,7 @@ TEST(localtime_hangs)
 	for (int i = 0; i < TRIES && !hung; i++)
 		hung = !ends(fork_and_do(do_localtime), SOON);
 	crowd_end();
-	fclose(shared_file);
+	locking_end();
 
 	if (!hung)
 		test_note("gone: localtime_r works in a child of fork");

@@ -333,9 +333,9 @@ static int fork_in_a_crowd(struct crowd *c)
 	return r;
 }
 
-TEST_TASK(s01_fifty_forks_beside_busy_tasks_and_a_thread_of_ours)
+TEST_TASK(g17_a_hundred_forks_beside_busy_tasks_and_a_thread_of_ours)
 {
-	struct crowd crowd = { .n_forks = 50 };
+	struct crowd crowd = { .n_forks = 100 };
 	int r;
 
 	start_worker(allocate_and_free);
@@ -353,9 +353,9 @@ static void *allocate_all_the_time(void *over)
 	return NULL;
 }
 
-TEST_TASK(s01_fifty_forks_beside_busy_tasks_and_a_stranger)
+TEST_TASK(g17_a_hundred_forks_beside_busy_tasks_and_a_stranger)
 {
-	struct crowd crowd = { .n_forks = 50, .flags = ACRE_FORK_STRANGERS };
+	struct crowd crowd = { .n_forks = 100, .flags = ACRE_FORK_STRANGERS };
 	_Atomic bool over = false;
 	pthread_t thread;
 	int r;
