@@ -43,6 +43,7 @@
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
+	P(SPAWN_COPIES, "a child that execs has a copy of our memory first")           \
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
 	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
 	P(STRANGER_ADMITTED, "a caller of any user is let in")                         \

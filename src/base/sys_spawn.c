@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "base/fault.h"
 #include "base/panic.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -103,7 +104,8 @@ pid_t sys_spawn_real(const struct sys_spawn_args *args, int (*child)(void *), vo
 {
 	int pidfd = -1;
 	struct clone_args clone = {
-		.flags = args->flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD,
+		.flags = args->flags | (PLANTED(SPAWN_COPIES) ? 0 : CLONE_VM) |
+			 CLONE_VFORK | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 		.stack = (uintptr_t)args->stack,
