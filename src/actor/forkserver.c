@@ -62,14 +62,15 @@ _Noreturn static void live_in_child(struct server *s, struct newborn *n, const c
 	exit(child_live_in_process(title));
 }
 
-static void answer(int pid, int error, const char *why)
+/* False: it could not be said, and who waits for it must not wait on. Our end tells him. */
+static bool answer(int pid, int error, const char *why)
 {
 	struct forkserver_answer a = { .pid = pid, .error = error };
 	struct iovec iov = { &a, sizeof a };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	snprintf(a.why, sizeof a.why, "%s", why);
-	acre_ignore(sys_sendmsg(FORKSERVER_CONTROL_FD, &msg, 0)); /* gone: so are we, soon */
+	return sys_sendmsg(FORKSERVER_CONTROL_FD, &msg, 0) >= 0;
 }
 
 static int take_fds(struct msghdr *msg, struct newborn *n)
@@ -119,20 +120,20 @@ static bool serve(struct server *s)
 			     .ignores_nothing = s->ignores_nothing };
 	int r = receive(&request, &n);
 	pid_t pid;
+	bool told;
 
 	if (r == 0)
 		return false;
 	if (r < 0) {
 		close_fds(&n);
-		answer(0, -r, "a request that cannot be read");
-		return true;
+		return answer(0, -r, "a request that cannot be read");
 	}
 	pid = sys_fork_sibling();
 	if (pid == 0)
 		live_in_child(s, &n, request.title);
-	answer(pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
+	told = answer(pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
 	close_fds(&n); /* nobody waits for that */
-	return true;
+	return told;
 }
 
 /* 0 where /proc does not tell. */
@@ -158,7 +159,7 @@ static int preload(const struct server *s)
 			"would stay locked in all actors",
 			(int)last.tid, last.name);
 	if (r < 0)
-		answer(0, report_class(r), acre_why(r)->message);
+		(void)answer(0, report_class(r), acre_why(r)->message);
 	report_thread_fini();
 	return r;
 }
@@ -194,9 +195,9 @@ void forkserver_main(int argc, char **argv)
 		r = preload(&s);
 	if (r >= 0) {
 		learn_for_children(&s);
-		answer(0, 0, "");
-		while (serve(&s))
-			;
+		if (answer(0, 0, ""))
+			while (serve(&s))
+				;
 	}
 	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
