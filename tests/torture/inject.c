@@ -61,7 +61,8 @@ static struct {
  * What the kernel can say.
  */
 
-enum on { ANY, SOCKET, PIPE, FILE_, OTHER, SECOND };
+/* Of a descriptor that blocks nobody is told to come again. */
+enum on { ANY, SOCKET, SOCKET_BLOCKS, PIPE, PIPE_BLOCKS, FILE_, OTHER, SECOND };
 
 struct errno_row {
 	const char *call;
@@ -74,14 +75,21 @@ struct errno_row {
 
 static const struct errno_row errno_rows[] = {
 	{ "read", SOCKET, 0, { ECONNRESET, EAGAIN, EINTR } },
+	{ "read", SOCKET_BLOCKS, 0, { ECONNRESET, EINTR } },
 	{ "read", PIPE, 0, { EAGAIN, EINTR } },
+	{ "read", PIPE_BLOCKS, 0, { EINTR } },
 	{ "read", FILE_, 0, { EIO, EINTR } },
 	{ "read", OTHER, 0, { EAGAIN, EINTR } },
 	{ "write", SOCKET, 0, { EPIPE, EINTR } },
+	{ "write", SOCKET_BLOCKS, 0, { EPIPE, EINTR } },
 	{ "write", PIPE, 0, { EPIPE, EINTR } },
+	{ "write", PIPE_BLOCKS, 0, { EPIPE, EINTR } },
 	{ "write", FILE_, 0, { ENOSPC, EIO, EINTR } },
 	{ "write", OTHER, 0, { EINTR } },
+	{ "sendmsg", SOCKET_BLOCKS, 0, { EPIPE, ECONNRESET, ENOBUFS, ENOMEM, EINTR } },
 	{ "sendmsg", ANY, 0, { EPIPE, ECONNRESET, EAGAIN, ENOBUFS, ENOMEM, EINTR } },
+	{ "recvmsg", ANY, 0, { ECONNRESET, ENOMEM, EINTR } },
+	{ "shutdown", ANY, 0, { ENOTCONN } },
 	{ "getrandom", ANY, 0, { ENOSYS, EINTR } },
 	{ "close", ANY, 0, { EIO } },
 	{ "close_range", ANY, 0, { ENOMEM } },
@@ -107,6 +115,8 @@ static const struct errno_row errno_rows[] = {
 	{ "mprotect", ANY, 0, { ENOMEM } },
 	{ "madvise", ANY, 0, { ENOMEM, EINVAL } },
 	{ "spawn", ANY, 0, { EAGAIN, ENOMEM } },
+	{ "fork_process", ANY, 0, { EAGAIN, ENOMEM } },
+	{ "fork_sibling", ANY, 0, { EAGAIN, ENOMEM } },
 	{ "execve", ANY, 0, { ENOENT, EACCES, ENOMEM, E2BIG } },
 	{ "prctl", ANY, 0, { EPERM, EINVAL } },
 	{ "pidfd_open", ANY, 0, { NO_DESCRIPTOR } },
@@ -125,14 +135,16 @@ static const struct errno_row errno_rows[] = {
 
 static enum on kind_of(long fd)
 {
+	int flags = fcntl((int)fd, F_GETFL);
+	bool blocks = flags >= 0 && !(flags & O_NONBLOCK);
 	struct stat st;
 
 	if (fstat((int)fd, &st) < 0)
 		return OTHER;
 	if (S_ISSOCK(st.st_mode))
-		return SOCKET;
+		return blocks ? SOCKET_BLOCKS : SOCKET;
 	if (S_ISFIFO(st.st_mode))
-		return PIPE;
+		return blocks ? PIPE_BLOCKS : PIPE;
 	return S_ISREG(st.st_mode) || S_ISCHR(st.st_mode) ? FILE_ : OTHER;
 }
 
@@ -274,10 +286,18 @@ int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*fn
 	return __real_pthread_create(ret, attr, fn, arg);
 }
 
+/* A child of fork is a process of its own: what its parent was to do is not for it. */
+static void be_another_process(void)
+{
+	plan.mode = NULL;
+	inject_in_actor();
+}
+
 /* Before anything is allocated, in every process. */
 __attribute__((constructor)) static void take_the_allocator(void)
 {
-	if (mem_hook_set(allocate, NULL) < 0)
+	if (mem_hook_set(allocate, NULL) < 0 ||
+	    pthread_atfork(NULL, NULL, be_another_process) != 0)
 		abort();
 }
 

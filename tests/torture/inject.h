@@ -38,5 +38,6 @@ void inject_begin(const struct injection *at, bool in_actors);
 /* Nothing fails any more; what has. */
 struct injected inject_end(void);
 
-/* In main(), before an actor is what it is: takes what inject_begin() has left for it. */
+/* In main(), before an actor is what it is: takes what inject_begin() has left for it. In a child of
+ * fork that is done by itself. */
 void inject_in_actor(void);
