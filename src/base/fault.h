@@ -60,6 +60,7 @@
 	P(DUMP_ENDS_EARLY, "a dump forgets the actors below the first one")            \
 	P(STATUS_STANDS_STILL, "a status page does not tell that its loop turns")      \
 	P(FOREIGN_DIRECTORY, "a directory of sockets may be somebody else's")          \
+	P(NO_STACK_GUARD, "below a stack there is memory that can be written to")      \
 	P(OVERTAKEN_UNSEEN, "who waited for a resource does not look if it is there")  \
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
 	P(NO_GUARD, "nobody empties a contained tree whose root was killed")

@@ -19,6 +19,7 @@
 #include <valgrind/memcheck.h>
 #endif
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -232,7 +233,7 @@ static void *cut(struct stack_pool *p)
 	if (p->fresh == p->fresh_end && grow(p) < 0)
 		return NULL;
 	guard = (void *)p->fresh;
-	if (protect(p, guard, STACK_GUARD_SIZE) < 0)
+	if (!PLANTED(NO_STACK_GUARD) && protect(p, guard, STACK_GUARD_SIZE) < 0)
 		return NULL;
 	p->fresh += p->stride;
 	return (uint8_t *)guard + STACK_GUARD_SIZE;

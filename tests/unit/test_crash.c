@@ -124,19 +124,19 @@ static void assert_overflow_is_named(int (*crash)(void *))
 			      "give it a bigger stack (.stack_size)\n");
 }
 
-TEST(an_overflow_by_recursion_is_named)
+TEST(g19_an_overflow_by_recursion_is_named)
 {
 	assert_overflow_is_named(recurse);
 
 	assert_true(count(said, "\n    #") > 20);
 }
 
-TEST(an_overflow_by_a_big_array_is_named)
+TEST(g19_an_overflow_by_a_big_array_is_named)
 {
 	assert_overflow_is_named(fill_an_array);
 }
 
-TEST(an_overflow_by_a_library_function_is_named)
+TEST(g19_an_overflow_by_a_library_function_is_named)
 {
 	assert_overflow_is_named(clear_too_much);
 }
