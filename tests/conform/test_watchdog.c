@@ -16,7 +16,9 @@
  */
 
 enum chain {
-	STUCK_UNTIED, /* no death signal, and a loop that never comes back */
+	WILLING,      /* as actors are */
+	STUCK,	      /* a loop that never comes back */
+	STUCK_UNTIED, /* the same, and no death signal */
 	OUTLIVES, /* nothing minds the parent's death: as in the reference's class C */
 };
 
@@ -47,9 +49,10 @@ static void tell_end(void *unused)
 static int grow_chain(struct acre_nursery *n, struct link_of_chain at, pid_t *pids,
 		      size_t *n_pids);
 
-static void get_stuck_untied(void)
+static void get_stuck(enum chain kind)
 {
-	prctl(PR_SET_PDEATHSIG, 0);
+	if (kind == STUCK_UNTIED)
+		prctl(PR_SET_PDEATHSIG, 0);
 	for (;;)
 		pause();
 }
@@ -70,8 +73,8 @@ ACRE_CONTEXT(hold_chain, link_of_chain)
 					 .pids = { pids, n_pids * sizeof *pids });
 		if (r >= 0)
 			r = acre_sleep(acre_ms(20)); /* what was said goes out */
-		if (r >= 0 && in->kind == STUCK_UNTIED)
-			get_stuck_untied();
+		if (r >= 0 && (in->kind == STUCK || in->kind == STUCK_UNTIED))
+			get_stuck((enum chain)in->kind);
 		if (r >= 0)
 			r = acre_sleep(acre_secs(3600));
 	}
@@ -101,16 +104,24 @@ ACRE_TASK(hold_next, struct hold *h)
 	return r;
 }
 
+/* A thread dies with its process. In a chain of three it is the one in the middle: a process
+ * hosts it, and it has made one. */
+static const char *backend_of(const struct link_of_chain *at)
+{
+	return backend_is("thread") && at->depth % 2 ? "exec" : NULL;
+}
+
 static int grow_chain(struct acre_nursery *n, struct link_of_chain at, pid_t *pids,
 		      size_t *n_pids)
 {
-	static struct hold h;
+	static _Thread_local struct hold h; /* an actor grows one chain */
 	void *none;
+	const char *backend = backend_of(&at);
 	int r;
 
 	at.depth--;
 	h = (struct hold){ .at = at, .pids = pids + 1 };
-	r = acre_spawn(n, &h.actor, .name = "link",
+	r = acre_spawn(n, &h.actor, .name = "link", .backend = backend,
 		       .sigint = (enum acre_sigint)at.sigint);
 	if (r >= 0)
 		r = acre_go_ready(n, hold_next, &h, &none);
@@ -155,7 +166,6 @@ static struct root start_chain(uint32_t depth, enum chain kind, enum acre_sigint
 {
 	struct root root;
 
-	needs_a_process("it outlives its parent for a moment");
 	adopt_orphans();
 	chain = (struct link_of_chain){ depth, kind, (uint32_t)sigint };
 	root = root_start(run_chain);
@@ -188,30 +198,54 @@ static void kill_and_reap(struct root *root)
 }
 
 /*
- * The layer behind the death signal.
+ * S31: nobody but the kernel tells anybody of the root's death.
  */
 
-static void kill_root_of_untied_chain(uint32_t depth)
+static void kill_root_of(enum chain kind, uint32_t depth)
 {
 	struct actors actors;
 	struct root root;
 
 	actors_are_killed();
-	root = start_chain(depth, STUCK_UNTIED, ACRE_SIGINT_PARENT, &actors);
-	poll(NULL, 0, 50); /* now they are in their sync sleep */
+	root = start_chain(depth, kind, ACRE_SIGINT_PARENT, &actors);
+	poll(NULL, 0, 50); /* now those that get stuck are in their sync sleep */
 	kill_and_reap(&root);
 	assert_gone_in_time(&actors);
 	reap_all();
 }
 
+TEST(s31_the_roots_death_ends_a_child)
+{
+	kill_root_of(WILLING, 1);
+}
+
+TEST(s31_the_roots_death_ends_a_chain)
+{
+	kill_root_of(WILLING, 3);
+}
+
+TEST(s31_the_roots_death_ends_a_stuck_child)
+{
+	kill_root_of(STUCK, 1);
+}
+
+TEST(s31_the_roots_death_ends_a_stuck_chain)
+{
+	kill_root_of(STUCK, 3);
+}
+
+/*
+ * The layer behind the death signal.
+ */
+
 TEST(g1_without_a_death_signal_the_watchdog_ends_a_stuck_child)
 {
-	kill_root_of_untied_chain(1);
+	kill_root_of(STUCK_UNTIED, 1);
 }
 
 TEST(g1_without_a_death_signal_the_watchdogs_end_a_stuck_chain)
 {
-	kill_root_of_untied_chain(3);
+	kill_root_of(STUCK_UNTIED, 3);
 }
 
 /*
@@ -298,6 +332,7 @@ TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
 	struct root root;
 	int status;
 
+	needs_a_process("it outlives its parent");
 	let_outlive_parents();
 	root = start_chain(3, OUTLIVES, ACRE_SIGINT_PARENT, &actors);
 	kill_and_reap(&root);
