@@ -1,96 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_be_fork.c - what is special to forked actors: memory, descriptors, who they are: G17, S22. */
+/* test_be_fork.c - what is special to forked actors: memory, descriptors, foreign threads: G17. */
 #include "conform/tree.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-
-#include "actor/runtime.h"
-
-/*
- * S22: nobody takes itself for an ancestor whose memory it has.
- */
-
-#define DEPTH	      4
-
-#define GENERATION(F) F(int, number) F(int, parent) F(int, root)
-ACRE_MSG(generation, GENERATION)
-
-static pid_t pid_of_pidfd(int fd)
-{
-	char path[64], line[128];
-	int pid = -1;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	assert_non_null(f);
-	while (pid < 0 && fgets(line, sizeof line, f))
-		if (sscanf(line, "Pid: %d", &pid) != 1)
-			pid = -1;
-	fclose(f);
-	return pid;
-}
-
-static int spawn_generation(int number, int root);
-
-static void know_thyself(const struct generation *g)
-{
-	char name[32], parents[32];
-
-	snprintf(name, sizeof name, "generation_%d", g->number);
-	snprintf(parents, sizeof parents, g->number > 1 ? "generation_%d" : "root",
-		 g->number - 1);
-	assert_string_equal(acre_self_name(), name);
-	assert_string_equal(acre_actor_name(acre_parent()), parents);
-	assert_int_equal(getppid(), g->parent);
-	assert_int_equal(acre_actor_pid(acre_parent()), g->parent);
-	assert_int_equal(pid_of_pidfd(runtime_this->parent_pidfd), g->parent);
-	assert_int_equal(pid_of_pidfd(runtime_this->root_pidfd), g->root);
-	assert_int_equal(runtime_this->self.pid, getpid());
-	assert_false(runtime_this->is_root);
-	assert_int_equal(acre_children(NULL, 0), 0);
-}
-
-ACRE_CONTEXT(live_on, generation, .kind = ACRE_ENDPOINT_ONESHOT)
-{
-	int r = 0;
-
-	know_thyself(in);
-	if (in->number < DEPTH)
-		r = spawn_generation(in->number + 1, in->root);
-	return r < 0 ? r : acre_return(ctx, acre_int, .value = getpid());
-}
-
-static int spawn_generation(int number, int root)
-{
-	struct generation g = { number, getpid(), root };
-	struct acre_int pid = { 0 };
-	struct acre_actor *a;
-	char name[32];
-	int r = 0;
-
-	snprintf(name, sizeof name, "generation_%d", number);
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = name);
-		if (r >= 0)
-			r = acre_call(a, live_on, &g, acre_int, &pid);
-		if (r >= 0)
-			assert_int_equal(pid.value, acre_actor_pid(a));
-	}
-	return r;
-}
-
-TEST_TREE_OF(s22_forked_actors_know_who_they_are_at_depth_four, "fork")
-{
-	return spawn_generation(1, getpid());
-}
-
-TEST_TREE_OF(s22_actors_of_forkservers_know_who_they_are_at_depth_four, "forkserver")
-{
-	return spawn_generation(1, getpid());
-}
 
 /*
  * What it has of its parent, and what not.
