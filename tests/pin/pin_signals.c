@@ -294,6 +294,55 @@ TEST(one_unblocked_thread_loses)
 	counted_end(&c);
 }
 
+/*
+ * A hazard, and the reference's hang class A: a handler writes a byte for each signal into a
+ * pipe that the loop parses. While the loop cannot run the pipe gets full, and what comes then
+ * is lost, though the kernel has delivered it.
+ */
+
+static int wakeup_pipe[2];
+static volatile sig_atomic_t n_refused;
+
+static void write_wakeup(int sig)
+{
+	char byte = (char)sig;
+
+	if (write(wakeup_pipe[1], &byte, 1) != 1)
+		n_refused++;
+}
+
+static bool parse_wakeups(char wanted)
+{
+	bool found = false;
+	char byte;
+
+	while (read(wakeup_pipe[0], &byte, 1) == 1)
+		found |= byte == wanted;
+	return found;
+}
+
+TEST(a_full_wakeup_pipe_loses_the_interrupt)
+{
+	struct sigaction wakes = { .sa_handler = write_wakeup }, before_int, before_winch;
+
+	assert_int_equal(pipe2(wakeup_pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	sigaction(SIGINT, &wakes, &before_int);
+	sigaction(SIGWINCH, &wakes, &before_winch);
+	kill(getpid(), SIGINT);
+	assert_true(parse_wakeups(SIGINT)); /* while the loop runs all is well */
+
+	while (!n_refused) /* the loop stands still */
+		kill(getpid(), SIGWINCH);
+	kill(getpid(), SIGINT);
+	assert_int_equal(n_refused, 2);
+	assert_false(parse_wakeups(SIGINT)); /* it goes on, and nobody tells it */
+
+	sigaction(SIGINT, &before_int, NULL);
+	sigaction(SIGWINCH, &before_winch, NULL);
+	close(wakeup_pipe[0]);
+	close(wakeup_pipe[1]);
+}
+
 /* K32 */
 
 TEST(coalesce)
