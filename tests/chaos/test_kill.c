@@ -168,6 +168,7 @@ TEST_TREE(kill_of_a_middle_actor_takes_its_subtree_and_is_told_at_once)
 	size_t n_pids = 0;
 	int r = 0;
 
+	needs_a_process("it is killed alone");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ACRE_NURSERY(n, r) {
 		r = grow(&n, (struct node){ 3, 1 }, below, pids, &n_pids);
@@ -310,20 +311,24 @@ static void *make_fds(void *unused)
 
 TEST_TREE(g16_no_stray_descriptor_in_any_child)
 {
-	int rounds = getenv("ACRE_LONG") ? 400 : 25,
+	static const char *const kinds[] = { "exec", "forkserver", "fork" };
+	int rounds = getenv("ACRE_LONG") ? 400 : 25, n_kinds = 3,
 	    careless = open("/dev/zero", O_RDONLY);
 	pthread_t makers[2];
 	struct acre_actor *a;
 	struct acre_int strays;
+	const char *why;
 	int r = 0;
 
+	n_kinds -= !backend_is_there("fork", &why);
 	making = true;
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&makers[i], NULL, make_fds, NULL), 0);
 	for (int i = 0; i < rounds; i++)
 		ACRE_NURSERY(n, r) {
 			r = acre_spawn(&n, &a, .name = "child",
-				       .backend = i % 2 ? "exec" : "forkserver");
+				       .backend = kinds[i % n_kinds],
+				       .flags = ACRE_SPAWN_STRANGERS); /* the makers */
 			assert_ok(r);
 			assert_int_equal(acre_call(a, count_strays, &nil, acre_int,
 						   &strays),
