@@ -5,26 +5,98 @@
 #include <sys/stat.h>
 
 #include "actor/backend.h"
+#include "actor/runtime.h"
 #include "base/sys.h"
 
 /*
  * Names.
  */
 
-TEST(a_backend_is_found_by_its_name_and_by_the_references)
+/* name or alias, what it means; NULL is the default: row S12 of the reference */
+#define NAMES(N)                             \
+	N(NULL, "exec")                      \
+	N("exec", "exec")                    \
+	N("trio", "exec")                    \
+	N("mp_spawn", "exec")                \
+	N("forkserver", "forkserver")        \
+	N("mp_forkserver", "forkserver")     \
+	N("fork", "fork")                    \
+	N("fork_from_worker_thread", "fork") \
+	N("main_thread_forkserver", "fork")  \
+	N("thread", "thread")                \
+	N("subint", "subint")                \
+	N("subint_fork", "subint_fork")      \
+	N("subint_forkserver", "subint_forkserver")
+
+static const struct {
+	const char *name, *means;
+} names[] = {
+#define AS_NAME(name, means) { name, means },
+	NAMES(AS_NAME)
+};
+
+/* What cannot be had here is refused by the name that it means. */
+TEST(s12_a_backend_is_found_by_its_name_and_by_the_references)
 {
-	static const char *const names[] = { "exec", "trio", "mp_spawn", NULL };
-
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		const struct backend *b = NULL;
+		int r = backend_find(&b, names[i].name);
 
-		assert_ok(backend_find(&b, names[i])); /* the last one is the default */
-		assert_string_equal(b->name, "exec");
-		assert_non_null(b->make);
+		if (r >= 0) {
+			assert_string_equal(b->name, names[i].means);
+			assert_non_null(b->make);
+			assert_null(b->why_not);
+			continue;
+		}
+		assert_class(r, EOPNOTSUPP);
+		assert_text_has(acre_why(r)->message, names[i].means);
+		assert_text_has(acre_why(r)->message, " cannot be had: ");
+		assert_null(b);
 	}
+	report_thread_fini();
 }
 
-TEST(an_unknown_name_is_refused_with_the_choices)
+/* Of a tree by the environment. */
+static const char *tree_is_made_by;
+
+static int find_out(void)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "made");
+		assert_ok(r);
+		tree_is_made_by = runtime_this->backend->name;
+		assert_int_equal(acre_actor_pid(a) == getpid(),
+				 !strcmp(tree_is_made_by, "thread"));
+	}
+	return r;
+}
+
+TEST(s12_a_tree_is_made_as_the_environment_says)
+{
+	for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
+		const struct backend *unused;
+		int expected = backend_find(&unused, names[i].name), r;
+
+		setenv("ACRE_SPAWN_METHOD", names[i].name, 1);
+		tree_is_made_by = NULL;
+		r = tree_result(find_out, false);
+		if (expected >= 0) {
+			assert_ok(r);
+			assert_string_equal(tree_is_made_by, names[i].means);
+		} else {
+			assert_class(r, EOPNOTSUPP);
+			assert_null(tree_is_made_by);
+		}
+	}
+	setenv("ACRE_SPAWN_METHOD", "telepathy", 1);
+	assert_class(tree_result(find_out, false), EINVAL);
+	report_thread_fini();
+}
+
+TEST(s12_an_unknown_name_is_refused_with_the_choices)
 {
 	const struct backend *b = NULL;
 	int r = backend_find(&b, "telepathy");
@@ -34,31 +106,6 @@ TEST(an_unknown_name_is_refused_with_the_choices)
 	assert_text_has(acre_why(r)->message, "telepathy");
 #define IS_A_CHOICE(id, name, text) assert_text_has(acre_why(r)->message, " " name);
 	ACRE_BACKENDS(IS_A_CHOICE)
-	report_thread_fini();
-}
-
-TEST(a_backend_that_is_not_to_be_had_is_refused_with_the_reason)
-{
-	static const char *const names[] = { "mp_forkserver",
-					     "fork_from_worker_thread",
-					     "main_thread_forkserver",
-					     "thread",
-					     "subint",
-					     "subint_fork",
-					     "subint_forkserver" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const struct backend *b = NULL;
-		int r = backend_find(&b, names[i]);
-
-		if (r >= 0) {
-			assert_null(b->why_not);
-			continue;
-		}
-		assert_class(r, EOPNOTSUPP);
-		assert_text_has(acre_why(r)->message, ": ");
-		assert_null(b);
-	}
 	report_thread_fini();
 }
 
