@@ -19,7 +19,8 @@
  * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char *
  * (UTF-8, never NULL on arrival), struct acre_bytes. A string or bytes that was received
  * is borrowed: it is valid until the next receive on the same context, or until the
- * context ends.
+ * context ends. A text or bytes has at most 1 MiB, a message 16 MiB and 64 fields; what is
+ * larger is EMSGSIZE where it is sent: send it as items of a stream.
  *
  * THREADS: any. FORK: harmless.
  */

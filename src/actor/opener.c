@@ -162,8 +162,9 @@ int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns
 					(struct slice){ (const char *)buf_bytes(&packed),
 							buf_len(&packed) });
 	else
-		r = acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
-			      "the argument of %s cannot be sent", name);
+		r = acre_note(schema_unwritten(kind, arg, r,
+					       "invalid `Start` msg payload"),
+			      "sending the argument of %s to %s", name, a->name);
 	buf_fini(&packed);
 	return r;
 }

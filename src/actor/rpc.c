@@ -30,23 +30,21 @@ void rpc_refuse(struct acre_actor *from, struct slice cid, int r)
 	report_unref(rep);
 }
 
-static int send_value(struct acre_context *ctx, enum msg_kind kind,
-		      const struct acre_msg_kind *type, const void *value)
+static int send_first(struct acre_context *ctx, const struct acre_msg_kind *type,
+		      const void *value)
 {
-	struct buf *out = link_queue(&ctx->peer->link, kind);
+	struct buf *out = link_queue(&ctx->peer->link, MSG_STARTED);
 	struct msg_frame f;
 	int r;
 
 	if (!out)
 		return acre_fail(ACRE_ECLOSED, "the link to %s is closed",
 				 ctx->peer->name);
-	msg_begin(&f, out, kind, context_cid(ctx));
+	msg_begin(&f, out, MSG_STARTED, context_cid(ctx));
 	schema_write(&f.pack, type, value);
 	r = msg_end(&f);
 	if (r < 0)
-		return acre_fail(r == -ENOMEM ? ENOMEM : ACRE_ETYPE,
-				 "invalid `%s` msg payload: a %s that cannot be encoded",
-				 msg_name(kind), type->name);
+		return schema_unwritten(type, value, r, "invalid `Started` msg payload");
 	link_written(&ctx->peer->link);
 	return 0;
 }
@@ -69,7 +67,7 @@ int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 		return acre_fail(EPROTO,
 				 "%s called acre_started() twice, or after an item",
 				 ctx->endpoint_name);
-	r = send_value(ctx, MSG_STARTED, kind, value);
+	r = send_first(ctx, kind, value);
 	if (r < 0)
 		return r;
 	ctx->started_sent = true;
@@ -90,10 +88,7 @@ int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 	schema_write(&w, kind, value);
 	r = pack_writer_result(&w);
 	if (r < 0)
-		return acre_fail(
-			r == -ENOMEM ? ENOMEM : ACRE_ETYPE,
-			"invalid `Return` msg payload: a %s that cannot be encoded",
-			kind->name);
+		return schema_unwritten(kind, value, r, "invalid `Return` msg payload");
 	ctx->result_given = true;
 	return 0;
 }
@@ -216,8 +211,7 @@ static int serve_task(void *arg)
 			send_failure(ctx, r);
 		else {
 			if (!ctx->started_sent && !ctx->is_oneshot)
-				acre_ignore(send_value(ctx, MSG_STARTED, acre_nil_msg_(),
-						       NULL));
+				acre_ignore(send_first(ctx, acre_nil_msg_(), NULL));
 			send_result(ctx);
 		}
 	}

@@ -100,6 +100,51 @@ void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 	}
 }
 
+/* What is wrong with a field of the value: 0 if it can travel alone. */
+static int field_unwritten(const struct acre_msg_kind *kind, const struct acre_field *f,
+			   const void *at, const char *what)
+{
+	const uint32_t max = wire_limits_default.str;
+	const char *text = f->type == ACRE_FIELD_TEXT ? *(const char *const *)at : NULL;
+	size_t len = text ? strlen(text) : 0;
+
+	if (f->type == ACRE_FIELD_BYTES)
+		len = ((const struct acre_bytes *)at)->len;
+	if (len > max)
+		return acre_fail(EMSGSIZE,
+				 "%s: %s.%s has %zu bytes, and %u can travel at once",
+				 what, kind->name, f->name, len, max);
+	if (text && !utf8_is_valid(text, len))
+		return acre_fail(ACRE_ETYPE, "%s: %s.%s is not UTF-8 at byte %zu", what,
+				 kind->name, f->name, utf8_valid_len(text, len));
+	if (f->type == ACRE_FIELD_UNKNOWN)
+		return acre_fail(ACRE_ETYPE, "%s: %s.%s is of a type that cannot travel",
+				 what, kind->name, f->name);
+	return 0;
+}
+
+int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
+		     const char *what)
+{
+	int why = 0;
+
+	if (r == -ENOMEM)
+		return acre_fail(ENOMEM, "%s: no memory for a %s", what, kind->name);
+	if (kind->n_fields > FIELDS_MAX)
+		return acre_fail(ACRE_ETYPE, "%s: %s has %u fields, and %d can travel",
+				 what, kind->name, kind->n_fields, FIELDS_MAX);
+	for (uint32_t i = 0; why >= 0 && i < kind->n_fields; i++)
+		why = field_unwritten(kind, &kind->fields[i],
+				      (const uint8_t *)value + kind->fields[i].offset,
+				      what);
+	if (why < 0)
+		return why;
+	if (r == -EMSGSIZE)
+		return acre_fail(EMSGSIZE, "%s: a %s of more than %u bytes", what,
+				 kind->name, wire_limits_default.frame);
+	return acre_fail(ACRE_ETYPE, "%s: a %s that cannot be encoded", what, kind->name);
+}
+
 static void read_int(struct pack_reader *in, uint32_t size, void *to)
 {
 	int64_t max = size == 8 ? INT64_MAX : ((int64_t)1 << (size * 8 - 1)) - 1;

@@ -11,6 +11,12 @@
 void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 		  const void *value);
 
+/* The failure of a value that was not written; r is the writer's or the frame's. It tells
+ * the field, and what is wrong with it: EMSGSIZE (beyond a limit), ACRE_ETYPE (a text that
+ * is not UTF-8, a type that cannot travel) or ENOMEM. `what` was to be done with it. */
+int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
+		     const char *what);
+
 /*
  * Reads one packed value into a struct. Every field must be there, of its type and within
  * its range; unknown keys are ignored; of a doubled key the last one wins. Texts and

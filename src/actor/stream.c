@@ -213,8 +213,10 @@ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 	schema_write(&f.pack, kind, value);
 	r = msg_end(&f);
 	if (r < 0)
-		return acre_fail(r == -ENOMEM || r == -EMSGSIZE ? -r : ACRE_ETYPE,
-				 "sending a %s to %s", kind->name, ctx->peer->name);
+		return acre_note(schema_unwritten(kind, value, r,
+						  "invalid `Yield` msg payload"),
+				 "sending an item of %s to %s", ctx->endpoint_name,
+				 ctx->peer->name);
 	ctx->may_send.items--;
 	ctx->may_send.bytes -= r;
 	link_written(link);

@@ -340,3 +340,58 @@ TEST_TREE(c018_bad_arguments)
 	}
 	return r;
 }
+
+/*
+ * Values that cannot travel: each way says which field, and why.
+ */
+
+#define TOO_LONG (1024 * 1024 + 1) /* bytes: one more than a text may have */
+
+static char too_long[TOO_LONG + 1];
+
+ACRE_CONTEXT(gives_back, acre_text)
+{
+	int r = acre_started(ctx, acre_text, .value = "a\xff");
+
+	if (!acre_is(r, ACRE_ETYPE))
+		return acre_fail(EPROTO, "%s was started", in->value);
+	if (!strcmp(in->value, "bad"))
+		return acre_return(ctx, acre_text, .value = "a\xff");
+	memset(too_long, 'a', TOO_LONG);
+	return acre_return(ctx, acre_text, .value = too_long);
+}
+
+TEST_TREE(what_cannot_travel_is_told_with_the_reason)
+{
+	struct acre_text text = { "bad" }, back;
+	struct acre_actor *a;
+	int r = 0;
+
+	memset(too_long, 'a', TOO_LONG);
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "mirror");
+		assert_ok(r);
+		r = acre_call(a, gives_back, &text, acre_text, &back);
+		assert_remote(r, ACRE_ETYPE);
+		assert_text_has(acre_why(r)->message, "is not UTF-8 at byte 1");
+		text.value = "long";
+		r = acre_call(a, gives_back, &text, acre_text, &back);
+		assert_remote(r, EMSGSIZE);
+		assert_text_has(acre_why(r)->message, "has 1048577 bytes");
+		text.value = too_long;
+		r = acre_call(a, gives_back, &text, acre_text, &back);
+		assert_class(r, EMSGSIZE);
+		assert_text_has(acre_why(r)->message,
+				"acre_text.value has 1048577 bytes, and 1048576 can");
+		r = 0;
+		ACRE_OPEN(ctx, r, a, gives_back, &(struct acre_text){ "bad" }) {
+			r = acre_send(ctx, acre_text, .value = too_long);
+			assert_class(r, EMSGSIZE);
+			r = acre_send(ctx, acre_text, .value = "\xff");
+			assert_class(r, ACRE_ETYPE);
+			assert_text_has(acre_why(r)->message, "is not UTF-8 at byte 0");
+		}
+		r = 0;
+	}
+	return r;
+}
