@@ -54,6 +54,8 @@ struct acre_endpoint {
 	int line;
 	enum acre_endpoint_kind kind;
 	const char *name_space; /* NULL: "main" */
+	/* of the task that serves a call, in bytes, at most 1 GiB; 0: the loop's, 64 KiB */
+	size_t stack_size;
 };
 
 /* The section of pointers that ACRE_CONTEXT fills, one in each program and shared

@@ -233,6 +233,20 @@ static void send_start_ack(struct acre_context *ctx)
 	acre_ignore(peer_send(ctx->peer, &m));
 }
 
+static int start_task(struct acre_context *ctx)
+{
+	const struct acre_endpoint *e = ctx->endpoint;
+
+	if (e->stack_size > STACK_SIZE_MAX)
+		return acre_fail_at_(
+			e->file, e->line, EINVAL,
+			"endpoint %s: a stack has at most %zu bytes, not %zu", e->name,
+			STACK_SIZE_MAX, e->stack_size);
+	return task_start(runtime_this->service, &serve_kind, ctx,
+			  &(const struct acre_task_options){
+				  .name = e->name, .stack_size = e->stack_size });
+}
+
 static int accept_start(struct acre_actor *from, const struct msg *m,
 			struct acre_context **ret)
 {
@@ -265,7 +279,7 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 	if (r >= 0)
 		r = context_file(ctx, m->cid.p, m->cid.len);
 	if (r >= 0)
-		r = task_start(runtime_this->service, &serve_kind, ctx, e->name);
+		r = start_task(ctx);
 	if (r < 0) {
 		context_free(ctx);
 		return r == -EEXIST

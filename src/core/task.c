@@ -249,10 +249,9 @@ int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *
 }
 
 int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,
-	       const char *name)
+	       const struct acre_task_options *options)
 {
-	return start(loop_this, n, kind, arg,
-		     &(const struct acre_task_options){ .name = name }, NULL);
+	return start(loop_this, n, kind, arg, options, NULL);
 }
 
 /* The nursery, which must be open; a failure if the options are not known or it is

@@ -161,7 +161,7 @@ int task_start_root(struct loop *loop, const struct acre_task_kind *kind, void *
 
 /* Starts a task in a nursery from inside the library. */
 int task_start(struct nursery *n, const struct acre_task_kind *kind, void *arg,
-	       const char *name);
+	       const struct acre_task_options *options);
 
 /* The whole of its life, on its own stack (sched_main). */
 void task_run(struct task *t);

@@ -395,3 +395,44 @@ TEST_TREE(what_cannot_travel_is_told_with_the_reason)
 	}
 	return r;
 }
+
+/*
+ * Stacks of endpoints: what a call needs, its endpoint says.
+ */
+
+#define DEEP (512 * 1024) /* bytes: eight times what a task has */
+
+__attribute__((noinline)) static int use_stack(size_t n)
+{
+	volatile char bytes[DEEP];
+
+	for (size_t i = 0; i < n; i += 1024) /* each page of it */
+		bytes[i] = 1;
+	return bytes[n - 1024];
+}
+
+ACRE_CONTEXT(goes_deep, acre_nil, .stack_size = 2 * DEEP)
+{
+	return acre_return(ctx, acre_int, .value = use_stack(DEEP));
+}
+
+ACRE_CONTEXT(goes_too_deep, acre_nil, .stack_size = SIZE_MAX)
+{
+	return 0;
+}
+
+TEST_TREE(an_endpoint_has_the_stack_it_asks_for)
+{
+	struct acre_actor *a;
+	struct acre_int v = { 0 };
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "diver");
+		assert_ok(r);
+		assert_int_equal(acre_call(a, goes_deep, &nil, acre_int, &v), 1);
+		assert_int_equal(v.value, 1);
+		assert_remote(acre_call(a, goes_too_deep, &nil, acre_int, &v), EINVAL);
+	}
+	return r;
+}
