@@ -79,7 +79,7 @@ enum acre_sigint {
 
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
-	const char *name; /* not unique, see ACRE_ACTOR_NAME_SIZE; NULL: "actor" */
+	const char *name; /* UTF-8, not unique, see ACRE_ACTOR_NAME_SIZE; NULL: "actor" */
 	/* NULL: exec for another program, else the nursery's, the tree's
 	 * (ACRE_SPAWN_METHOD), exec */
 	const char *backend;

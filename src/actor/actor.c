@@ -235,17 +235,18 @@ void actor_boot_error(struct acre_actor *a, const struct msg *m)
 
 static int check_options(const struct acre_spawn_options *o)
 {
-	size_t len = o->name ? strlen(o->name) : 1;
+	int r = o->name ? runtime_check_name(o->name) : 0;
 
-	if (!len || len >= ACTOR_NAME_MAX)
-		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu",
-				 ACTOR_NAME_MAX - 1, len);
+	if (r < 0)
+		return r;
 	if (o->flags & ~ACRE_SPAWN_STRANGERS)
 		return acre_fail(EINVAL, "unknown flags 0x%llx for an actor",
 				 (unsigned long long)o->flags);
-	if (o->linger.ns < 0 || (unsigned int)o->sigint > ACRE_SIGINT_IGNORE)
-		return acre_fail(EINVAL,
-				 "a negative linger, or an unknown SIGINT mode %d",
+	if (o->linger.ns < 0)
+		return acre_fail(EINVAL, "a linger of %lld ns: it must not be negative",
+				 (long long)o->linger.ns);
+	if ((unsigned int)o->sigint > ACRE_SIGINT_IGNORE)
+		return acre_fail(EINVAL, "there is no enum acre_sigint %d",
 				 (int)o->sigint);
 	if ((unsigned int)o->log >= ACRE_N_LOG_LEVELS_)
 		return acre_fail(EINVAL, "there is no level %d of the log", (int)o->log);

@@ -214,6 +214,8 @@ int endpoint_load(struct endpoint_exposed *exposed, const char *path)
 
 int acre_expose(const char *name)
 {
+	if (!name)
+		return acre_fail(EINVAL, "acre_expose() without a name");
 	if (!runtime_this)
 		return acre_fail(ACRE_ENORUNTIME, "acre_expose() outside of an actor");
 	return endpoint_expose(&runtime_this->exposed, name, strlen(name));

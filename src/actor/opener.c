@@ -257,6 +257,8 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 
 	if (r < 0)
 		return r;
+	if (!name_space || !name)
+		return acre_fail(EINVAL, "a context without a name or a namespace");
 	if (!actor)
 		return acre_fail(EINVAL,
 				 "Invalid Operation: a context of %s with oneself", name);

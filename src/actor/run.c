@@ -138,6 +138,8 @@ static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options 
 
 	if (r < 0)
 		return r;
+	if (!fn)
+		return acre_fail(EINVAL, "a root without a function");
 	if (root_is_in == sys_getpid() || loop_this)
 		return acre_fail(EALREADY, "a runtime runs in this process already");
 	r = loop_open(&root.loop,

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
+#include "base/utf8.h"
 #include "base/util.h"
 #include "core/debug.h"
 #include "core/sched.h"
@@ -47,13 +48,25 @@ void runtime_cid(struct runtime *rt, char ret[UUID_SIZE])
 		ret[i] = digits[n & 15];
 }
 
+int runtime_check_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len >= ACTOR_NAME_MAX)
+		return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu",
+				 ACTOR_NAME_MAX - 1, len);
+	if (!utf8_is_valid(name, len))
+		return acre_fail(EINVAL, "an actor's name is not UTF-8 at byte %zu",
+				 utf8_valid_len(name, len));
+	return 0;
+}
+
 static int init_identity(struct runtime *rt, const char *name, const char *uuid)
 {
-	int r = 0;
+	int r = runtime_check_name(name);
 
-	if (strlen(name) >= sizeof rt->name || !*name)
-		return acre_fail(EINVAL, "an actor's name has 1 to %zu bytes, not %zu",
-				 sizeof rt->name - 1, strlen(name));
+	if (r < 0)
+		return r;
 	snprintf(rt->name, sizeof rt->name, "%s", name);
 	if (uuid)
 		snprintf(rt->uuid, sizeof rt->uuid, "%s", uuid);
@@ -318,4 +331,28 @@ size_t acre_children(struct acre_actor **ret, size_t n)
 		count++;
 	}
 	return count;
+}
+
+static bool is_named(const struct acre_actor *a, const char *name)
+{
+	return a && a->introduced && !a->link_lost &&
+	       (!strcmp(a->name, name) || !strcmp(a->uuid, name));
+}
+
+int acre_find(struct acre_actor **ret, const char *name)
+{
+	struct acre_actor *a;
+
+	if (!name)
+		return acre_fail(EINVAL, "acre_find() without a name");
+	if (!runtime_this)
+		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor",
+				 name);
+	*ret = NULL;
+	list_for_each(a, &runtime_this->children, node)
+		if (!*ret && is_named(a, name))
+			*ret = a;
+	if (!*ret && is_named(runtime_this->parent, name))
+		*ret = runtime_this->parent;
+	return *ret != NULL;
 }

@@ -81,6 +81,8 @@ static inline struct uid runtime_uid(void)
 	return uid;
 }
 
+/* EINVAL: not 1 to 127 bytes of UTF-8, which an Aid could not tell. */
+int runtime_check_name(const char *name);
 /* Makes the runtime of this thread's loop. -ENOMEM ... */
 int runtime_open(struct runtime **ret, const char *name, const char *uuid);
 struct runtime *runtime_free(struct runtime *rt);

@@ -436,3 +436,33 @@ TEST_TREE(an_endpoint_has_the_stack_it_asks_for)
 	}
 	return r;
 }
+
+/*
+ * Names: what cannot be one is refused here, not by the actor that would have it.
+ */
+
+TEST_TREE(a_name_that_is_none_is_refused)
+{
+	struct acre_context *ctx = NULL;
+	struct acre_actor *a, *found;
+	int r = 0;
+
+	assert_class(acre_find(&found, NULL), EINVAL);
+	assert_class(acre_expose(NULL), EINVAL);
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "a\xff");
+		assert_class(r, EINVAL);
+		assert_text_has(acre_why(r)->message, "not UTF-8 at byte 1");
+		r = acre_spawn(&n, &a, .linger = acre_secs(-1));
+		assert_class(r, EINVAL);
+		assert_text_has(acre_why(r)->message, "linger of -1000000000 ns");
+		r = acre_spawn(&n, &a, .name = "called");
+		assert_ok(r);
+		r = acre_open_named(&ctx, a, NULL, "ten", acre_nil_msg_(), &nil);
+		assert_class(r, EINVAL);
+		r = acre_open_named(&ctx, a, "main", NULL, acre_nil_msg_(), &nil);
+		assert_class(r, EINVAL);
+		r = 0;
+	}
+	return r;
+}

@@ -132,6 +132,9 @@ TEST(bad_options_of_a_root_are_refused)
 		     EINVAL);
 	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "" }),
 		     EINVAL);
+	assert_class(acre_run(fails, NULL, &(struct acre_run_options){ .name = "\xff" }),
+		     EINVAL);
+	assert_class(acre_run(NULL, NULL, NULL), EINVAL);
 	assert_class(acre_run(fails, NULL,
 			      &(struct acre_run_options){ .name = long_name }),
 		     EINVAL);
