@@ -303,8 +303,9 @@ int acre_context_close(struct acre_context **ctx, int r)
 
 	if (!c)
 		return r;
-	if (loop_is_forked(loop_this)) /* it is the parent's, and goes on there */
+	if (loop_this && loop_is_forked(loop_this)) /* the parent's, and goes on there */
 		return -ECHILD;
+	sched_task("acre_context_close");
 	if (r >= 0)
 		acre_ignore(acre_stop(c));
 	r = await_end(c, r);

@@ -283,11 +283,13 @@ static int say_stop(struct acre_context *ctx)
 
 int acre_finish(struct acre_context *ctx)
 {
+	sched_task("acre_finish");
 	return ctx->finished ? 0 : say_stop(ctx);
 }
 
 int acre_stop(struct acre_context *ctx)
 {
+	sched_task("acre_stop");
 	if (ctx->left)
 		return 0;
 	ctx->left = true;

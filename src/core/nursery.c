@@ -239,6 +239,7 @@ void acre_nursery_cancel(struct acre_nursery *nursery)
 
 	if (n->state == NURSERY_CLOSED)
 		BUG("acre_nursery_cancel of a nursery that is closed");
+	scope_check_thread(&n->scope, "acre_nursery_cancel");
 	scope_cancel(&n->scope, ACRE_REASON_ASKED);
 }
 

@@ -225,12 +225,20 @@ void acre_scope_shield(struct acre_scope *scope, acre_span bound)
 	arm(s);
 }
 
+void scope_check_thread(const struct scope *s, const char *call)
+{
+	if (unlikely(!loop_this || (s->task && s->task->loop != loop_this)))
+		BUG("%s on another thread than that of the scope opened at %s:%d", call,
+		    s->file ? s->file : "?", s->line);
+}
+
 void acre_scope_cancel(struct acre_scope *scope)
 {
 	struct scope *s = scope_of(scope);
 
 	if (!s->open)
 		BUG("acre_scope_cancel of a scope that is not open");
+	scope_check_thread(s, "acre_scope_cancel");
 	scope_cancel(s, ACRE_REASON_ASKED);
 }
 

@@ -73,6 +73,8 @@ void scope_push(struct scope *s, struct task *t, const char *file, int line);
 /* Unlinks the innermost one; another one is the caller's bug. */
 void scope_pop(struct scope *s);
 
+/* BUG if the scope is open in a task of another thread than this one. */
+void scope_check_thread(const struct scope *s, const char *call);
 /* Cancels a scope for a reason; idempotent, the first reason stays. */
 void scope_cancel(struct scope *s, enum acre_reason reason);
 

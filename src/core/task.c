@@ -263,6 +263,7 @@ static int check_start(const struct nursery *n, const struct acre_task_kind *kin
 		BUG("task %s started in a nursery that is closed (it was opened at "
 		    "%s:%d)",
 		    kind->name, n->scope.file ? n->scope.file : "?", n->scope.line);
+	scope_check_thread(&n->scope, "acre_go");
 	if (loop_is_forked(loop_this))
 		return -ECHILD;
 	if (options->flags || options->reserved[0] || options->reserved[1])

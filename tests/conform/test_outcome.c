@@ -3,6 +3,7 @@
 #include "conform/tree.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "actor/context.h"
@@ -299,4 +300,41 @@ TEST_ACTOR(g8_no_work_starts_whose_time_passed_in_the_ready_queue)
 	round_trip(a);
 	assert_false(has_begun());
 	return 0;
+}
+
+/*
+ * Threads: a context is for its loop's only.
+ */
+
+static void *close_on_a_thread(void *ctx)
+{
+	acre_ignore(acre_context_close(ctx, 0));
+	return NULL;
+}
+
+static int open_for_a_thread(void *unused)
+{
+	struct acre_context *ctx = NULL;
+	struct acre_actor *a;
+	pthread_t thread;
+	int r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "callee");
+		assert_ok(r);
+		r = acre_open(&ctx, a, ten, &nil);
+		assert_ok(r);
+		assert_int_equal(pthread_create(&thread, NULL, close_on_a_thread, &ctx),
+				 0);
+		pthread_join(thread, NULL);
+	}
+	return r;
+}
+
+TEST_FAILS(a_context_closed_by_another_thread_is_a_bug,
+	   "acre_context_close outside of a task")
+{
+	use_backend(NULL);
+	assert_ok(acre_run(open_for_a_thread, NULL, NULL));
 }

@@ -3,6 +3,8 @@
 #include <acre/error.h>
 #include <acre/task.h>
 
+#include <pthread.h>
+
 #include "base/mem.h"
 #include "lib/run.h"
 
@@ -212,4 +214,55 @@ static const struct acre_task_kind closed = { "root", go_in_a_closed_nursery, __
 TEST_FAILS(a_task_started_in_a_closed_nursery_is_a_bug, "nursery that is closed")
 {
 	test_run_task(&closed);
+}
+
+/*
+ * Threads: a nursery is for its loop's only.
+ */
+
+static void *cancel_on_a_thread(void *n)
+{
+	acre_nursery_cancel(n);
+	return NULL;
+}
+
+static void *start_on_a_thread(void *n)
+{
+	static struct work none;
+
+	acre_ignore(acre_go((struct acre_nursery *)n, work, &none));
+	return NULL;
+}
+
+static void *(*used_by)(void *n);
+
+static int open_for_a_thread(void *unused)
+{
+	struct work w = { .ms = 1000 };
+	pthread_t thread;
+	int r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(n, r) {
+		r = acre_go(&n, work, &w);
+		assert_int_equal(pthread_create(&thread, NULL, used_by, &n), 0);
+		pthread_join(thread, NULL);
+	}
+	return r;
+}
+
+static const struct acre_task_kind shared = { "root", open_for_a_thread, __FILE__,
+					      __LINE__ };
+
+TEST_FAILS(a_nursery_cancelled_by_another_thread_is_a_bug,
+	   "acre_nursery_cancel on another thread than that of the scope opened at")
+{
+	used_by = cancel_on_a_thread;
+	test_run_task(&shared);
+}
+
+TEST_FAILS(a_task_started_by_another_thread_is_a_bug, "acre_go on another thread than")
+{
+	used_by = start_on_a_thread;
+	test_run_task(&shared);
 }
