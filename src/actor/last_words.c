@@ -3,9 +3,10 @@
 #include "actor/last_words.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fault.h"
-#include "base/say.h"
+#include "base/quiet.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -35,7 +36,7 @@ static ssize_t read_once(struct last_words *w)
 
 	if (n > 0) {
 		keep(w, bytes, (size_t)n);
-		acre_ignore(say(bytes, (size_t)n));
+		acre_ignore((int)quiet_write(STDERR_FILENO, bytes, (size_t)n));
 	}
 	return n;
 }

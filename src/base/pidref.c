@@ -39,6 +39,13 @@ int pidref_signal(const struct pidref *p, int sig)
 	return p->fd < 0 ? -ESRCH : sys_pidfd_send_signal(p->fd, sig, NULL, 0);
 }
 
+int pidref_signal_group(const struct pidref *leader, int sig)
+{
+	int r = pidref_reap(leader, NULL, WNOHANG | WNOWAIT);
+
+	return r == -ECHILD ? -ESRCH : r < 0 ? r : sys_kill_group(leader->pid, sig);
+}
+
 bool pidref_is_dead(const struct pidref *p)
 {
 	struct pollfd poll = { .fd = p->fd, .events = POLLIN };

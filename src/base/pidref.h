@@ -34,6 +34,11 @@ int pidref_self(struct pidref *ret);
 /* -ESRCH once it was reaped, also if its pid is somebody else's by then. */
 int pidref_signal(const struct pidref *p, int sig);
 
+/* All of the process group that a child of ours leads, while that child is not reaped: its
+ * group has its number for so long, and so has nobody else. -ESRCH: it was reaped, perhaps by
+ * somebody else, and so there is no such group any more, or it is not ours to name. */
+int pidref_signal_group(const struct pidref *leader, int sig);
+
 /* It has ended, whether reaped or not. */
 bool pidref_is_dead(const struct pidref *p);
 

@@ -27,6 +27,7 @@
 #include "base/sys_spawn.h"
 
 #undef fork
+#undef kill
 
 _Static_assert(sizeof(long) == 8 && sizeof(time_t) == 8, "a 64-bit kernel interface");
 
@@ -122,6 +123,11 @@ static int real_fcntl(int fd, int cmd, long arg)
 static int real_pipe2(int ret[2], int flags)
 {
 	return kernel(pipe2(ret, flags | at_birth(O_CLOEXEC)));
+}
+
+static int real_isatty(int fd)
+{
+	return kernel(isatty(fd) ? 1 : -1);
 }
 
 static int real_eventfd(unsigned first, int flags)
@@ -318,6 +324,11 @@ static int real_waitid(idtype_t type, id_t id, siginfo_t *ret, int options)
 static int real_setpgid(pid_t pid, pid_t group)
 {
 	return kernel(setpgid(pid, group));
+}
+
+static int real_kill_group(pid_t group, int sig)
+{
+	return kernel(kill(-group, sig));
 }
 
 static int real_ptrace(int request, pid_t tid, void *addr, void *data)

@@ -78,6 +78,8 @@ struct sys_spawn_args {
 	C(CALL, int, dup3, (int from, int to, int flags), (from, to, flags))                      \
 	C(CALL, int, fcntl, (int fd, int cmd, long arg), (fd, cmd, arg))                          \
 	C(CALL, int, pipe2, (int ret[2], int flags), (ret, flags))                                \
+	/* 1, or -ENOTTY ... */                                                                   \
+	C(CALL, int, isatty, (int fd), (fd))                                                      \
 	C(CALL, int, eventfd, (unsigned first, int flags), (first, flags))                        \
 	C(CALL, int, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))        \
 	C(CALL, int, timerfd_create, (clockid_t clock, int flags), (clock, flags))                \
@@ -134,6 +136,8 @@ struct sys_spawn_args {
 	C(CALL, int, waitid, (idtype_t type, id_t id, siginfo_t *ret, int options),               \
 		(type, id, ret, options))                                                         \
 	C(CALL, int, setpgid, (pid_t pid, pid_t group), (pid, group))                             \
+	/* by number: for pidref.c only, which knows when nobody else can have it */              \
+	C(CALL, int, kill_group, (pid_t group, int sig), (group, sig))                            \
 	/* looking into processes; ptrace knows requests only that return nothing but success */  \
 	C(CALL, int, ptrace, (int request, pid_t tid, void *addr, void *data),                    \
 		(request, tid, addr, data))                                                       \

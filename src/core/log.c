@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/say.h"
+#include "base/quiet.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/loop.h"
@@ -136,7 +136,7 @@ static void put(enum acre_log_level level, const char *text)
 
 	n += put_escaped(line + n, sizeof line - n - 1, text);
 	line[n++] = '\n';
-	if (!say(line, n))
+	if (quiet_write(STDERR_FILENO, line, n) < 0)
 		atomic_fetch_add(&n_left_out, n_left + 1);
 }
 

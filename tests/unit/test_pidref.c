@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "base/util.h"
 #include "lib/test.h"
 
 /* A child that waits to be killed. */
@@ -179,4 +180,45 @@ TEST(fini_closes_once_and_leaves_nobody)
 
 	assert_int_equal(self.fd, -1);
 	assert_int_equal(self.pid, 0);
+}
+
+/* A child that leads a group of its own, with a member that has the pipe open, too. */
+static pid_t make_group(int hold)
+{
+	pid_t leader = fork();
+
+	if (leader == 0) {
+		char byte = 0;
+
+		setpgid(0, 0);
+		if (fork() != 0)
+			acre_ignore(write(hold, &byte, 1));
+		for (;;)
+			pause();
+	}
+	assert_true(leader > 0);
+	return leader;
+}
+
+TEST(a_group_is_signalled_while_its_leader_is_not_reaped)
+{
+	struct pidref p = PIDREF_NULL;
+	char byte;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_ok(pidref_open(&p, make_group(ends[1])));
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+
+	assert_ok(pidref_signal(&p, SIGKILL));
+	assert_int_equal(pidref_reap(&p, NULL, WNOWAIT), 1);
+	assert_ok(pidref_signal_group(&p, SIGKILL));
+	assert_int_equal(read(ends[0], &byte, 1), 0); /* its member is gone, too */
+
+	assert_int_equal(pidref_reap(&p, NULL, 0), 1);
+	assert_int_equal(pidref_signal_group(&p, SIGKILL), -ESRCH);
+	pidref_fini(&p);
+	assert_int_equal(pidref_signal_group(&p, SIGKILL), -ESRCH);
+	close(ends[0]);
 }
