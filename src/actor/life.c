@@ -26,6 +26,11 @@ void life_end_before(int64_t at)
 	end_before = int64_min(end_before, at);
 }
 
+int64_t life_ends_before(void)
+{
+	return end_before;
+}
+
 /* For the time in which it could not run. Never beyond our own end, nor the ceiling. */
 static int64_t more_time(struct life *l)
 {

@@ -131,3 +131,5 @@ static inline bool life_is_over(const struct life *l)
 }
 /* No ladder of this actor goes on beyond that instant: we ourselves are to end. */
 void life_end_before(int64_t at);
+/* That instant; INT64_MAX: there is none. */
+int64_t life_ends_before(void);

@@ -95,6 +95,26 @@ static int enter_cgroup_in_child(int cgroup_fd)
 	return r;
 }
 
+/* PR_SET_CHILD_SUBREAPER is kept over an exec. */
+static int be_subreaper_in_child(const struct newborn *n)
+{
+	return n->is_subreaper && !PLANTED(ORPHANS_SWEPT)
+		       ? sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+		       : 0;
+}
+
+static int enter_directory_in_child(const struct newborn *n)
+{
+	return n->directory ? sys_chdir(n->directory) : 0;
+}
+
+static int be_a_leader_in_child(const struct newborn *n)
+{
+	int r = sys_setpgid(0, 0);
+
+	return r < 0 ? r : be_subreaper_in_child(n);
+}
+
 int newborn_begin_in_child(struct newborn *n)
 {
 	int r;
@@ -112,11 +132,15 @@ int newborn_begin_in_child(struct newborn *n)
 	if (r < 0)
 		return r;
 	n->step = "making its process group";
-	r = sys_setpgid(0, 0);
+	r = be_a_leader_in_child(n);
 	if (r < 0)
 		return r;
 	n->step = "resetting its signals";
 	r = reset_signals_in_child(n);
+	if (r < 0)
+		return r;
+	n->step = "entering its directory";
+	r = enter_directory_in_child(n);
 	if (r < 0)
 		return r;
 	n->step = "placing its descriptors";
@@ -144,12 +168,16 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 {
 	*n = (struct newborn){ .parent = sys_getpid(),
 			       .n_fds = NEWBORN_FD_FIRST,
-			       .cgroup_fd = -1 };
+			       .cgroup_fd = -1,
+			       .directory = q->directory,
+			       .is_subreaper = q->is_subreaper };
 	n->fds[STDIN_FILENO] = null_fd;
 	n->fds[STDOUT_FILENO] = is_to_inherit(STDOUT_FILENO) ? STDOUT_FILENO : null_fd;
 	n->fds[STDERR_FILENO] = q->stderr_fd;
 	if (q->stderr_fd < 0)
 		n->fds[STDERR_FILENO] = is_to_inherit(STDERR_FILENO) ? STDERR_FILENO : null_fd;
+	for (int i = 0; q->standard && i < NEWBORN_FD_FIRST; i++)
+		n->fds[i] = q->standard[i];
 	for (int i = 0; i < q->n_fds; i++)
 		n->fds[n->n_fds++] = q->fds[i];
 }

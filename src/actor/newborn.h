@@ -13,6 +13,8 @@ struct newborn {
 	int n_fds;
 	int cgroup_fd; /* that it is to enter; borrowed; -1: it is where it is to be */
 	bool ignores_nothing;	 /* its maker has looked: no signal is to be reset */
+	const char *directory;	 /* borrowed; NULL: where it is */
+	bool is_subreaper;
 	bool keeps_dispositions; /* of signals: it has the memory of their handlers */
 	const char *step; /* the last one begun: what failed */
 };

@@ -9,8 +9,8 @@
  * PR_SET_PDEATHSIG fires when the creating *thread* ends, though the process lives on
  * (kernel-facts K1, pinned by tests/pin/pin_pdeathsig.c), so every process of ours is
  * made by one thread that lives as long as the runtime. It starts with the first process
- * actor: a program of tasks only has no thread of ours, but where signals are taken: the
- * watchdog, which minds SIGINT while the loop stands still, and SIGUSR1 (watchdog.h).
+ * actor or command: a program of tasks only has no thread of ours, but where signals are taken:
+ * the watchdog, which minds SIGINT while the loop stands still, and SIGUSR1 (watchdog.h).
  */
 #define SPAWN_FDS_MAX 8
 
@@ -26,6 +26,12 @@ struct spawn_request {
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
 	int stderr_fd; /* what becomes its descriptor 2; borrowed; -1: our own */
+	/* what becomes its 0, 1 and 2 instead; borrowed; NULL: /dev/null, our stdout, that */
+	const int *standard;
+	const char *directory; /* where it starts; NULL: where we are. exec only */
+	/* What its descendants leave behind becomes its child, and ours when it has ended. An
+	 * actor says so itself. exec only. */
+	bool is_subreaper;
 	bool is_contained; /* it is born in the cgroup of cgroup_fd; borrowed */
 	int cgroup_fd;
 	const char *

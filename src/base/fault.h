@@ -63,6 +63,8 @@
 	P(NO_STACK_GUARD, "below a stack there is memory that can be written to")      \
 	P(OVERTAKEN_UNSEEN, "who waited for a resource does not look if it is there")  \
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
+	P(ORPHANS_SWEPT, "a command is not the reaper of what it leaves behind")       \
+	P(OUTPUT_CUT, "what a command wrote just before its end is not read")          \
 	P(NO_GUARD, "nobody empties a contained tree whose root was killed")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,

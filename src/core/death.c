@@ -57,22 +57,35 @@ static void say_who(const struct acre_report *why, char *buf, size_t len)
 		snprintf(buf, len, "%s%.100s", named ? "actor " : "an actor", why->actor);
 }
 
+void death_sentence_of(const char *who, const struct acre_death *d,
+		       char ret[DEATH_SENTENCE_MAX])
+{
+	char name[SIGNAL_NAME_MAX];
+
+	if (d->signal)
+		snprintf(ret, DEATH_SENTENCE_MAX,
+			 "%.150s was killed by signal %d (%s%s)", who, d->signal,
+			 signal_name(d->signal, name), circumstance(d));
+	else
+		snprintf(ret, DEATH_SENTENCE_MAX, "%.150s exited with status %d", who,
+			 d->status);
+}
+
 void death_sentence(const struct acre_report *why, const struct acre_death *d,
 		    char ret[DEATH_SENTENCE_MAX])
 {
 	const char *when = why->code == ACRE_EBOOT ? " before it was ready" : "";
-	char who[128], name[SIGNAL_NAME_MAX];
+	char who[128], ending[DEATH_SENTENCE_MAX];
 
 	say_who(why, who, sizeof who);
+	death_sentence_of(who, d, ending);
 	if (d->step && *d->step)
 		snprintf(ret, DEATH_SENTENCE_MAX,
 			 "%s failed to boot at step %.30s: %s (%s)", who, d->step,
 			 acre_class_name(d->error), acre_class_text(d->error));
 	else if (d->signal)
-		snprintf(ret, DEATH_SENTENCE_MAX, "%s was killed by signal %d (%s%s)%s",
-			 who, d->signal, signal_name(d->signal, name), circumstance(d),
-			 when);
+		snprintf(ret, DEATH_SENTENCE_MAX, "%.230s%s", ending, when);
 	else
-		snprintf(ret, DEATH_SENTENCE_MAX, "%s exited with status %d%s", who,
-			 d->status, *when ? when : " and without a result");
+		snprintf(ret, DEATH_SENTENCE_MAX, "%.230s%s", ending,
+			 *when ? when : " and without a result");
 }

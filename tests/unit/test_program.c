@@ -177,3 +177,56 @@ TEST(without_memory_it_fails)
 	assert_int_equal(program_new(&p, "/program"), -ENOMEM);
 	assert_null(p);
 }
+
+static void check_env(const struct program_env *env, const char *const *expected)
+{
+	struct program *p = NULL;
+	size_t i;
+
+	assert_ok(program_new_in(&p, "/bin/sh", env));
+	for (i = 0; expected[i]; i++)
+		assert_string_equal(p->env[i], expected[i]);
+	assert_null(p->env[i]);
+	program_free(p);
+}
+
+TEST(an_environment_can_be_changed)
+{
+	static const char *const changes[] = { "TWO=b", "ONE", "NEW=x",
+					       "NEW=y", "NOT", NULL };
+
+	char one[] = "ONE=1", two[] = "TWO=2", twos[] = "TWOS=3";
+	char *ours[] = { one, two, twos, NULL }, **before = environ;
+
+	environ = ours;
+	check_env(&(struct program_env){ NULL, false },
+		  (const char *const[]){ "ONE=1", "TWO=2", "TWOS=3", NULL });
+	check_env(&(struct program_env){ changes, false },
+		  (const char *const[]){ "TWOS=3", "TWO=b", "NEW=y", NULL });
+	check_env(&(struct program_env){ changes, true },
+		  (const char *const[]){ "TWO=b", "NEW=y", NULL });
+	check_env(&(struct program_env){ NULL, true }, (const char *const[]){ NULL });
+	environ = before;
+}
+
+TEST(the_path_that_it_gets_is_searched)
+{
+	char path[8192];
+	const char *changes[] = { path, NULL };
+	struct program_env env = { changes, false };
+	struct program *p = NULL;
+
+	make_file(test_dir(), "here", 0755);
+	make_file(test_dir(), "plain", 0644);
+	snprintf(path, sizeof path, "PATH=/no/such/folder:%s", test_dir());
+
+	assert_ok(program_new_in(&p, "here", &env));
+	program_free(p);
+	assert_int_equal(program_new_in(&p, "sh", &env), -ENOENT);
+	assert_string_equal(program_dirs(p), path + strlen("PATH="));
+	program_free(p);
+	assert_int_equal(program_new_in(&p, "plain", &env), -EACCES);
+	program_free(p);
+	assert_int_equal(program_new(&p, "no-such-program"), -ENOENT);
+	assert_null(p);
+}
