@@ -6,6 +6,7 @@
 #include <acre/actor.h>
 #include <acre/call.h>
 #include <acre/chan.h>
+#include <acre/command.h>
 #include <acre/context.h>
 #include <acre/discovery.h>
 #include <acre/dump.h>

@@ -37,7 +37,7 @@ ACRE_BEGIN_
 #define ACRE_CLASSES(C)                                                                 \
 	C(1001, EREMOTE, EPROTO, "raised in another actor")                             \
 	C(1002, EGROUP, 0, "several failures")                                          \
-	C(1003, EDIED, 0, "an actor ended by signal, status or kill, without a result") \
+	C(1003, EDIED, 0, "an actor or a command ended by signal or status")           \
 	C(1004, EBOOT, 0, "an actor failed or died before it was ready")                \
 	C(1005, ECLOSED, EPIPE, "the link, stream or channel is closed")                \
 	C(1006, ECTXC, 0, "the other side of a context was cancelled")                  \

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "actor/command.h"
 #include "actor/dumper.h"
 #include "actor/endpoint.h"
 #include "actor/snap.h"
@@ -92,6 +93,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	server_init(&rt->server);
 	discovery_init(&rt->discovery);
 	registry_init(&rt->registry);
+	list_init(&rt->commands);
 	list_init(&rt->end_hooks);
 	r = init_identity(rt, name, uuid);
 	if (r >= 0)
@@ -194,17 +196,26 @@ void runtime_was_interrupted(struct runtime *rt)
 	cancel(rt, SIGINT, ACRE_REASON_INTERRUPT);
 }
 
+static void kill_children(struct runtime *rt)
+{
+	struct acre_command *c;
+	struct acre_actor *a;
+
+	list_for_each(a, &rt->children, node)
+		life_kill(&a->life, "a second SIGINT came");
+	list_for_each(c, &rt->commands, node)
+		command_event(c, COMMAND_EV_KILL);
+}
+
 static void interrupted(struct runtime *rt)
 {
-	struct acre_actor *a;
 	uint32_t n;
 
 	if (!minds_interrupt(rt) || watchdog_has_taken_interrupt())
 		return;
 	n = atomic_fetch_add(&rt->n_interrupts, 1) + 1;
 	if (n == 2)
-		list_for_each(a, &rt->children, node)
-			life_kill(&a->life, "a second SIGINT came");
+		kill_children(rt);
 	else if (n > 2)
 		runtime_die_of_interrupt(rt);
 	runtime_was_interrupted(rt);

@@ -39,6 +39,7 @@ struct runtime {
 	struct discovery discovery;
 	struct registry registry; /* what it knows if it is a registrar; else empty */
 	bool is_registrar;
+	struct list commands; /* struct acre_command whose process is there; borrowed */
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
 	struct endpoint_exposed exposed;
