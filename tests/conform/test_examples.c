@@ -96,7 +96,7 @@ TEST(c150_examples)
 			ran++;
 		}
 	closedir(dir);
-	assert_true(ran >= 9);
+	assert_true(ran >= 10);
 }
 
 TEST(wordtree_counts_what_wc_counts)
@@ -154,4 +154,33 @@ TEST(wordtree_says_what_it_expects)
 	assert_int_equal(WEXITSTATUS(status), 2);
 	assert_text_has(output, "usage: wordtree DIRECTORY");
 	assert_text_has(output, "not a directory: /nonexistent");
+}
+
+static int run_each(const char *arguments, char text[OUTPUT_MAX])
+{
+	char folder[PATH_MAX], command[PATH_MAX + 200];
+
+	examples_folder(folder);
+	snprintf(command, sizeof command, "timeout 30 %s/each %s 2>&1", folder,
+		 arguments);
+	return run(command, text);
+}
+
+TEST(each_item_gets_its_run_and_the_first_failure_ends_the_rest)
+{
+	static char text[OUTPUT_MAX];
+	int status = run_each("sh -c 'echo got $0' -- 1 2 3 4 5 6 7", text);
+
+	assert_int_equal(status, 0);
+	for (int i = 1; i <= 7; i++) {
+		char line[32];
+
+		snprintf(line, sizeof line, "[%d:out] got %d\n", i, i);
+		assert_text_has(text, line);
+	}
+	status = run_each("sh -c 'test $0 = 2 && exit 3; exec sleep 1000' -- 1 2", text);
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_text_has(text, "command 2");
+	assert_text_has(text, "exited with status 3");
+	assert_text_has(text, "running sh for 2");
 }
