@@ -195,7 +195,7 @@ static int parse_INHERITED(struct scan *s, struct address *ret)
 }
 
 /* Each component is looked at, so that there is one spelling of each place. */
-static int path(struct scan *s, struct address *ret)
+static int components(struct scan *s, struct address *ret)
 {
 	const size_t begin = s->at, len = s->len - s->at;
 	const char *text = s->text + begin;
@@ -227,7 +227,7 @@ static int path(struct scan *s, struct address *ret)
 
 static int parse_UNIX(struct scan *s, struct address *ret)
 {
-	return path(s, ret);
+	return components(s, ret);
 }
 
 static const struct {
@@ -275,12 +275,12 @@ int address_parse(struct address *ret, const char *text, size_t len,
 	return r < 0 ? r : finish(&s, ret, &a);
 }
 
-int address_of_path(struct address *ret, const char *bytes, size_t len,
+int address_of_path(struct address *ret, const char *path, size_t len,
 		    struct address_fault *fault)
 {
-	struct scan s = { bytes, len, 0, fault };
+	struct scan s = { path, len, 0, fault };
 	struct address a = { .kind = ADDRESS_UNIX };
-	int r = path(&s, &a);
+	int r = components(&s, &a);
 
 	return r < 0 ? r : finish(&s, ret, &a);
 }
