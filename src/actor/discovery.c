@@ -259,15 +259,13 @@ static struct acre_actor *find_in_family(const char *name)
 
 static int no_runtime(const char *what)
 {
-	return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor", what);
+	return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor",
+			 what ? what : "nobody");
 }
 
 static int check_name(const char *name)
 {
-	if (*name && strlen(name) < ACTOR_NAME_MAX)
-		return 0;
-	return acre_fail(EINVAL, "an actor's name has 1 to %d bytes, not %zu",
-			 ACTOR_NAME_MAX - 1, strlen(name));
+	return name ? runtime_check_name(name) : acre_fail(EINVAL, "a name that is NULL");
 }
 
 int acre_find(struct acre_actor **ret, const char *name)
@@ -348,6 +346,8 @@ int acre_dial(struct acre_actor **ret, const char *address)
 	int r = runtime_this ? checkpoint(sched_task("acre_dial")) : no_runtime(address);
 
 	*ret = NULL;
+	if (r >= 0 && !address)
+		r = acre_fail(EINVAL, "acre_dial() without an address");
 	if (r < 0)
 		return r;
 	r = address_parse(&parsed, address, strlen(address), &fault);

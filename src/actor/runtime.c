@@ -343,27 +343,3 @@ size_t acre_children(struct acre_actor **ret, size_t n)
 	}
 	return count;
 }
-
-static bool is_named(const struct acre_actor *a, const char *name)
-{
-	return a && a->introduced && !a->link_lost &&
-	       (!strcmp(a->name, name) || !strcmp(a->uuid, name));
-}
-
-int acre_find(struct acre_actor **ret, const char *name)
-{
-	struct acre_actor *a;
-
-	if (!name)
-		return acre_fail(EINVAL, "acre_find() without a name");
-	if (!runtime_this)
-		return acre_fail(ACRE_ENORUNTIME, "looking for %s outside of an actor",
-				 name);
-	*ret = NULL;
-	list_for_each(a, &runtime_this->children, node)
-		if (!*ret && is_named(a, name))
-			*ret = a;
-	if (!*ret && is_named(runtime_this->parent, name))
-		*ret = runtime_this->parent;
-	return *ret != NULL;
-}
