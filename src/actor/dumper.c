@@ -2,8 +2,9 @@
 /* dumper.c - the thread that writes a dump when time is over, or when SIGUSR1 comes. */
 /*
  * It exists while there is something to wait for: a hang that was not closed, or, from the first
- * one on, the signal; the watchdog has it started then. It waits in one poll, for a word from us, for the signal, or for the earliest hang. It sees
- * nothing of loops and tasks; dump_write() finds them.
+ * one on, the signal; the watchdog has it started then. It waits in one poll, for a word from us,
+ * for the signal, or for the earliest hang. It sees nothing of loops and tasks; dump_write()
+ * finds them.
  *
  * While it writes it holds no lock. A hang that is being told stays where it is: its close
  * waits for that.

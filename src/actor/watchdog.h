@@ -7,9 +7,10 @@
 struct runtime;
 
 /*
- * One in each process actor, from before its service to its end, and one in the root: of a
- * root that takes signals from the beginning, else from its first actor on. It shares no lock with the loop but that of the child table,
- * uses no heap, and so works while the loop is stuck in a task. It
+ * One in each process actor, from before anything of its program runs to its end, and one in
+ * the root: of a root that takes signals from the beginning, else from its first actor on. It
+ * shares no lock with the loop but that of the child table, uses no heap, and so works while the
+ * loop is stuck in a task. It
  *
  *	- polls the pidfds of the parent and of the root: when either ends, so do we, by
  *	  SIGKILL; all of a tree at once, not level by level (kernel-facts K9);

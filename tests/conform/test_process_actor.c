@@ -226,6 +226,7 @@ static void names_of_ours(pid_t pid, char ret[256])
 {
 	char path[64], name[64];
 	struct dirent *entry;
+	size_t len = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
@@ -237,8 +238,8 @@ static void names_of_ours(pid_t pid, char ret[256])
 			continue;
 		snprintf(path, sizeof path, "task/%.20s/comm", entry->d_name);
 		read_proc(pid, path, name, sizeof name);
-		if (!strncmp(name, "acre-", 5) && strlen(ret) + strlen(name) < 256)
-			strcat(ret, name);
+		if (!strncmp(name, "acre-", 5) && len < 192)
+			len += (size_t)snprintf(ret + len, 256 - len, "%s", name);
 	}
 	closedir(dir);
 }
