@@ -5,21 +5,22 @@
 
 /*
  * An actor is a loop of its own with its own memory: a process, unless it is asked to be a
- * thread. Actors belong to nurseries like tasks do, so a block ends when its actors and all that they started have
- * ended, and no kill -9 of any of them leaves an orphan.
+ * thread. Actors belong to nurseries like tasks do, so a block ends when its actors and all
+ * that they started have ended, and no kill -9 of any of them leaves an orphan.
  *
- * ACRE_MAIN() {
- * 	struct acre_actor *a;
- * 	struct acre_int sum;
- * 	int r = 0;
+ *	ACRE_MAIN()
+ *	{
+ *		struct acre_actor *a;
+ *		struct acre_int sum;
+ *		int r = 0;
  *
- * 	ACRE_NURSERY(n, r) {
- * 		r = acre_spawn(&n, &a, .name = "adder");
- * 		if (r >= 0)
- * 			r = acre_call(a, add, &(struct pair){ 1, 2 }, acre_int, &sum);
- * 	}
- * 	return r;
- * }
+ *		ACRE_NURSERY(n, r) {
+ *			r = acre_spawn(&n, &a, .name = "adder");
+ *			if (r >= 0)
+ *				r = acre_call(a, add, (&(struct pair){ 1, 2 }), acre_int, &sum);
+ *		}
+ *		return r < 0 ? r : 0;
+ *	}
  *
  * Three rules. acre_spawn() returns when the actor is ready or has failed; there is
  * nothing to poll for. An actor serves calls until its nursery ends it: a nursery whose
@@ -224,10 +225,10 @@ ACRE_PUBLIC_ int acre_boot(int argc, char **argv);
  * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block
  * runs as the root task with SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r
  * if r >= 0; else the story is printed to stderr and the status is 1, or 130 after an
- * interrupt. It is
+ * interrupt. A call returns 1 with a value, so end with `return r < 0 ? r : 0;`. It is
  *
- * int main(int argc, char **argv) { return acre_main_(argc, argv, body); } static int
- * body(int argc, char **argv) { ... }
+ *	int main(int argc, char **argv) { return acre_main_(argc, argv, body); }
+ *	static int body(int argc, char **argv) { ... }
  */
 #define ACRE_MAIN()                                                  \
 	static int acre_main_body_(int argc, char **argv);           \

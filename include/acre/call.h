@@ -6,7 +6,9 @@
 /*
  * A call is a context of which only the result matters (context.h):
  *
- *	r = acre_call(actor, add, &(struct pair){ 1, 2 }, acre_int, &sum);
+ *	r = acre_call(actor, add, (&(struct pair){ 1, 2 }), acre_int, &sum);
+ *
+ * The parentheses are for the preprocessor, which takes the comma for one of the macro.
  *
  * THREADS: the loop's thread only. FORK: the parent's.
  */

@@ -9,11 +9,15 @@
  * An item is handed to exactly one receiver; a wait that is cancelled has taken and given
  * nothing.
  *
- * int ring[16]; struct acre_chan c;
+ *	int ring[16];
+ *	struct acre_chan c;
  *
- * acre_chan_init(&c, sizeof *ring, ring, 16); ... r = acre_chan_send(&c, &i);
- * // in one task ... while ((r = acre_chan_recv(&c, &i)) > 0) use(i);    // in another: 0
- * is the end
+ *	acre_chan_init(&c, sizeof *ring, ring, 16);
+ *	...
+ *	r = acre_chan_send(&c, &i);                // in one task
+ *	...
+ *	while ((r = acre_chan_recv(&c, &i)) > 0)   // in another: 0 is the end
+ *		use(i);
  *
  * Three rules. Only tasks of the loop's thread use them. Memory of one that a task waits
  * on stays until the wait has ended (the nursery sees to that). Waiting order is first

@@ -8,18 +8,18 @@
  * dialogue between the task that opened it and the task that runs the endpoint: a first
  * value, items both ways, one result.
  *
- * ACRE_CONTEXT(count, range)              // the callee; given: ctx, in (const struct
- * range *) {
- * 	int r = acre_started(ctx, acre_int, .value = in->hi);
+ *	ACRE_CONTEXT(count, range) // the callee; given: ctx, in (const struct range *)
+ *	{
+ *		int r = acre_started(ctx, acre_int, .value = in->hi);
  *
- * 	for (uint32_t i = in->lo; r >= 0 && i < in->hi; i++)
- * 		r = acre_send(ctx, acre_int, .value = i);
- * 	return r < 0 ? r : acre_return(ctx, acre_text, .value = "done");
- * }
+ *		for (uint32_t i = in->lo; r >= 0 && i < in->hi; i++)
+ *			r = acre_send(ctx, acre_int, .value = i);
+ *		return r < 0 ? r : acre_return(ctx, acre_text, .value = "done");
+ *	}
  *
- * ACRE_OPEN(ctx, r, actor, count, &range) // the opener
- * 	while ((r = acre_recv(ctx, acre_int, &item)) > 0)
- * 		use(item.value);
+ *	ACRE_OPEN(ctx, r, actor, count, &range) // the opener
+ *		while ((r = acre_recv(ctx, acre_int, &item)) > 0)
+ *			use(item.value);
  *
  * Three rules. Every context has exactly one outcome, and the result is never lost,
  * however many items were left unread. A sender without credit waits, so nothing is
@@ -162,7 +162,8 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_first_(struct acre_context *ctx,
 
 /* Sends an item, either side: acre_send(ctx, prime, .value = i). Waits for credit.
  * ACRE_ECLOSED: the stream has ended in this direction, or the link; ACRE_ECTXC: the
- * context is over. A checkpoint: on -ECANCELED nothing was sent. */
+ * context is over; EMSGSIZE, ACRE_ETYPE: it cannot travel (msg.h). A checkpoint: on
+ * -ECANCELED nothing was sent. */
 #define acre_send(ctx, message, ...) \
 	acre_send_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
 ACRE_PUBLIC_ ACRE_MUST_USE_ int

@@ -9,11 +9,10 @@
  * are a ticket for the report that the failing task filed (0 = there is none, so a plain
  * -errno is a legal failure).
  *
- * r = connect_somehow(host); if (acre_is(r, ECONNREFUSED))           // this class and
- * nothing else: safe to handle
- * 	r = 0;
- * return acre_note(r, "asking %s", host); // adds "while asking ..." to a failure, lets
- * all else through
+ *	r = connect_somehow(host);
+ *	if (acre_is(r, ECONNREFUSED)) // this class and nothing else: safe to handle
+ *		r = 0;
+ *	return acre_note(r, "asking %s", host); // "while asking ..."; a success goes through
  *
  * Three rules. Compare with 0 and with acre_is(), never with ==: a ticket makes the
  * number differ. Nothing branches on the text of a report. Nobody frees one: a task keeps
@@ -68,8 +67,10 @@ enum acre_class {
  * same form for every source file of the program. The name travels between actors; where
  * it is unknown it arrives as ACRE_ENAMED with the name kept.
  *
- * #define ACRE_ERRORS(E) E(T_ASSERT, 0, "an assertion failed") E(T_VALUE, EINVAL, "a bad
- * value") #include <acre.h>
+ *	#define ACRE_ERRORS(E)                     \
+ *		E(T_ASSERT, 0, "an assertion failed") \
+ *		E(T_VALUE, EINVAL, "a bad value")
+ *	#include <acre.h>
  *
  * It is an enum from 2048 on, and a constructor in each such file that tells the library;
  * a row told again is nothing, a row that contradicts another is a BUG with both names.

@@ -7,8 +7,8 @@
  * A message is a struct made from one list of fields; the list is also how it travels and
  * how it is checked, so the two cannot differ.
  *
- * #define RANGE(F) F(uint32_t, lo) F(uint32_t, hi) ACRE_MSG(range, RANGE)          //
- * struct range, and how it travels
+ *	#define RANGE(F) F(uint32_t, lo) F(uint32_t, hi)
+ *	ACRE_MSG(range, RANGE) // struct range, and how it travels
  *
  * On the wire it is a map of field names to values, which every language reads. The
  * receiver checks that each field is there, of its type and in its range; keys it does
@@ -63,9 +63,9 @@ struct acre_msg_kind {
 /*
  * ACRE_MSG(name, FIELDS) defines struct name with those members, and
  *
- * static const struct acre_msg_kind *name_msg_(void)      its table of fields static
- * struct name *name_ret_(struct name *)            nothing, but the compiler checks the
- * pointer static const struct name *name_in_(const struct name *)
+ *	static const struct acre_msg_kind *name_msg_(void)       its table of fields
+ *	static struct name *name_ret_(struct name *)             nothing, but the compiler
+ *	static const struct name *name_in_(const struct name *)  checks the pointer
  */
 #define ACRE_MSG(name, FIELDS) ACRE_MSG_AS_(name, FIELDS, false)
 #define ACRE_MSG_AS_(name, FIELDS, is_bare)                                            \

@@ -10,10 +10,10 @@
  * shield) is cancelled, every checkpoint returns -ECANCELED, the first and the hundredth
  * alike. Only the cancelled scope itself ends it:
  *
- * ACRE_WITHIN(acre_secs(5), r)
- * 	r = talk(peer);         // -ECANCELED in here when the time is over
- * if (acre_is(r, ETIMEDOUT))      // ... and -ETIMEDOUT out here
- * 	r = 0;
+ *	ACRE_WITHIN(acre_secs(5), r)
+ *		r = talk(peer);         // -ECANCELED in here when the time is over
+ *	if (acre_is(r, ETIMEDOUT))      // ... and -ETIMEDOUT out here
+ *		r = 0;
  *
  * Three rules. A scope is closed by the task that opened it, in reverse order (else BUG).
  * A task that returns -ECANCELED without being cancelled has failed (EPROTO). A shield

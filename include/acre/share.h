@@ -22,11 +22,13 @@ ACRE_BEGIN_
  * left; with `ignore_lag` it goes on silently. (tractor's trionics.broadcast_receiver,
  * and tokio's broadcast before it.)
  *
- * r = acre_broadcast_open(&b, (struct acre_broadcast_options){ .item_size = sizeof item,
- * .window = 64,
- * 	.next = next_item, .source = ctx });
- * r = acre_subscribe(&sub, b); while ((r = acre_subscriber_recv(sub, &item)) > 0) ... sub
- * = acre_unsubscribe(sub); r = acre_broadcast_close(&b, r);
+ *	r = acre_broadcast_open(&b, (struct acre_broadcast_options){
+ *		.item_size = sizeof item, .window = 64, .next = next_item, .source = ctx });
+ *	r = acre_subscribe(&sub, b);
+ *	while ((r = acre_subscriber_recv(sub, &item)) > 0)
+ *		...
+ *	sub = acre_unsubscribe(sub);
+ *	r = acre_broadcast_close(&b, r);
  */
 struct acre_broadcast;	/* ours */
 struct acre_subscriber; /* ours */

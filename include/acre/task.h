@@ -8,7 +8,8 @@
  * the block that owns tasks (and actors, actor.h): it ends when all of them have ended,
  * and the first failure cancels the others.
  *
- * ACRE_TASK(fetch, struct page *page) {
+ * ACRE_TASK(fetch, struct page *page)
+ * {
  * 	page->len = ...;
  * 	return acre_sleep(acre_ms(10));
  * }
@@ -22,7 +23,8 @@
  * (cancelled) and returns. What a task started must have ended before it returns;
  * nurseries make that so.
  *
- * THREADS: the loop's thread only. FORK: tasks stay in the parent.
+ * THREADS: the loop's thread only, and checkpoints in a task only, else BUG: a message on
+ * stderr and abort(). FORK: tasks stay in the parent.
  */
 
 #include <acre/scope.h>
@@ -58,9 +60,10 @@ struct acre_task_options {
  * *arg)` that can be given to acre_go(), and that the compiler checks the argument
  * against. It is
  *
- * static int name(type *arg); static int name_run_(void *p) { return name(p); } static
- * const struct acre_task_kind name_kind_ = { "name", name_run_, __FILE__, __LINE__ };
- * static int name(type *arg) { ... }
+ *	static int name(type *arg);
+ *	static int name_run_(void *p) { return name(p); }
+ *	static const struct acre_task_kind name_kind_ = { "name", name_run_, __FILE__, __LINE__ };
+ *	static int name(type *arg) { ... }
  */
 #define ACRE_TASK(name, param)                                                      \
 	static int name(param);                                                     \
@@ -105,7 +108,7 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_ready_(struct acre_nursery *nursery,
 					       const struct acre_task_options *options);
 
 /* In a task started by acre_go_ready(): it is up, `value` goes to who waits. Twice is
- * EPROTO. */
+ * EPROTO. In another task it means nothing. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_ready(void *value);
 
 /* Cancels all that is in the nursery; idempotent, never waits. */
