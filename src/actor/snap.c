@@ -3,6 +3,7 @@
 #include "actor/snap.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -215,7 +216,7 @@ int snap_find(pid_t pid, uintptr_t *ret_root, char ret_version[SNAP_VERSION_MAX]
 	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
 	f = fopen(path, "re");
 	if (!f)
-		return -ESRCH;
+		return errno == EACCES ? -EPERM : -ESRCH;
 	while (getline(&line, &size, f) > 0) {
 		if (!parse_mapping(line, &at))
 			continue;

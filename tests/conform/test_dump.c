@@ -463,3 +463,23 @@ TEST(a_process_without_acre_is_refused)
 	close(gate[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
+
+#define NOBODY 65534 /* the user of the kernel's own that owns nothing */
+
+TEST(a_process_of_somebody_else_is_refused_as_such)
+{
+	char version[SNAP_VERSION_MAX];
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		test_skip("only root can become somebody else");
+	pid = fork();
+	if (pid == 0) {
+		if (setresuid(NOBODY, NOBODY, NOBODY) < 0)
+			_exit(2);
+		_exit(dump_write_process(STDOUT_FILENO, getppid(), version) != -EPERM);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
