@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ struct body {
 	bool is_asked;	   /* under the lock */
 	bool is_posted;	   /* under the lock: `end` is in the mailbox */
 	struct timer last; /* of the parent's loop */
+	_Atomic pid_t tid; /* 0: it has not begun */
 	int status;
 	int done_fd; /* borrowed from life->pid */
 };
@@ -96,6 +98,7 @@ static void *run(void *arg)
 	int done_fd = b->done_fd;
 
 	barrier_begin(&b->barrier);
+	atomic_store(&b->tid, sys_gettid());
 	pthread_setname_np(pthread_self(), "acre-actor");
 	b->status = child_live(&b->boot);
 	barrier_go(&b->barrier); /* not while the loop that is to join us stands still */
@@ -144,6 +147,12 @@ static void join(struct life *l)
 	l->thread = mem_free(b);
 }
 
+/* /proc has threads by their numbers, too. */
+static pid_t thread_runs_as(struct life *l)
+{
+	return atomic_load(&body_of(l)->tid);
+}
+
 static bool collect_thread(struct life *l)
 {
 	join(l);
@@ -152,7 +161,8 @@ static bool collect_thread(struct life *l)
 
 static const struct life_body body = { .send = signal_thread,
 				       .collect = collect_thread,
-				       .await = join };
+				       .await = join,
+				       .runs_as = thread_runs_as };
 
 /* What the thread owns: copies of what a process would inherit. */
 static int give_fds(struct child_boot *boot, const struct birth *birth)

@@ -20,10 +20,12 @@
 
 /* When the last rung of every ladder in this actor is due at the latest. */
 static _Thread_local int64_t end_before = INT64_MAX;
+static _Thread_local bool parent_follows; /* it gives us what we give them */
 
-void life_end_before(int64_t at)
+void life_end_before(int64_t at, bool parent_sees)
 {
 	end_before = int64_min(end_before, at);
+	parent_follows = parent_sees;
 }
 
 int64_t life_ends_before(void)
@@ -31,16 +33,30 @@ int64_t life_ends_before(void)
 	return end_before;
 }
 
-/* For the time in which it could not run. Never beyond our own end, nor the ceiling. */
+/* What it has given to children of its own it needs itself: it waits for them (K64). */
+static int64_t given_on(const struct life *l)
+{
+	int64_t until = l->status && !PLANTED(GRANDCHILDREN_FORGOTTEN)
+				? atomic_load_explicit(&l->status->children_until,
+						       memory_order_relaxed)
+				: 0;
+
+	return until > clock_now() ? int64_add(until, LIFE_MARGIN_NS) - clock_now() : 0;
+}
+
+/* For the time in which it, or somebody below it, could not run. Never beyond the ceiling, and
+ * beyond our own end only if that moves along. */
 static int64_t more_time(struct life *l)
 {
 	bool stops_count = l->state == LIFE_ENDING || l->state == LIFE_TERMED;
-	int64_t most =
-		int64_min(LIFE_CEILING_NS - l->granted_ns, end_before - clock_now());
+	int64_t most = LIFE_CEILING_NS - l->granted_ns, more;
 
-	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0 || !l->body->is_process)
+	if (!parent_follows)
+		most = int64_min(most, end_before - clock_now());
+	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0)
 		return 0;
-	return int64_min(progress_grant(&l->progress, l->acked, stops_count), most);
+	more = progress_grant(&l->progress, l->acked, stops_count);
+	return int64_min(int64_max(more, given_on(l)), most);
 }
 
 static void rung_is_over(struct timer *timer)
@@ -53,20 +69,22 @@ static void rung_is_over(struct timer *timer)
 		return;
 	}
 	l->granted_ns += more;
+	status_raise(&loop_this->status->children_until, clock_now() + more);
 	timer_set(&l->rung, clock_now() + more, rung_is_over);
 }
 
 static void set_rung(struct life *l, int64_t at)
 {
-	progress_begin(&l->progress, l->pid.pid, l->status);
+	progress_begin(&l->progress, l->body->runs_as(l), l->status);
 	timer_set(&l->rung, at, rung_is_over);
 }
 
 static int64_t hard_kill_at(const struct life *l)
 {
 	int64_t at = l->asked_at + l->total_ns + l->granted_ns;
+	int64_t moved = parent_follows ? l->granted_ns : 0;
 
-	return int64_min(at, int64_max(end_before, l->asked_at));
+	return int64_min(at, int64_add(int64_max(end_before, l->asked_at), moved));
 }
 
 /*
@@ -272,10 +290,15 @@ static void await_process(struct life *l)
 	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
 }
 
+static pid_t process_runs_as(struct life *l)
+{
+	return l->pid.pid; /* of its main thread */
+}
+
 const struct life_body life_body_process = { .send = signal_process,
 					     .collect = collect_process,
 					     .await = await_process,
-					     .is_process = true };
+					     .runs_as = process_runs_as };
 
 /*
  * Birth and death.

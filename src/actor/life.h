@@ -55,7 +55,7 @@ enum life_event { LIFE_EVENTS(LIFE_EVENT_ENUM) N_LIFE_EVENT };
 /* From SIGTERM to SIGKILL: the reference's patience */
 #define LIFE_LINGER_NS (1600 * LIFE_MS)
 #define LIFE_TOTAL_NS  (3000 * LIFE_MS) /* from the ask to SIGKILL, however it answers */
-/* A child's end comes before its parent's by this */
+/* A child's end comes before its parent's by this, also if its children get more time */
 #define LIFE_MARGIN_NS (200 * LIFE_MS)
 /* What a child may get in addition to that, for time in which it could not run: 20 ms of
  * goodbyes beside a thousand others. Who is in a hurry interrupts a second time. */
@@ -73,7 +73,8 @@ struct life_body {
 	bool (*collect)(struct life *l);
 	/* Waits for the end of one that has got SIGKILL, and collects it. */
 	void (*await)(struct life *l);
-	bool is_process;
+	/* The thread that its loop is, whose clock that of the ladder is; 0: none yet. */
+	pid_t (*runs_as)(struct life *l);
 };
 
 extern const struct life_body life_body_process;
@@ -129,7 +130,8 @@ static inline bool life_is_over(const struct life *l)
 {
 	return l->state == LIFE_NONE || l->state == LIFE_GONE;
 }
-/* No ladder of this actor goes on beyond that instant: we ourselves are to end. */
-void life_end_before(int64_t at);
+/* No ladder of this actor goes on beyond that instant: we ourselves are to end. But for time in
+ * which a child could not run, if our parent sees on our page how much that is: so it waits. */
+void life_end_before(int64_t at, bool parent_sees);
 /* That instant; INT64_MAX: there is none. */
 int64_t life_ends_before(void);

@@ -388,7 +388,8 @@ static void end_before_parent(int64_t remaining_us)
 {
 	int64_t remaining_ns = int64_min(remaining_us, INT64_MAX / 1000) * 1000;
 
-	life_end_before(int64_add(clock_now(), remaining_ns - LIFE_MARGIN_NS));
+	life_end_before(int64_add(clock_now(), remaining_ns - LIFE_MARGIN_NS),
+			runtime_this->shown_status != NULL);
 }
 
 void rpc_end_actor(struct acre_actor *from, const struct msg_cancel *c)

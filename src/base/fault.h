@@ -57,6 +57,8 @@
 	P(ORPHAN_DEAF, "an orphan leaves SIGINT to its dead parent")                   \
 	P(NO_CONTINUE, "a stopped child gets its SIGTERM without SIGCONT")             \
 	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")             \
+	P(GRANDCHILDREN_FORGOTTEN,                                                     \
+	  "a child that waits for starved children gets no time")                      \
 	P(DUMP_ENDS_EARLY, "a dump forgets the actors below the first one")            \
 	P(STATUS_STANDS_STILL, "a status page does not tell that its loop turns")      \
 	P(FOREIGN_DIRECTORY, "a directory of sockets may be somebody else's")          \

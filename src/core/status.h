@@ -52,6 +52,8 @@ struct status {
 		waits; /* 1: in its poll, or outside of acre_step(), as long as it likes */
 	_Atomic uint32_t n_tasks, n_timers, n_actors;
 	_Atomic uint64_t n_frames_in, n_frames_out;
+	/* Instant: children of ours that could not run have been given time until then */
+	_Atomic int64_t children_until;
 	struct status_name names[STATUS_NAMES];
 };
 _Static_assert(sizeof(struct status) <= STATUS_SIZE, "a status fits its page");
@@ -67,6 +69,13 @@ static inline void status_add(_Atomic uint64_t *counter)
 static inline void status_set(_Atomic uint32_t *to, uint32_t value)
 {
 	atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+/* The latest of what it was and this. */
+static inline void status_raise(_Atomic int64_t *to, int64_t at)
+{
+	if (atomic_load_explicit(to, memory_order_relaxed) < at)
+		atomic_store_explicit(to, at, memory_order_relaxed);
 }
 
 static inline uint32_t status_get(const _Atomic uint32_t *from)

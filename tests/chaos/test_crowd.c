@@ -2,6 +2,8 @@
 /* test_crowd.c - a machine that is twenty times too busy kills no healthy actor: promise G5. */
 #include "conform/tree.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -10,6 +12,7 @@
 #include "base/sys.h"
 
 #define HEALTHY	       25
+#define GRANDCHILDREN  8
 #define OVERSUBSCRIBED 20
 /* Longer than the ladder; of a twentieth of a processor it is a quarter of a second */
 #define GOODBYE_S      5
@@ -21,6 +24,31 @@ static int count_kills(int fd, int sig, siginfo_t *info, unsigned flags)
 {
 	n_killed += sig == SIGKILL;
 	return sys_real.pidfd_send_signal(fd, sig, info, flags);
+}
+
+static void leave_mark(void)
+{
+	static _Atomic int n;
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/ended.%d.%d", test_dir(), (int)getpid(), ++n);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static int count_marks(void)
+{
+	DIR *dir = opendir(test_dir());
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir)))
+		n += !strncmp(e->d_name, "ended.", 6);
+	closedir(dir);
+	return n;
 }
 
 /* Says goodbye with some work, which beside the crowd takes so long, whoever else is on this
@@ -35,6 +63,7 @@ ACRE_CONTEXT(work_at_the_end, acre_nil)
 	end = acre_after(acre_now(), acre_secs(GOODBYE_S));
 	while (acre_now().ns < end.ns)
 		;
+	leave_mark();
 	return r;
 }
 
@@ -112,5 +141,70 @@ TEST_TREE(g5_a_crowd_kills_no_healthy_actor)
 		  n_killed);
 	assert_ok(r);
 	assert_int_equal(n_killed, 0);
+	assert_int_equal(count_marks(), HEALTHY);
+	return r;
+}
+
+/*
+ * Who waits for its own children, which cannot run, does nothing, and is healthy all the same.
+ */
+
+ACRE_CONTEXT(have_children, acre_nil)
+{
+	struct healthy healthy[GRANDCHILDREN];
+	void *none;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		for (int i = 0; i < GRANDCHILDREN && r >= 0; i++)
+			r = acre_spawn(&n, &healthy[i].actor, .name = "grandchild");
+		for (int i = 0; i < GRANDCHILDREN && r >= 0; i++)
+			r = acre_go_ready(&n, hold, &healthy[i], &none);
+		if (r >= 0)
+			r = acre_started(ctx, acre_nil);
+		if (r >= 0)
+			r = acre_sleep(acre_secs(3600));
+	}
+	return r;
+}
+
+ACRE_TASK(hold_middle, struct healthy *h)
+{
+	int r = 0;
+
+	ACRE_OPEN(ctx, r, h->actor, have_children, &nil) {
+		r = acre_ready(NULL);
+		if (r >= 0)
+			r = acre_sleep(acre_secs(3600));
+	}
+	return r;
+}
+
+/* The one between is a process also where its children are threads: it hosts them. */
+TEST_TREE(g5_a_crowd_kills_no_healthy_grandchild)
+{
+	static pid_t crowd[CPUS_MAX * OVERSUBSCRIBED];
+	struct healthy middle = { NULL };
+	acre_instant begun = acre_now();
+	size_t n_crowd = 0;
+	void *none;
+	int r = 0;
+
+	test_limit(120);
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &middle.actor, .name = "middle",
+			       .backend = backend_is("thread") ? "exec" : NULL);
+		if (r >= 0)
+			r = acre_go_ready(&n, hold_middle, &middle, &none);
+		assert_ok(r);
+		n_crowd = make_crowd(crowd);
+		begun = acre_now();
+		acre_nursery_cancel(&n);
+	}
+	end_crowd(crowd, n_crowd);
+	test_note("%.2f s beside %zu, %d ended well", seconds_since(begun), n_crowd,
+		  count_marks());
+	assert_ok(r);
+	assert_int_equal(count_marks(), GRANDCHILDREN);
 	return r;
 }

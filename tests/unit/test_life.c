@@ -429,8 +429,8 @@ TEST_TASK(the_linger_is_what_was_asked_for)
 TEST_TASK(no_ladder_goes_on_beyond_our_own_end)
 {
 	test_virtual_clock();
-	life_end_before(clock_now() + 5000 * LIFE_MS);
-	life_end_before(clock_now() + 9000 * LIFE_MS); /* the earlier one holds */
+	life_end_before(clock_now() + 5000 * LIFE_MS, false);
+	life_end_before(clock_now() + 9000 * LIFE_MS, false); /* the earlier one holds */
 
 	assert_int_equal(ladder_with_linger_ms(10000, true), 5000);
 	return 0;
@@ -439,7 +439,7 @@ TEST_TASK(no_ladder_goes_on_beyond_our_own_end)
 TEST_TASK(with_no_time_left_it_is_killed_at_once)
 {
 	test_virtual_clock();
-	life_end_before(clock_now() - 1);
+	life_end_before(clock_now() - 1, false);
 
 	assert_int_equal(ladder_with_linger_ms(0, false), 0);
 	return 0;

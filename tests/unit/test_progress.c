@@ -173,12 +173,13 @@ TEST(turns_alone_give_no_time)
  * The ladder.
  */
 
-static int64_t ladder_ms(bool acks)
+static int64_t ladder_of(bool acks, const struct status *page)
 {
 	struct child c;
 	int64_t begun, ms;
 
 	child_begin(&c, listen_to_nothing);
+	c.life.status = page;
 	life_event(&c.life, LIFE_EV_SERVING);
 	begun = clock_now();
 	life_ask(&c.life, ACRE_REASON_ASKED);
@@ -188,6 +189,16 @@ static int64_t ladder_ms(bool acks)
 	ms = MS(clock_now() - begun);
 	child_fini(&c);
 	return ms;
+}
+
+static int64_t ladder_ms(bool acks)
+{
+	return ladder_of(acks, NULL);
+}
+
+static int64_t ladder_on_page_ms(const struct status *page)
+{
+	return ladder_of(true, page);
 }
 
 static int64_t read_at;
@@ -255,6 +266,26 @@ TEST_TASK(who_looks_is_given_what_it_waited_before_its_ack)
 	return 0;
 }
 
+/* 1.4 s from the ask, it is given the rest of their 5 s and a margin: then come SIGTERM and 1.6 s. */
+TEST_TASK(who_waits_for_its_own_children_is_given_what_they_got)
+{
+	use_samples('S');
+	busy_page.children_until = clock_now() + 5000 * LIFE_MS;
+	assert_int_equal(ladder_on_page_ms(&busy_page),
+			 5000 + MS(LIFE_MARGIN_NS + LIFE_LINGER_NS));
+	return 0;
+}
+
+/* It need not be true. */
+TEST_TASK(who_claims_that_its_children_need_for_ever_gets_the_ceiling)
+{
+	use_samples('S');
+	busy_page.children_until = INT64_MAX;
+	assert_int_equal(ladder_on_page_ms(&busy_page),
+			 MS(LIFE_TOTAL_NS + LIFE_CEILING_NS));
+	return 0;
+}
+
 /* Without an end at the ceiling somebody who stops it again and again would hold us. */
 TEST_TASK(who_never_runs_is_killed_at_the_ceiling)
 {
@@ -266,8 +297,21 @@ TEST_TASK(who_never_runs_is_killed_at_the_ceiling)
 TEST_TASK(no_rung_is_longer_than_our_own_time)
 {
 	use_samples('R');
-	life_end_before(clock_now() + 4000 * LIFE_MS);
+	life_end_before(clock_now() + 4000 * LIFE_MS, false);
 	assert_int_equal(ladder_ms(true), 4000);
+	return 0;
+}
+
+/* So it may be: our parent waits for us as long. */
+TEST_TASK(what_our_parent_sees_of_it_moves_our_own_end)
+{
+	int64_t begun = clock_now();
+
+	use_samples('R');
+	life_end_before(begun + 4000 * LIFE_MS, true);
+	assert_int_equal(ladder_ms(true), MS(LIFE_TOTAL_NS + LIFE_CEILING_NS));
+	assert_int_equal(MS(loop_this->status->children_until - begun),
+			 MS(LIFE_TOTAL_NS - LIFE_LINGER_NS + LIFE_CEILING_NS));
 	return 0;
 }
 
