@@ -122,6 +122,17 @@ static void ends_process(struct timer *timer)
 	acre_ignore(pidref_signal(&runtime_this->self, SIGKILL));
 }
 
+/* By the watchdog, while our loop is stuck. */
+static void ask_thread(struct child_entry *e)
+{
+	struct body *b = body_of(container_of(e, struct life, entry));
+
+	pthread_mutex_lock(&b->lock);
+	b->is_asked = true;
+	post_end_locked(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
 static void signal_thread(struct life *l, int sig)
 {
 	struct body *b = body_of(l);
@@ -138,6 +149,7 @@ static void join(struct life *l)
 {
 	struct body *b = body_of(l);
 
+	child_table_remove(&l->entry); /* nobody asks it any more */
 	timer_stop(&b->last);
 	pthread_join(b->thread, NULL); /* bound: it has written its last, or is asked to */
 	barrier_remove(&b->barrier);
@@ -217,6 +229,15 @@ static struct body *body_free(struct body *b)
 	return mem_free(b);
 }
 
+static void enter(struct life *life, const char *name)
+{
+	child_table_lock();
+	child_table_add(&life->entry, life->pid.pid, -1, CHILD_THREAD);
+	life->entry.ask = ask_thread;
+	life->entry.name = name;
+	child_table_unlock();
+}
+
 int be_thread_make(struct life *life, const struct birth *birth)
 {
 	auto_close int done = -1;
@@ -241,5 +262,6 @@ int be_thread_make(struct life *life, const struct birth *birth)
 	life->body = &body;
 	life->thread = b;
 	life->pid = (struct pidref){ .pid = sys_getpid(), .fd = TAKE_FD(done) };
+	enter(life, birth->name);
 	return 0;
 }

@@ -134,9 +134,34 @@ void child_table_remove(struct child_entry *e)
 
 static void say_killed(const struct child_entry *e)
 {
-	log_say(ACRE_LOG_WARNING,
-		"killed %s %s (pid %d): a second SIGINT came while the loop was stuck",
-		e->name ? "actor" : "process", e->name ? e->name : "", (int)e->pid);
+	if (e->kind == CHILD_THREAD)
+		log_say(ACRE_LOG_WARNING,
+			"actor %s is a thread and cannot be killed: a third SIGINT ends "
+			"its "
+			"process",
+			e->name);
+	else
+		log_say(ACRE_LOG_WARNING,
+			"killed %s %s (pid %d): a second SIGINT came while the loop was "
+			"stuck",
+			e->name ? "actor" : "process", e->name ? e->name : "",
+			(int)e->pid);
+}
+
+/* True: it has got what was meant for it. */
+static bool tell(struct child_entry *e, int sig)
+{
+	e->was_told = true;
+	if (sig == SIGKILL)
+		say_killed(e);
+	if (e->kind == CHILD_THREAD) {
+		e->ask(e);
+		return sig != SIGKILL;
+	}
+	acre_ignore(sys_pidfd_send_signal(e->pidfd, sig, NULL, 0));
+	if (sig != SIGKILL) /* a stopped one could not obey (K8) */
+		acre_ignore(sys_pidfd_send_signal(e->pidfd, SIGCONT, NULL, 0));
+	return true;
 }
 
 size_t child_table_tell(int sig)
@@ -145,18 +170,9 @@ size_t child_table_tell(int sig)
 
 	child_table_lock();
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct child_entry *e = table.buckets[i]; e; e = e->next) {
-			if (e->kind == CHILD_HELPER)
-				continue;
-			e->was_told = true;
-			if (sig == SIGKILL)
-				say_killed(e);
-			acre_ignore(sys_pidfd_send_signal(e->pidfd, sig, NULL, 0));
-			if (sig != SIGKILL) /* a stopped one could not obey (K8) */
-				acre_ignore(sys_pidfd_send_signal(e->pidfd, SIGCONT, NULL,
-								  0));
-			n++;
-		}
+		for (struct child_entry *e = table.buckets[i]; e; e = e->next)
+			if (e->kind != CHILD_HELPER)
+				n += tell(e, sig);
 	child_table_unlock();
 	return n;
 }

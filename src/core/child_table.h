@@ -29,14 +29,17 @@ enum child_kind {
 	CHILD_ACTOR, /* a sub-reaper itself: what it leaves comes to us when it ends */
 	/* held by a handle: what it leaves may come to us at any time */
 	CHILD_PROGRAM,
+	CHILD_THREAD, /* an actor on a thread of this process: no child, but told like one */
 	CHILD_HELPER, /* ours, like a forkserver: no cancel is passed on to it */
 };
 
 struct child_entry {
 	struct child_entry *next; /* in its bucket */
 	pid_t pid;		  /* 0: not in the table */
-	int pidfd;		  /* borrowed */
+	int pidfd;		  /* borrowed; -1 of a thread */
 	enum child_kind kind;
+	/* Of a thread: asks it to end. Called under the table's lock, by any thread. */
+	void (*ask)(struct child_entry *e);
 	const char *name; /* borrowed: of an actor, where it is known; or NULL */
 	/* The watchdog has passed an interrupt on to it. To be read when it was removed. */
 	bool was_told;
@@ -56,8 +59,9 @@ bool child_table_puts_off_sweep(void);
 /* Takes the lock. Idempotent. What the child left is swept soon afterwards. */
 void child_table_remove(struct child_entry *e);
 
-/* Sends a signal to all but helpers and marks them as told; how many. Who gets SIGKILL is
- * named in the log. Takes the lock. */
+/* Sends a signal to all but helpers and marks them as told; how many. A thread is asked to
+ * end; it cannot be killed. Who gets SIGKILL, or should, is named in the log. Takes the
+ * lock. */
 size_t child_table_tell(int sig);
 /* Whether one is of the kind that leaves something at any time. Takes the lock. */
 bool child_table_has_programs(void);
