@@ -19,5 +19,6 @@
 #include <acre/task.h>
 #include <acre/time.h>
 #include <acre/trace.h>
+#include <acre/tty.h>
 
 #endif

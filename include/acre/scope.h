@@ -45,7 +45,7 @@ enum acre_reason { ACRE_REASON_NONE, ACRE_REASONS(ACRE_REASON_ENUM_) ACRE_N_REAS
 
 /* The caller's memory, usually on the stack; opening it cannot fail. */
 struct acre_scope {
-	uint64_t private_[15];
+	uint64_t private_[16];
 };
 
 /* Opens a scope around what the running task does from here on. */

@@ -149,7 +149,7 @@ static void say_killed(const struct acre_actor *a)
 	const char *why = a->life.why_killed;
 
 	log_say(ACRE_LOG_WARNING, "%s actor %s (pid %d): %s",
-		a->life.body->is_process ? "killed" : "cut off the thread of", a->name,
+		a->life.body == &life_body_process ? "killed" : "cut off the thread of", a->name,
 		(int)a->pid, why ? why : patience_words(a->acked));
 }
 

@@ -11,6 +11,7 @@
 #include "actor/newborn.h"
 #include "actor/spawner.h"
 #include "actor/title.h"
+#include "actor/tty.h"
 #include "actor/watchdog.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -38,6 +39,7 @@ static void forget_parent_in_child(void)
 	barrier_forget();
 	debug_forget();
 	watchdog_forget();
+	tty_forget();
 	__fpurge(stdout); /* what it had not written yet, it writes itself */
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "actor/runtime.h"
+#include "actor/tty.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -35,6 +36,7 @@ int birth_of_process(struct life *life, const struct birth *birth,
 					  : runtime_this->root_pidfd;
 	q->fds[3] = birth->status_fd;
 	q->n_fds = BIRTH_FD_END - BIRTH_FD_LINK;
+	q->n_fds += tty_give(q->fds + q->n_fds);
 	q->stderr_fd = theirs;
 	q->entry = &life->entry;
 	q->name = birth->name;

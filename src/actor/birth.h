@@ -15,7 +15,9 @@ enum birth_fd {
 	BIRTH_FD_PARENT,   /* pidfd of the parent */
 	BIRTH_FD_ROOT,	   /* pidfd of the root */
 	BIRTH_FD_STATUS,   /* its status page */
-	BIRTH_FD_END
+	BIRTH_FD_END,
+	BIRTH_FD_TTY =
+		BIRTH_FD_END /* from here on, where the tree has a terminal: tty.h */
 };
 
 /* Has the process made as the request says, with these descriptors and a stderr that we

@@ -16,6 +16,7 @@
 #include "actor/runtime.h"
 #include "actor/self.h"
 #include "actor/spec.h"
+#include "actor/tty.h"
 #include "actor/watchdog.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -329,6 +330,7 @@ int child_live_in_process(const char *title)
 				title, fd);
 			return EXIT_FAILURE;
 		}
+	tty_take(BIRTH_FD_TTY);
 	return child_live(&(struct child_boot){ .title = title,
 						.link_fd = BIRTH_FD_LINK,
 						.parent_pidfd = BIRTH_FD_PARENT,

@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "core/reap.h"
 #include "core/report.h"
+#include "core/still.h"
 #include "core/trace.h"
 
 /* A child that does not serve yet has nothing to clean up */
@@ -21,16 +22,28 @@
 /* When the last rung of every ladder in this actor is due at the latest. */
 static _Thread_local int64_t end_before = INT64_MAX;
 static _Thread_local bool parent_follows; /* it gives us what we give them */
+static _Thread_local int64_t end_before_still; /* still_total() when that was right */
+
+/* The parent's clock stands still when ours does. */
+static int64_t own_end(void)
+{
+	int64_t total = still_total();
+
+	if (end_before != INT64_MAX)
+		end_before = int64_add(end_before, total - end_before_still);
+	end_before_still = total;
+	return end_before;
+}
 
 void life_end_before(int64_t at, bool parent_sees)
 {
-	end_before = int64_min(end_before, at);
+	end_before = int64_min(own_end(), at);
 	parent_follows = parent_sees;
 }
 
 int64_t life_ends_before(void)
 {
-	return end_before;
+	return own_end();
 }
 
 /* What it has given to children of its own it needs itself: it waits for them (K64). */
@@ -52,7 +65,7 @@ static int64_t more_time(struct life *l)
 	int64_t most = LIFE_CEILING_NS - l->granted_ns, more;
 
 	if (!parent_follows)
-		most = int64_min(most, end_before - clock_now());
+		most = int64_min(most, own_end() - clock_now());
 	if (PLANTED(RUNG_BY_WALL_CLOCK) || most <= 0)
 		return 0;
 	more = progress_grant(&l->progress, l->acked, stops_count);
@@ -62,8 +75,14 @@ static int64_t more_time(struct life *l)
 static void rung_is_over(struct timer *timer)
 {
 	struct life *l = container_of(timer, struct life, rung);
-	int64_t more = more_time(l);
+	int64_t still = still_more(&l->still), more;
 
+	if (still > 0) { /* somebody debugs, or did since the rung began */
+		l->stood_ns += still;
+		timer_set(&l->rung, clock_now() + still, rung_is_over);
+		return;
+	}
+	more = more_time(l);
 	if (more <= 0) {
 		life_event(l, LIFE_EV_RUNG);
 		return;
@@ -76,15 +95,16 @@ static void rung_is_over(struct timer *timer)
 static void set_rung(struct life *l, int64_t at)
 {
 	progress_begin(&l->progress, l->body->runs_as(l), l->status);
+	l->stood_ns += still_more(&l->still); /* one that was over early */
 	timer_set(&l->rung, at, rung_is_over);
 }
 
 static int64_t hard_kill_at(const struct life *l)
 {
-	int64_t at = l->asked_at + l->total_ns + l->granted_ns;
+	int64_t at = l->asked_at + l->total_ns + l->granted_ns + l->stood_ns;
 	int64_t moved = parent_follows ? l->granted_ns : 0;
 
-	return int64_min(at, int64_add(int64_max(end_before, l->asked_at), moved));
+	return int64_min(at, int64_add(int64_max(own_end(), l->asked_at), moved));
 }
 
 /*
@@ -116,7 +136,9 @@ static void begin_ladder(struct life *l)
 		return;
 	l->asked_at = clock_now();
 	l->granted_ns = 0; /* what it got for its boot does not count */
-	l->total_ns = int64_max(int64_min(total, end_before - l->asked_at), 0);
+	l->stood_ns = 0;
+	l->still = still_total();
+	l->total_ns = int64_max(int64_min(total, own_end() - l->asked_at), 0);
 }
 
 static void ask(struct life *l)

@@ -99,11 +99,13 @@ struct life {
 	struct timer rung;
 	const struct status *status; /* its page; borrowed, NULL: none */
 	struct progress progress; /* of the present rung */
+	int64_t still;		  /* still_total() as the rung began */
 	int64_t granted_ns;	  /* to all rungs, for time in which it could not run */
 	bool acked;
 	int64_t linger_ns;
 	int64_t asked_at;	 /* 0 until the ladder begins */
 	int64_t total_ns;	 /* from asked_at to the hard kill */
+	int64_t stood_ns;	 /* of it, while the clocks of the tree stood still */
 	enum acre_reason reason; /* of the ask */
 	bool was_asked;
 	const char *why_killed;	 /* static; NULL: its last rung was over */

@@ -236,16 +236,31 @@ static void read_signals(struct watch *w, uint32_t events)
 	}
 }
 
+/*
+ * Who reads the terminal while another one has it is to fail, not to be stopped for ever
+ * (kernel-facts K34): a stopped root could not even take it back. And ^Z in an actor that has
+ * it would stop only that one, which no shell sees.
+ */
+static void block_terminal(sigset_t *set, bool is_root)
+{
+	sigaddset(set, SIGTTIN);
+	sigaddset(set, SIGTTOU);
+	if (!is_root)
+		sigaddset(set, SIGTSTP);
+}
+
 int runtime_take_signals(struct runtime *rt)
 {
-	sigset_t ours;
+	sigset_t ours, ours_and_tty;
 	int r;
 
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGUSR1);
-	sys_sigmask(SIG_BLOCK, &ours, &rt->old_mask);
+	ours_and_tty = ours;
+	block_terminal(&ours_and_tty, rt->is_root);
+	sys_sigmask(SIG_BLOCK, &ours_and_tty, &rt->old_mask);
 	rt->masked = true;
 	sigdelset(&ours, SIGUSR1);
 	atomic_store(&rt->minds_interrupts, rt->is_root);

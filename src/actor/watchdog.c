@@ -11,6 +11,7 @@
 #include "actor/dumper.h"
 #include "actor/runtime.h"
 #include "actor/sweep.h"
+#include "actor/tty.h"
 #include "base/clock.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -69,7 +70,7 @@ static struct {
 
 /* The thread's own. */
 struct watch_state {
-	struct pollfd fds[N_FDS];
+	struct pollfd fds[N_FDS + N_TTY_POLLS];	  /* the last ones are the keeper's */
 	int64_t look_at, sweep_at, interrupts_at; /* instants; ACRE_NEVER_NS_ */
 	int64_t again_ns; /* between two sweeps while strangers die */
 	uint64_t turns;	  /* as seen at the last look */
@@ -326,8 +327,9 @@ static void wait_for_something(struct watch_state *s)
 	int64_t timeout_ns = time_to_wait(s);
 	uint64_t rings;
 
+	tty_keeper_fds(s->fds + N_FDS);
 	barrier_rest(&dog.barrier);
-	acre_ignore(sys_poll(s->fds, N_FDS, timeout_ns));
+	acre_ignore(sys_poll(s->fds, ARRAY_N(s->fds), timeout_ns));
 	if (s->fds[PARENT].revents || s->fds[ROOT].revents)
 		die_at_once(); /* needs no lock, and does not wait for one that forks */
 	barrier_go(&dog.barrier);
@@ -362,6 +364,7 @@ static void *run(void *unused)
 			take_interrupts(&s);
 		if (s.fds[DUMP].revents)
 			ask_for_dump(&s);
+		tty_keeper_look(s.fds + N_FDS);
 		look_if_due(&s);
 		sweep_if_due(&s);
 	}
@@ -389,6 +392,9 @@ static int open_descriptors(const struct runtime *rt)
 	if (r < 0)
 		return r;
 	atomic_store(&dog.ring_fd, r);
+	r = rt->is_root ? tty_keeper_open() : 0;
+	if (r < 0)
+		return r;
 	if (rt->signal_fd < 0)
 		return 0;
 	r = dog.signal_fd = open_signal(SIGINT);
@@ -402,6 +408,7 @@ static void close_descriptors(void)
 	sys_close(atomic_exchange(&dog.ring_fd, -1));
 	sys_close(TAKE_FD(dog.signal_fd));
 	sys_close(TAKE_FD(dog.dump_fd));
+	tty_keeper_close();
 }
 
 static void be_subreaper(bool on)
@@ -420,6 +427,7 @@ static int start_thread(void)
 
 static void reset(struct runtime *rt)
 {
+	tty_keeper_forget(); /* a parent's, in a child of fork */
 	dog.rt = rt;
 	dog.runs_in = sys_getpid();
 	dog.ring_fd = dog.signal_fd = dog.dump_fd =

@@ -18,6 +18,7 @@ struct runtime;
  *	  in a root that has never had an actor: what its program starts is its own;
  *	- looks whether the loop goes round while it is at work, and traces what blocked it;
  *	- has SIGUSR1 answered by a dump (dumper.h);
+ *	- in the root, lends its terminal and takes it back (tty.h);
  *	- takes SIGINT while the loop does not: the first is passed on to the children, the
  *	  second kills them, the third us.
  */

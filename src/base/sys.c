@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -118,6 +119,11 @@ static int real_fcntl(int fd, int cmd, long arg)
 	if (cmd == F_DUPFD && at_birth(true))
 		cmd = F_DUPFD_CLOEXEC;
 	return kernel(fcntl(fd, cmd, arg));
+}
+
+static int real_ioctl(int fd, unsigned long request, void *arg)
+{
+	return kernel(ioctl(fd, request, arg));
 }
 
 static int real_pipe2(int ret[2], int flags)

@@ -77,6 +77,7 @@ struct sys_spawn_args {
 	C(CALL, int, close_range, (unsigned first, unsigned last, int flags), (first, last, flags)) \
 	C(CALL, int, dup3, (int from, int to, int flags), (from, to, flags))                      \
 	C(CALL, int, fcntl, (int fd, int cmd, long arg), (fd, cmd, arg))                          \
+	C(CALL, int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))       \
 	C(CALL, int, pipe2, (int ret[2], int flags), (ret, flags))                                \
 	/* 1, or -ENOTTY ... */                                                                   \
 	C(CALL, int, isatty, (int fd), (fd))                                                      \

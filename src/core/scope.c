@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/sched.h"
+#include "core/still.h"
 #include "core/task.h"
 #include "core/trace.h"
 
@@ -137,11 +138,22 @@ static void deadline_passed(struct scope *s)
 	scope_cancel(s, ACRE_REASON_DEADLINE);
 }
 
+/* What the clocks of the tree have stood still does not count. */
+static void move_by_still(struct scope *s)
+{
+	int64_t more = still_more(&s->still);
+
+	s->deadline = int64_add(s->deadline, s->deadline == ACRE_NEVER_NS_ ? 0 : more);
+	if (scope_is_shield(s))
+		s->shield_until = int64_add(s->shield_until, more);
+}
+
 static void expire(struct timer *timer)
 {
 	struct scope *s = container_of(timer, struct scope, timer);
 	int64_t now = clock_now();
 
+	move_by_still(s);
 	if (s->deadline <= now)
 		deadline_passed(s);
 	if (scope_is_shield(s) && s->shield_until <= now)
@@ -207,6 +219,7 @@ void acre_scope_deadline(struct acre_scope *scope, acre_instant deadline)
 
 	if (!s->open)
 		BUG("acre_scope_deadline of a scope that is not open");
+	move_by_still(s);
 	s->deadline = deadline.ns;
 	if (deadline.ns <= clock_now())
 		deadline_passed(s);
@@ -220,6 +233,7 @@ void acre_scope_shield(struct acre_scope *scope, acre_span bound)
 	if (bound.ns >= ACRE_NEVER_NS_ || bound.ns < 0)
 		BUG("the shield opened at %s:%d has no bound: give it a span that ends",
 		    s->file, s->line);
+	move_by_still(s);
 	s->shield_until = acre_after(acre_now(), bound).ns;
 	s->covered = s->reason != ACRE_REASON_NONE;
 	arm(s);

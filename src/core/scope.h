@@ -28,6 +28,7 @@ struct scope {
 	struct timer timer;
 	int64_t deadline;
 	int64_t shield_until; /* 0: no shield */
+	int64_t still;	      /* still_total() when the two were right */
 	char *waited; /* owned: what its task waited for as the deadline passed; or NULL */
 	const char *file;     /* where it was opened */
 	int line;
@@ -55,6 +56,7 @@ static inline void scope_init(struct scope *s, struct scope *outer, struct task 
 	s->timer = (struct timer){ .fn = NULL };
 	s->deadline = ACRE_NEVER_NS_;
 	s->shield_until = 0;
+	s->still = 0;
 	s->waited = NULL;
 	s->file = file;
 	s->line = line;

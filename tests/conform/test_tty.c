@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* test_tty.c - a tree on a terminal: who gets ^C, and who may read: promise G7. */
-#include "conform/root.h"
+#include "conform/terminal.h"
 
-#include <pty.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
-
-#define CTRL_C "\x03"
 
 /* How often this actor was interrupted, told to a file when it ends. */
 static void tell_interrupts(void *unused)
 {
-	static struct acre_trace_event events[4096];
-	size_t n = acre_trace_read(events, 4096);
 	char path[512], new_path[520];
-	int count = 0;
+	int count = count_interrupts();
 	FILE *f;
 
 	(void)unused;
-	for (size_t i = 0; i < n; i++)
-		count += events[i].kind == ACRE_EVENT_SIGNAL && events[i].a == SIGINT;
 	snprintf(path, sizeof path, "%s/interrupts.%d", test_dir(), (int)getpid());
 	snprintf(new_path, sizeof new_path, "%s.new", path);
 	f = fopen(new_path, "we");
@@ -86,17 +78,9 @@ static int hold_two_main(int argc, char **argv)
 	return r;
 }
 
-/* As a shell starts it: leader of its session, in the foreground of its terminal. */
-static int master, slave;
-
 static int main_on_terminal(void)
 {
-	close(master);
-	assert_true(setsid() > 0);
-	assert_int_equal(ioctl(slave, TIOCSCTTY, 0), 0);
-	assert_int_equal(dup2(slave, STDIN_FILENO), STDIN_FILENO);
-	close(slave);
-	return run_main(hold_two_main);
+	return run_on_terminal(hold_two_main);
 }
 
 TEST(g7_one_ctrl_c_is_one_cancel_and_the_roots)
@@ -106,8 +90,7 @@ TEST(g7_one_ctrl_c_is_one_cancel_and_the_roots)
 	int status;
 
 	needs_a_process("its process group is looked at");
-	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-	root = root_start(main_on_terminal);
+	root = start_on_terminal(main_on_terminal);
 	for (int i = 0; i < 2; i++)
 		children[i] = hear(&root);
 	assert_int_equal(hear(&root), 1);
@@ -132,8 +115,7 @@ TEST(a_terminal_that_goes_away_takes_the_tree_along)
 	needs_a_process("it outlives the process of its root for a moment");
 	adopt_orphans();
 	actors_are_killed();
-	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-	root = root_start(main_on_terminal);
+	root = start_on_terminal(main_on_terminal);
 	for (int i = 0; i < 2; i++) {
 		pidfds[i] = pidfd_open(hear(&root), 0);
 		assert_true(pidfds[i] >= 0);
