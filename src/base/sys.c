@@ -28,7 +28,6 @@
 #include "base/sys_spawn.h"
 
 #undef fork
-#undef kill
 
 _Static_assert(sizeof(long) == 8 && sizeof(time_t) == 8, "a 64-bit kernel interface");
 
@@ -334,7 +333,7 @@ static int real_setpgid(pid_t pid, pid_t group)
 
 static int real_kill_group(pid_t group, int sig)
 {
-	return kernel(kill(-group, sig));
+	return kernel_int(syscall(SYS_kill, -group, sig));
 }
 
 static int real_ptrace(int request, pid_t tid, void *addr, void *data)

@@ -3,6 +3,7 @@
 #include "conform/commands.h"
 
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 
 /*
@@ -106,15 +107,26 @@ TEST_TREE(c113_200000_bytes_without_newline_arrive_whole)
 	return r;
 }
 
-/* The pipe is full when it exits. */
+/* The loop stands still until the program is dead, so all of it lies in the pipe then. */
 TEST_TREE(what_is_written_just_before_the_end_is_read)
 {
-	struct acre_command_result res;
-	int r = run_sh(&res, "printf %65536d 7");
+	struct acre_output kept;
+	struct acre_command *c;
+	int pidfd, r = 0;
 
-	assert_int_equal(res.out.len, 65536);
-	assert_int_equal(res.out.bytes[65535], '7');
-	acre_command_result_free(&res);
+	ACRE_NURSERY(n, r) {
+		r = start_sh(&n, &c, "printf %65536d 7");
+		if (r < 0)
+			break;
+		pidfd = pidfd_open(acre_command_pid(c), 0);
+		assert_true(pidfd >= 0);
+		assert_int_equal(test_wait_pidfd(pidfd, SOON), 0);
+		close(pidfd);
+		r = acre_command_wait(c, NULL);
+		kept = acre_command_output(c, ACRE_COMMAND_OUT);
+		assert_int_equal(kept.len, 65536);
+		assert_int_equal(kept.bytes[65535], '7');
+	}
 	return r;
 }
 
