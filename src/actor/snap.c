@@ -208,15 +208,20 @@ int snap_find(pid_t pid, uintptr_t *ret_root, char ret_version[SNAP_VERSION_MAX]
 	struct peek p = peek_process(pid);
 	char path[64], *line = NULL;
 	uintptr_t at, root;
-	int r = -ENOENT, checked;
+	int r = -ENOENT, checked, fd;
 	size_t size = 0;
 	char byte;
 	FILE *f;
 
 	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return errno == EACCES ? -EPERM : -ESRCH;
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd < 0)
+		return fd == -EACCES ? -EPERM : -ESRCH;
+	f = fdopen(fd, "r");
+	if (!f) {
+		sys_close(fd);
+		return -ENOMEM;
+	}
 	while (getline(&line, &size, f) > 0) {
 		if (!parse_mapping(line, &at))
 			continue;
