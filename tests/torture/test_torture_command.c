@@ -3,6 +3,7 @@
 #include "torture/torture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,4 +92,24 @@ TORTURE(a_command_that_is_ended, .may = may_die)
 			r = acre_command_cancel(c);
 	}
 	return r;
+}
+
+TORTURE(a_command_that_is_signalled_and_waited_for, .may = may_die)
+{
+	struct acre_command *c;
+	struct acre_death death = { .signal = 0 };
+	int waited = 0, r = 0;
+
+	ACRE_NURSERY(nursery, r) {
+		r = acre_command_start(&nursery, &c, .argv = sh_argv("exec sleep 1000"));
+		if (r < 0)
+			break;
+		assert_true(acre_command_pid(c) > 0);
+		r = acre_command_signal(c, SIGTERM);
+		if (r >= 0)
+			waited = acre_command_wait(c, &death);
+		assert_int_equal(acre_command_output(c, ACRE_COMMAND_OUT).len, 0);
+		assert_true(r < 0 || waited < 0 || death.signal);
+	}
+	return acre_is(r, ACRE_EDIED) && death.signal == SIGTERM ? 0 : r;
 }
