@@ -11,10 +11,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -336,6 +339,31 @@ static int real_kill_group(pid_t group, int sig)
 	return kernel_int(syscall(SYS_kill, -group, sig));
 }
 
+static int real_setns(int fd, int kind)
+{
+	return kernel(setns(fd, kind));
+}
+
+static int real_unshare(int flags)
+{
+	return kernel(unshare(flags));
+}
+
+static int real_mount(const char *source, const char *target, const char *type,
+		      unsigned long flags)
+{
+	return kernel(mount(source, target, type, flags, NULL));
+}
+
+static int real_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version =
+							   _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return kernel_int(syscall(SYS_capset, &header, none));
+}
+
 static int real_ptrace(int request, pid_t tid, void *addr, void *data)
 {
 	return kernel_int(syscall(SYS_ptrace, request, tid, addr, data));
@@ -361,6 +389,11 @@ static int real_chdir(const char *path)
 static pid_t real_getpid(void)
 {
 	return getpid();
+}
+
+static gid_t real_getegid(void)
+{
+	return getegid();
 }
 
 static pid_t real_getppid(void)

@@ -139,6 +139,13 @@ struct sys_spawn_args {
 	C(CALL, int, setpgid, (pid_t pid, pid_t group), (pid, group))                             \
 	/* by number: for pidref.c only, which knows when nobody else can have it */              \
 	C(CALL, int, kill_group, (pid_t group, int sig), (group, sig))                            \
+	/* namespaces, in a process with one thread */                                          \
+	C(CALL, int, setns, (int fd, int kind), (fd, kind))                                       \
+	C(CALL, int, unshare, (int flags), (flags))                                               \
+	C(CALL, int, mount,                                                                       \
+		(const char *source, const char *target, const char *type, unsigned long flags),  \
+		(source, target, type, flags))                                                    \
+	C(CALL, int, drop_capabilities, (void), ())                                               \
 	/* looking into processes; ptrace knows requests only that return nothing but success */  \
 	C(CALL, int, ptrace, (int request, pid_t tid, void *addr, void *data),                    \
 		(request, tid, addr, data))                                                       \
@@ -151,6 +158,7 @@ struct sys_spawn_args {
 	C(SURE, pid_t, getppid, (void), ())                                                       \
 	C(SURE, pid_t, gettid, (void), ())                                                        \
 	C(SURE, uid_t, geteuid, (void), ())                                                       \
+	C(SURE, gid_t, getegid, (void), ())                                                       \
 	/* signals */                                                                             \
 	C(SURE, int, sigmask, (int how, const sigset_t *set, sigset_t *ret_old), (how, set, ret_old)) \
 	C(CALL, int, sigaction,                                                                   \

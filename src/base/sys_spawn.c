@@ -107,7 +107,8 @@ pid_t sys_spawn_real(const struct sys_spawn_args *args, int (*child)(void *), vo
 		.flags = args->flags | (PLANTED(SPAWN_COPIES) ? 0 : CLONE_VM) |
 			 CLONE_VFORK | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
+		/* else the caller's own (kernel-facts K16) */
+		.exit_signal = args->flags & CLONE_PARENT ? 0 : SIGCHLD,
 		.stack = (uintptr_t)args->stack,
 		.stack_size = args->stack_len,
 		.cgroup = args->flags & CLONE_INTO_CGROUP ? (unsigned)args->cgroup_fd : 0,
