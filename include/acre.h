@@ -7,6 +7,7 @@
 #include <acre/call.h>
 #include <acre/chan.h>
 #include <acre/command.h>
+#include <acre/contain.h>
 #include <acre/context.h>
 #include <acre/discovery.h>
 #include <acre/dump.h>

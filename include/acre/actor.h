@@ -31,6 +31,7 @@
  * acre_boot() first thing.
  */
 
+#include <acre/contain.h>
 #include <acre/log.h>
 #include <acre/task.h>
 
@@ -186,12 +187,12 @@ struct acre_run_options {
 	/* multiaddrs at which the root listens, besides those of registrars that it is; NULL:
 	 * one of its own for each transport */
 	const char *const *listen;
-	/* a cgroup around all actors: whatever they start ends with the tree, daemons too,
-	 * even when the root is killed. EOPNOTSUPP, with the reason, where there is no
-	 * writable cgroup of version 2, or Linux is older than 5.14 */
+	/* a fence around all actors: whatever they start ends with the tree, daemons too,
+	 * even when the root is killed. A cgroup (version 2, Linux 5.14) where one may be
+	 * made, else a PID namespace (contain.h). EOPNOTSUPP, with the reasons: neither */
 	bool contained;
 	enum acre_log_level log; /* 0: environment ACRE_LOG, else warning */
-	uint64_t flags; /* none yet: must be 0 */
+	uint64_t flags; /* ACRE_RUN_PID_NAMESPACE or 0 */
 	uint64_t reserved[4];
 };
 

@@ -6,6 +6,7 @@
 #include "actor/backend.h"
 #include "actor/birth.h"
 #include "actor/newborn.h"
+#include "actor/pidns.h"
 #include "actor/program.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -23,6 +24,7 @@
 
 struct plan {
 	struct newborn newborn;
+	pid_t sibling; /* the child, if another process made it for us; 0: none */
 	struct spawn_request *request;
 };
 
@@ -40,12 +42,53 @@ static int run_in_child(void *arg)
 	return EXIT_NO_EXEC;
 }
 
-/* Collects a child that did not get to its exec: it has ended by itself. */
-static void collect_failed(struct spawn_request *q)
+/* In between, see pidns.h. The child is made as our sibling, on a stack of its own; it has
+ * execed or ended when that returns. */
+static int make_sibling_in_child(void *arg)
+{
+	static _Alignas(64) uint8_t stack[STACK_SIZE];
+	struct plan *p = arg;
+	int pidfd = -1; /* of this process, of no use */
+	struct sys_spawn_args args = { .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND,
+				       .stack = stack,
+				       .stack_len = STACK_SIZE,
+				       .ret_pidfd = &pidfd };
+	int r = pidns_enter_in_child(p->request->pidns);
+
+	if (r >= 0)
+		r = p->sibling = sys_spawn(&args, run_in_child, p);
+	if (r < 0)
+		spawn_failed(p->request, "entering the PID namespace of its tree", r);
+	return 0;
+}
+
+/* A child that did not get to its exec, or was not to: it has ended by itself. */
+static void collect(struct spawn_request *q)
 {
 	/* bound: it is exiting, its memory is ours */
 	acre_ignore(pidref_reap(&q->pid, NULL, 0));
 	pidref_fini(&q->pid);
+}
+
+/* Instead of the process that made it, which has ended. Only we can reap it, so its number
+ * is still its own. */
+static void take_sibling(struct plan *p)
+{
+	struct spawn_request *q = p->request;
+	int r;
+
+	collect(q);
+	if (!p->sibling)
+		return;
+	r = pidref_open(&q->pid, p->sibling);
+	if (r < 0) {
+		q->pid = PIDREF_NULL;
+		if (!q->step)
+			spawn_failed(q, "holding the process", r);
+		newborn_let_end(q, P_PID, p->sibling);
+	} else if (q->step) {
+		collect(q);
+	}
 }
 
 static void make(struct plan *p)
@@ -64,15 +107,17 @@ static void make(struct plan *p)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup_fd = q->cgroup_fd;
 	}
-	pid = sys_spawn(&args, run_in_child, p);
+	pid = sys_spawn(&args, q->pidns ? make_sibling_in_child : run_in_child, p);
 	if (pid < 0) {
 		spawn_failed(q, "making a process", pid);
 		return;
 	}
 	/* not pidref_take(), which may fail: what has execed must stay in hand */
 	q->pid = (struct pidref){ .pid = pid, .fd = pidfd };
-	if (q->step)
-		collect_failed(q);
+	if (q->pidns)
+		take_sibling(p);
+	else if (q->step)
+		collect(q);
 }
 
 void spawn_exec(struct spawn_request *q)

@@ -9,6 +9,7 @@
 #include "actor/birth.h"
 #include "actor/child.h"
 #include "actor/newborn.h"
+#include "actor/pidns.h"
 #include "actor/spawner.h"
 #include "actor/title.h"
 #include "actor/tty.h"
@@ -62,6 +63,106 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 	_exit(status);
 }
 
+/*
+ * Into a PID namespace it is two steps, see pidns.h: what is forked enters, forks its sibling,
+ * tells us its number, and ends. The sibling is the actor. It tells us whether it can be: its
+ * number in the namespace must not be the one that we have here, for that is how all that is
+ * made anew in a child of fork knows that it is in one.
+ */
+struct word {
+	bool is_of_child;
+	int32_t value; /* a number or -errno; of the child: 1, if it can be */
+};
+
+#define TRIES 3 /* numbers go round: two in a row are not the same */
+
+static void tell_in_child(int fd, bool is_of_child, int value)
+{
+	struct word w = { .is_of_child = is_of_child, .value = value };
+
+	acre_ignore(sys_write(fd, &w, sizeof w));
+}
+
+/* Returns in the sibling only. */
+static void become_sibling_in_child(const struct spawn_request *q, int fd, pid_t parent)
+{
+	int r;
+
+	if (barrier_is_broken()) /* the tree may be gone by now, and its namespace */
+		_exit(EXIT_FAILURE);
+	r = pidns_enter_in_child(q->pidns);
+	if (r >= 0)
+		r = sys_fork_sibling();
+	if (r != 0) {
+		tell_in_child(fd, false, r);
+		_exit(EXIT_SUCCESS);
+	}
+	tell_in_child(fd, true, sys_getpid() != parent);
+	if (sys_getpid() == parent)
+		_exit(EXIT_FAILURE);
+}
+
+/* The number of the sibling, or 0: one that is like ours, and has ended. */
+static pid_t hear_of_sibling(int fd)
+{
+	pid_t pid = -ECONNRESET;
+	bool can_be = false;
+	struct word w;
+
+	for (int i = 0; i < 2 && sys_read(fd, &w, sizeof w) == sizeof w; i++) {
+		if (!w.is_of_child)
+			pid = w.value;
+		can_be |= w.is_of_child && w.value;
+		if (pid < 0 && !w.is_of_child)
+			return pid;
+	}
+	return pid < 0 || can_be ? pid : 0; /* bound: both have ended or told */
+}
+
+static pid_t fork_into_pidns(const struct spawn_request *q, struct newborn *n)
+{
+	pid_t parent = sys_getpid(), pid = 0;
+	auto_close int ours = -1;
+	auto_close int theirs = -1;
+	struct pidref between;
+	int pipe[2], r = sys_pipe2(pipe, 0);
+
+	if (r < 0)
+		return r;
+	ours = pipe[0];
+	theirs = pipe[1];
+	pid = sys_fork_process();
+	if (pid < 0)
+		return pid;
+	if (pid == 0) {
+		become_sibling_in_child(q, theirs, parent);
+		live_in_child(n, q->title);
+	}
+	sys_close(TAKE_FD(theirs));
+	r = pidref_open(&between, pid);
+	pid = hear_of_sibling(ours);
+	if (r >= 0) { /* else the next sweep reaps it */
+		acre_ignore(
+			pidref_reap(&between, NULL, 0)); /* bound: it has told us all */
+		pidref_fini(&between);
+	}
+	return pid;
+}
+
+static pid_t fork_child(const struct spawn_request *q, struct newborn *n)
+{
+	pid_t pid = 0;
+
+	for (int i = 0; q->pidns && pid == 0 && i < TRIES; i++)
+		pid = fork_into_pidns(q, n);
+	if (q->pidns)
+		return pid ? pid : -EAGAIN;
+	pid = sys_fork_process();
+	if (pid == 0)
+		live_in_child(n, q->title);
+	return pid;
+}
+
 static void spawn_fork(struct spawn_request *q)
 {
 	auto_close int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
@@ -76,9 +177,7 @@ static void spawn_fork(struct spawn_request *q)
 	newborn_plan(&n, q, null_fd);
 	n.keeps_dispositions = true;
 	n.cgroup_fd = q->is_contained ? q->cgroup_fd : -1;
-	pid = sys_fork_process();
-	if (pid == 0)
-		live_in_child(&n, q->title);
+	pid = fork_child(q, &n);
 	if (pid < 0) {
 		spawn_failed(q, "forking", pid);
 		return;
@@ -88,7 +187,7 @@ static void spawn_fork(struct spawn_request *q)
 	if (r < 0) {
 		q->pid = PIDREF_NULL;
 		spawn_failed(q, "holding the forked process", r);
-		newborn_let_end(q, pid);
+		newborn_let_end(q, P_PID, pid);
 	}
 }
 

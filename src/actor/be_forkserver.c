@@ -8,6 +8,7 @@
 
 #include "actor/birth.h"
 #include "actor/forkserver.h"
+#include "actor/proc.h"
 #include "actor/program.h"
 #include "actor/runtime.h"
 #include "base/sys.h"
@@ -54,19 +55,29 @@ void forkserver_forget(void)
 }
 
 /* -ECONNRESET: it has died; -ETIMEDOUT: it is silent. Either way it is of no use. */
-static int await_answer(struct forkserver_answer *ret, int64_t patience_ns)
+static int await_answer(struct forkserver_answer *ret, int *ret_pidfd,
+			int64_t patience_ns)
 {
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof *ret_pidfd)];
 	struct pollfd p = { .fd = server.control, .events = POLLIN };
 	struct iovec iov = { ret, sizeof *ret };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof control };
 	int r = sys_poll(&p, 1, patience_ns);
+	struct cmsghdr *c;
 	ssize_t n;
 
+	*ret_pidfd = -1;
 	if (r <= 0)
 		return r < 0 ? r : -ETIMEDOUT;
 	n = sys_recvmsg(server.control, &msg, 0);
 	if (n != sizeof *ret)
 		return n < 0 ? (int)n : -ECONNRESET;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_pidfd, CMSG_DATA(c), sizeof *ret_pidfd);
 	ret->why[sizeof ret->why - 1] = '\0';
 	return 0;
 }
@@ -80,7 +91,7 @@ static void say_why(struct spawn_request *q, const char *step, const struct fork
 static int ready(struct spawn_request *q)
 {
 	struct forkserver_answer hello;
-	int r = await_answer(&hello, BOOT_NS);
+	int pidfd, r = await_answer(&hello, &pidfd, BOOT_NS); /* none comes with it */
 
 	if (r < 0)
 		spawn_failed(q, "starting the forkserver", r);
@@ -101,6 +112,7 @@ static int start(struct spawn_request *q)
 		.stderr_fd = -1,
 		.is_contained = q->is_contained,
 		.cgroup_fd = q->cgroup_fd,
+		.pidns = q->pidns,
 	};
 	int pair[2], r;
 
@@ -148,20 +160,30 @@ static int ask(const struct spawn_request *q, const struct newborn *n)
 	return (int)sys_sendmsg(server.control, &msg, 0);
 }
 
-/* Only we can reap it, so its number is still its own. */
-static void hold(struct spawn_request *q, const struct forkserver_answer *a)
+/* In a PID namespace the number is another one for us. A pidfd that did not come, or does not
+ * tell, is that of a child which ends when its link is shut. */
+static void hold_by_pidfd(struct spawn_request *q, int pidfd)
 {
-	int r;
+	pid_t pid = pidfd < 0 ? 0 : proc_behind(0, pidfd);
 
-	if (a->error) {
-		say_why(q, "forking from the forkserver", a);
+	if (pid > 0) {
+		q->pid = (struct pidref){ .pid = pid, .fd = pidfd };
 		return;
 	}
-	r = pidref_open(&q->pid, a->pid);
+	spawn_failed(q, "holding the forked process", -ESRCH);
+	newborn_let_end(q, P_PIDFD, pidfd);
+	acre_ignore(sys_close(pidfd));
+}
+
+/* Only we can reap it, so its number is still its own. */
+static void hold_by_number(struct spawn_request *q, pid_t pid)
+{
+	int r = pidref_open(&q->pid, pid);
+
 	if (r < 0) {
 		q->pid = PIDREF_NULL;
 		spawn_failed(q, "holding the forked process", r);
-		newborn_let_end(q, a->pid);
+		newborn_let_end(q, P_PID, pid);
 	}
 }
 
@@ -169,13 +191,17 @@ static void hold(struct spawn_request *q, const struct forkserver_answer *a)
 static void await_child(struct spawn_request *q)
 {
 	struct forkserver_answer a;
-	int r = await_answer(&a, ANSWER_NS);
+	int pidfd, r = await_answer(&a, &pidfd, ANSWER_NS);
 
 	if (r < 0) {
 		forkserver_stop();
 		spawn_failed(q, "asking the forkserver", r);
+	} else if (a.error) {
+		say_why(q, "forking from the forkserver", &a);
+	} else if (q->pidns) {
+		hold_by_pidfd(q, pidfd);
 	} else {
-		hold(q, &a);
+		hold_by_number(q, a.pid);
 	}
 }
 

@@ -40,8 +40,7 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	q->stderr_fd = theirs;
 	q->entry = &life->entry;
 	q->name = birth->name;
-	q->is_contained = runtime_this->contained_by != NULL;
-	q->cgroup_fd = q->is_contained ? runtime_this->contained_by->dir_fd : -1;
+	contain_birth(runtime_this->contained_by, q);
 	r = spawner_make(q);
 	if (r < 0) {
 		life->death.step = q->step;

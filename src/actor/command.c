@@ -208,7 +208,6 @@ static int no_program(const struct program *p, const char *name, int r)
 static int make_process(struct acre_command *c, const struct acre_command_options *o,
 			const struct program *p, const int standard[3])
 {
-	const struct containment *in = runtime_this->contained_by;
 	struct spawn_request q = {
 		.make = spawn_exec,
 		.path = p->path,
@@ -218,12 +217,12 @@ static int make_process(struct acre_command *c, const struct acre_command_option
 		.stderr_fd = -1,
 		.directory = o->cwd,
 		.is_subreaper = true,
-		.is_contained = in != NULL,
-		.cgroup_fd = in ? in->dir_fd : -1,
 		.entry = &c->entry,
 	};
-	int r = spawner_make(&q);
+	int r;
 
+	contain_birth(runtime_this->contained_by, &q);
+	r = spawner_make(&q);
 	if (r < 0 && o->cwd)
 		return acre_note(r, "starting \"%.200s\" in %.200s", o->argv[0], o->cwd);
 	if (r < 0)

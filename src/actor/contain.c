@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* contain.c - a cgroup around everything below the root, which nothing leaves. */
+/* contain.c - a fence around everything below the root, which nothing leaves. */
 #include "actor/contain.h"
 
 #include <fcntl.h>
@@ -22,8 +22,9 @@
 #define EMPTY_NS       INT64_C(2000000000)
 #define EMPTY_PIECE_NS 1000000
 
-static int cannot(int r, const char *why)
+static int cannot(struct containment *c, int r, const char *why)
 {
+	c->error = -r;
 	return acre_fail(EOPNOTSUPP, "this tree cannot be contained: %s%s%s", why,
 			 r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 }
@@ -78,12 +79,12 @@ static int open_parent(struct containment *c)
 	int r;
 
 	if (!find_in("/proc/self/mountinfo", mount_in, mount))
-		return cannot(0, "no cgroup version 2 is mounted here");
+		return cannot(c, 0, "no cgroup version 2 is mounted here");
 	if (!find_in("/proc/self/cgroup", own_cgroup_in, own))
-		return cannot(0, "this process is in no cgroup of version 2");
+		return cannot(c, 0, "this process is in no cgroup of version 2");
 	snprintf(path, sizeof path, "%s%s", mount, own);
 	r = c->parent_fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	return r < 0 ? cannot(r, "its cgroup cannot be opened") : 0;
+	return r < 0 ? cannot(c, r, "its cgroup cannot be opened") : 0;
 }
 
 static int make_cgroup(struct containment *c, const char *uuid)
@@ -95,12 +96,13 @@ static int make_cgroup(struct containment *c, const char *uuid)
 	snprintf(path, sizeof path, "%s/cgroup.kill", c->name);
 	r = sys_mkdirat(c->parent_fd, c->name, 0755);
 	if (r < 0)
-		return cannot(r, "it may not make a cgroup");
+		return cannot(c, r, "it may not make a cgroup");
 	c->is_made = true;
 	r = c->dir_fd = sys_openat(c->parent_fd, c->name, O_RDONLY | O_DIRECTORY, 0);
 	if (r >= 0)
 		r = c->kill_fd = sys_openat(c->parent_fd, path, O_WRONLY, 0);
-	return r < 0 ? cannot(r, "its cgroup cannot be emptied (Linux before 5.14?)") : 0;
+	return r < 0 ? cannot(c, r, "its cgroup cannot be emptied (Linux before 5.14?)")
+		     : 0;
 }
 
 static int start_guard(struct containment *c);
@@ -140,26 +142,87 @@ static void remove_cgroup(struct containment *c)
 		acre_ignore(sys_poll(NULL, 0, EMPTY_PIECE_NS));
 }
 
-int contain_open(struct containment *c, const char *uuid)
+static void begin(struct containment *c)
 {
-	int r;
-
 	*c = (struct containment){ .is_on = true,
 				   .dir_fd = -1,
 				   .kill_fd = -1,
 				   .parent_fd = -1,
 				   .guard = { .pid = PIDREF_NULL } };
+}
+
+static int open_cgroup(struct containment *c, const char *uuid)
+{
+	int r;
+
+	begin(c);
 	r = open_parent(c);
 	if (r >= 0)
 		r = make_cgroup(c, uuid);
 	if (r >= 0) {
 		r = start_guard(c);
 		if (r < 0)
-			r = cannot(r, "its guard cannot be started");
+			r = cannot(c, r, "its guard cannot be started");
 	}
 	if (r < 0)
 		contain_close(c);
 	return r;
+}
+
+static int open_pidns(struct containment *c)
+{
+	const char *why = "";
+	int r;
+
+	begin(c);
+	r = pidns_open(&c->pidns, runtime_this->self.fd, &why);
+	c->is_on = c->is_pidns = r >= 0;
+	return r < 0 ? cannot(c, r, why) : r;
+}
+
+/* There is no cgroup for us here; not: there was no room just now. */
+static bool may_do_without(int error)
+{
+	return error != EMFILE && error != ENFILE && error != ENOMEM && error != EAGAIN;
+}
+
+int contain_open(struct containment *c, const char *uuid, bool only_pidns)
+{
+	struct report *refusal;
+	int r;
+
+	if (only_pidns)
+		return open_pidns(c);
+	r = open_cgroup(c, uuid);
+	if (r >= 0 || !may_do_without(c->error))
+		return r;
+	refusal = report_take(r);
+	r = open_pidns(c);
+	if (r < 0)
+		r = acre_note(r, "by a PID namespace; nor by a cgroup: %s",
+			      refusal ? report_public(refusal)->message : "no memory");
+	report_unref(refusal);
+	return r;
+}
+
+int contain_probe_cgroup(void)
+{
+	struct containment c;
+	int r;
+
+	begin(&c);
+	r = open_parent(&c);
+	if (r >= 0)
+		r = make_cgroup(&c, "probe");
+	contain_close(&c);
+	return r;
+}
+
+void contain_birth(const struct containment *c, struct spawn_request *q)
+{
+	q->is_contained = c && !c->is_pidns;
+	q->cgroup_fd = q->is_contained ? c->dir_fd : -1;
+	q->pidns = c && c->is_pidns ? &c->pidns : NULL;
 }
 
 void contain_close(struct containment *c)
@@ -167,6 +230,10 @@ void contain_close(struct containment *c)
 	if (!c->is_on)
 		return;
 	c->is_on = false;
+	if (c->is_pidns) {
+		pidns_close(&c->pidns);
+		return;
+	}
 	loop_unwatch(&c->guard_watch);
 	if (c->is_made)
 		remove_cgroup(c);

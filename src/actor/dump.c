@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "actor/proc.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/pidref.h"
@@ -114,6 +115,14 @@ struct todo {
 	size_t n, n_max, n_told;
 };
 
+/* Its number for us. */
+static pid_t number_of(const struct snap_child *c, pid_t parent)
+{
+	pid_t pid = parent == sys_getpid() ? 0 : proc_behind(parent, c->pidfd);
+
+	return pid > 0 ? pid : c->pid;
+}
+
 static int todo_push(struct todo *t, const struct snap_child *c, pid_t parent)
 {
 	struct place *more;
@@ -125,7 +134,7 @@ static int todo_push(struct todo *t, const struct snap_child *c, pid_t parent)
 		t->places = more;
 		t->n_max = t->n_max * 2 + 16;
 	}
-	t->places[t->n].pid = c->pid;
+	t->places[t->n].pid = number_of(c, parent);
 	t->places[t->n].parent = parent;
 	memcpy(t->places[t->n].name, c->name, sizeof c->name);
 	t->n++;
@@ -174,24 +183,6 @@ static int tell(int fd, pid_t pid, uintptr_t root, struct todo *todo)
 	return r;
 }
 
-/* Pids are reused; whoever has another parent is somebody else. */
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], text[512];
-	auto_close int fd = -1;
-	const char *end;
-	ssize_t len;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	len = fd < 0 ? 0 : sys_read(fd, text, sizeof text - 1);
-	text[len > 0 ? len : 0] = '\0';
-	end = strrchr(text, ')');
-	if (!end || strlen(end) < strlen(") S 1"))
-		return 0;
-	return (pid_t)strtol(end + strlen(") S "), NULL, 10);
-}
-
 static const char *why_not(int r)
 {
 	switch (r) {
@@ -214,7 +205,8 @@ static int tell_child(int fd, const struct place *child, struct todo *todo)
 	uintptr_t root;
 	int r = -ESRCH;
 
-	if (parent_of(child->pid) == child->parent)
+	/* pids are reused; whoever has another parent is somebody else */
+	if (proc_parent(child->pid) == child->parent)
 		r = snap_find(child->pid, &root, version);
 	if (r >= 0)
 		r = tell(fd, child->pid, root, todo);

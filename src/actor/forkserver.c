@@ -31,7 +31,7 @@
  */
 
 struct server {
-	pid_t parent; /* of it, and of what it forks */
+	pid_t parent; /* of it, and of what it forks; 0: it is in another PID namespace */
 	bool ignores_nothing;
 	char **argv;
 	int argc;
@@ -62,15 +62,41 @@ _Noreturn static void live_in_child(struct server *s, struct newborn *n, const c
 	exit(child_live_in_process(title));
 }
 
-/* False: it could not be said, and who waits for it must not wait on. Our end tells him. */
-static bool answer(int pid, int error, const char *why)
+/* False: it could not be said, and who waits for it must not wait on. Our end tells him.
+ * With a descriptor, if it is one. */
+static bool answer_with(int pidfd, int pid, int error, const char *why)
 {
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof pidfd)] = { 0 };
 	struct forkserver_answer a = { .pid = pid, .error = error };
 	struct iovec iov = { &a, sizeof a };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
 
+	if (pidfd >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof control;
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof pidfd);
+		memcpy(CMSG_DATA(c), &pidfd, sizeof pidfd);
+	}
 	snprintf(a.why, sizeof a.why, "%s", why);
 	return sys_sendmsg(FORKSERVER_CONTROL_FD, &msg, 0) >= 0;
+}
+
+static bool answer(int pid, int error, const char *why)
+{
+	return answer_with(-1, pid, error, why);
+}
+
+/* Where our parent is in another PID namespace (pidns.h), the number says nothing to it. It
+ * alone reaps the child, so the number is still its own. */
+static bool answer_child(const struct server *s, pid_t pid)
+{
+	auto_close int pidfd = s->parent == 0 && pid > 0 ? sys_pidfd_open(pid, 0) : -1;
+
+	return answer_with(pidfd, pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
 }
 
 static int take_fds(struct msghdr *msg, struct newborn *n)
@@ -81,6 +107,8 @@ static int take_fds(struct msghdr *msg, struct newborn *n)
 		return -EBADMSG;
 	n->n_fds = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 	memcpy(n->fds, CMSG_DATA(c), (size_t)n->n_fds * sizeof(int));
+	if (n->n_fds > BIRTH_FD_PARENT)
+		n->parent_pidfd = n->fds[BIRTH_FD_PARENT];
 	return msg->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
 }
 
@@ -115,8 +143,10 @@ static int receive(struct forkserver_request *ret, struct newborn *n)
 static bool serve(struct server *s)
 {
 	struct forkserver_request request;
+	/* it is in the cgroup or namespace already */
 	struct newborn n = { .parent = s->parent,
-			     .cgroup_fd = -1, /* it is in it */
+			     .parent_pidfd = -1,
+			     .cgroup_fd = -1,
 			     .ignores_nothing = s->ignores_nothing };
 	int r = receive(&request, &n);
 	pid_t pid;
@@ -131,7 +161,7 @@ static bool serve(struct server *s)
 	pid = sys_fork_sibling();
 	if (pid == 0)
 		live_in_child(s, &n, request.title);
-	told = answer(pid > 0 ? pid : 0, pid < 0 ? -pid : 0, "making a process");
+	told = answer_child(s, pid);
 	close_fds(&n); /* nobody waits for that */
 	return told;
 }

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "actor/pidns.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/line.h"
@@ -25,11 +26,18 @@
  * descriptors: nothing else of ours goes along (K40, pinned by tests/pin/pin_fds.c).
  */
 
+static bool has_parent_in_child(const struct newborn *n)
+{
+	struct pollfd parent = { .fd = n->parent_pidfd, .events = POLLIN };
+
+	return sys_getppid() == n->parent && (n->parent || sys_poll(&parent, 1, 0) == 0);
+}
+
 static int die_with_parent_in_child(const struct newborn *n)
 {
 	int r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
-	if (r >= 0 && sys_getppid() != n->parent && !PLANTED(NO_PARENT_CHECK))
+	if (r >= 0 && !PLANTED(NO_PARENT_CHECK) && !has_parent_in_child(n))
 		r = -ESRCH;
 	return r;
 }
@@ -127,6 +135,10 @@ int newborn_begin_in_child(struct newborn *n)
 	r = enter_cgroup_in_child(n->cgroup_fd);
 	if (r < 0)
 		return r;
+	n->step = "settling in the PID namespace of its tree";
+	r = n->pidns ? pidns_settle_in_child(n->pidns) : 0;
+	if (r < 0)
+		return r;
 	n->step = "giving up new privileges";
 	r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (r < 0)
@@ -166,7 +178,9 @@ static bool is_to_inherit(int fd)
 
 void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 {
-	*n = (struct newborn){ .parent = sys_getpid(),
+	*n = (struct newborn){ .parent = q->pidns ? 0 : sys_getpid(),
+			       .parent_pidfd = q->pidns ? q->pidns->root_pidfd : -1,
+			       .pidns = q->pidns,
 			       .n_fds = NEWBORN_FD_FIRST,
 			       .cgroup_fd = -1,
 			       .directory = q->directory,
@@ -187,14 +201,18 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
 #define LOOK_END_NS 1000000 /* there is nothing to wait for: no pidfd could be had */
 
 /* Only we reap it, so its number is still its own. */
-void newborn_let_end(const struct spawn_request *q, pid_t pid)
+void newborn_let_end(const struct spawn_request *q, idtype_t kind, int id)
 {
 	int64_t end = int64_add(clock_real(), LET_END_NS);
 	siginfo_t info = { .si_pid = 0 };
-	int r = sys_shutdown(q->fds[0], SHUT_RDWR);
+	int r = 0;
 
+	if (q->n_fds > 0)
+		r = sys_shutdown(q->fds[0], SHUT_RDWR);
+	else if (kind == P_PID) /* it leads its group since before its exec */
+		acre_ignore(sys_kill_group(id, SIGKILL));
 	while (r >= 0 && clock_real() < end) {
-		r = sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | __WALL);
+		r = sys_waitid(kind, (id_t)id, &info, WEXITED | WNOHANG | __WALL);
 		if (r < 0 || info.si_pid)
 			return;
 		r = sys_poll(NULL, 0, LOOK_END_NS);

@@ -2,13 +2,17 @@
 /* newborn.h - the first steps of a process that we made, whatever made it. */
 #pragma once
 
+#include <sys/wait.h>
+
 #include "actor/spawner.h"
 
 #define NEWBORN_FD_FIRST 3 /* the child's first descriptor beyond the standard ones */
 #define NEWBORN_FDS_MAX	 (NEWBORN_FD_FIRST + SPAWN_FDS_MAX)
 
 struct newborn {
-	pid_t parent;		   /* whose child it must still be */
+	pid_t parent;	  /* whose child it must still be; 0: who is not seen from */
+	int parent_pidfd; /* its PID namespace, but through this; borrowed */
+	const struct pidns *pidns; /* that it is in, and to settle in; borrowed; NULL */
 	int fds[NEWBORN_FDS_MAX];  /* what becomes its descriptors 0, 1, 2 ...; borrowed */
 	int n_fds;
 	int cgroup_fd; /* that it is to enter; borrowed; -1: it is where it is to be */
@@ -31,6 +35,7 @@ int newborn_begin_in_child(struct newborn *n);
 void newborn_say_failure(const struct newborn *n, int r);
 
 /* By the parent, whose child it is but who cannot hold it: its link is shut, so it ends by
- * itself, and is reaped here. What is not gone after a second is left to the sweep, which
- * kills. `q` is the request that it was made for. */
-void newborn_let_end(const struct spawn_request *q, pid_t pid);
+ * itself, or it is killed if it has none; and it is reaped here. What is not gone after a
+ * second is left to the sweep, which kills. `q` is the request that it was made for; `kind`
+ * and `id` are as for waitid(): a number, or a pidfd where that is not known. */
+void newborn_let_end(const struct spawn_request *q, idtype_t kind, int id);

@@ -46,9 +46,13 @@ static const struct acre_task_kind root_kind = { "root", root_main, __FILE__, __
 
 static int check_options(const struct acre_run_options *o)
 {
-	if (o->flags)
+	if (o->flags & ~ACRE_RUN_PID_NAMESPACE)
 		return acre_fail(EINVAL, "unknown flags 0x%llx for the root",
-				 (unsigned long long)o->flags);
+				 (unsigned long long)(o->flags &
+						      ~ACRE_RUN_PID_NAMESPACE));
+	if (o->flags && !o->contained)
+		return acre_fail(EINVAL,
+				 "ACRE_RUN_PID_NAMESPACE is for a contained tree");
 	if (o->stack_size > STACK_SIZE_MAX)
 		return acre_fail(EINVAL, "stacks of tasks have at most %zu bytes, not %zu",
 				 STACK_SIZE_MAX, o->stack_size);
@@ -111,7 +115,8 @@ static int set_up(const struct acre_run_options *o)
 	for (size_t i = 0; r >= 0 && o->preload && o->preload[i]; i++)
 		r = runtime_preload(rt, o->preload[i], strlen(o->preload[i]));
 	if (r >= 0 && o->contained) {
-		r = contain_open(&rt->containment, rt->uuid);
+		r = contain_open(&rt->containment, rt->uuid,
+				 o->flags & ACRE_RUN_PID_NAMESPACE);
 		rt->contained_by = &rt->containment;
 	}
 	if (r >= 0 && o->signals)

@@ -134,8 +134,8 @@ struct runtime *runtime_free(struct runtime *rt)
 	CHECK(list_is_empty(&rt->children));
 	server_close();
 	registry_fini(&rt->registry);
-	contain_close(&rt->containment);
 	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
+	contain_close(&rt->containment);
 	watchdog_stop(rt);
 	give_signals_back(rt);
 	while ((node = list_pop(&rt->end_hooks)))

@@ -65,7 +65,7 @@ struct runtime {
 	int parent_pidfd;      /* owned; -1 in the root */
 	struct containment containment; /* the root's, if it asked for one */
 	/* borrowed: that one, in the root and in threads of its process, which are not in the
-	 * cgroup, unlike what they make; NULL: none, or we are in it */
+	 * cgroup or namespace, unlike what they make; NULL: none, or we are in it */
 	const struct containment *contained_by;
 	uint64_t next_cid;
 	char cid_head

@@ -211,6 +211,7 @@ static struct snap_child *read_child(struct snap *s, uintptr_t at)
 	memcpy(to->name, a.name, sizeof to->name - 1);
 	memcpy(to->uuid, a.uuid, sizeof to->uuid - 1);
 	to->pid = a.life.pid.pid;
+	to->pidfd = a.life.pid.fd;
 	to->state = a.life.state;
 	to->link_lost = a.link_lost;
 	return to;

@@ -14,6 +14,8 @@
  */
 #define SPAWN_FDS_MAX 8
 
+struct pidns;
+
 struct spawn_request {
 	/* What the thread does; sets the answers. */
 	void (*make)(struct spawn_request *q);
@@ -34,6 +36,7 @@ struct spawn_request {
 	bool is_subreaper;
 	bool is_contained; /* it is born in the cgroup of cgroup_fd; borrowed */
 	int cgroup_fd;
+	const struct pidns *pidns; /* it is born in there; borrowed; NULL: where we are */
 	const char *
 		name; /* of the actor, while it is in the child table; borrowed; or NULL */
 	struct child_entry *entry; /* of the child table; not moved until it is removed */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "actor/proc.h"
 #include "base/fault.h"
 #include "base/pidref.h"
 #include "base/sys.h"
@@ -122,7 +123,31 @@ static bool end_stranger(pid_t pid)
 	return is_stranger;
 }
 
-static size_t sweep_children_of(const char *tid)
+static _Atomic pid_t init_pid, init_is_of; /* not reaped yet, 0: none; whose it is */
+
+void sweep_children_of_init(pid_t init)
+{
+	atomic_store(&init_is_of, sys_getpid()); /* a child of fork has none */
+	atomic_store(&init_pid, init);
+}
+
+/* The init reaps it, so the number may be somebody else's when it is opened, but not while it
+ * lives. */
+static bool end_orphan(pid_t pid)
+{
+	struct pidref p;
+	bool is_orphan;
+
+	if (pidref_open(&p, pid) < 0)
+		return false;
+	is_orphan = proc_parent(pid) == atomic_load(&init_pid) && !pidref_is_dead(&p);
+	if (is_orphan)
+		acre_ignore(pidref_signal(&p, SIGKILL));
+	pidref_fini(&p);
+	return is_orphan;
+}
+
+static size_t sweep_list(const char *tid, bool (*end)(pid_t pid))
 {
 	struct numbers n = { .len = 0 };
 	char path[PATH_SIZE];
@@ -134,7 +159,7 @@ static size_t sweep_children_of(const char *tid)
 	if (n.fd < 0)
 		return 0; /* that thread has ended */
 	while ((pid = next_number(&n)))
-		found += end_stranger(pid);
+		found += end(pid);
 	acre_ignore(sys_close(n.fd));
 	return found;
 }
@@ -152,10 +177,21 @@ static size_t sweep_all_threads(void)
 			const struct dirent64 *e = (const void *)(bytes + at);
 
 			if (e->d_name[0] != '.')
-				found += sweep_children_of(e->d_name);
+				found += sweep_list(e->d_name, end_stranger);
 			at += e->d_reclen;
 		}
 	return found;
+}
+
+static size_t sweep_init(void)
+{
+	pid_t init = atomic_load(&init_pid);
+	char tid[16];
+
+	if (!init || atomic_load(&init_is_of) != sys_getpid())
+		return 0;
+	snprintf(tid, sizeof tid, "%d", (int)init);
+	return sweep_list(tid, end_orphan);
 }
 
 static bool has_children(void)
@@ -173,7 +209,7 @@ size_t sweep(void)
 	if (PLANTED(NO_SWEEP) || !has_children())
 		return 0;
 	child_table_lock();
-	found = child_table_puts_off_sweep() ? 1 : sweep_all_threads();
+	found = child_table_puts_off_sweep() ? 1 : sweep_all_threads() + sweep_init();
 	child_table_unlock();
 	return found;
 }

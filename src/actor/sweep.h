@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * An actor is a sub-reaper: what a descendant of it has left behind becomes its child.
@@ -17,3 +18,7 @@
  * parent's stranger.
  */
 size_t sweep(void);
+
+/* The init of a PID namespace, a child of ours, is the sub-reaper of what is left in there
+ * (kernel-facts K11): all its children are strangers, too. 0: there is none. */
+void sweep_children_of_init(pid_t init);

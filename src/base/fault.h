@@ -69,7 +69,8 @@
 	P(OUTPUT_CUT, "what a command wrote just before its end is not read")          \
 	P(TTY_LOST, "the terminal of a killed holder is not taken back")               \
 	P(CLOCKS_RUN_ON, "ladders and deadlines run while somebody debugs")            \
-	P(NO_GUARD, "nobody empties a contained tree whose root was killed")
+	P(NO_GUARD, "nobody empties a contained tree whose root was killed")           \
+	P(INIT_UNTIED, "the init of a PID namespace outlives its root")
 
 #define FAULT_AS_ENUM(name, text) FAULT_##name,
 #define PLANT_AS_ENUM(name, text) PLANT_##name,

@@ -137,7 +137,7 @@ struct sys_spawn_args {
 	C(CALL, int, waitid, (idtype_t type, id_t id, siginfo_t *ret, int options),               \
 		(type, id, ret, options))                                                         \
 	C(CALL, int, setpgid, (pid_t pid, pid_t group), (pid, group))                             \
-	/* by number: for pidref.c only, which knows when nobody else can have it */              \
+	/* by number: for who knows that nobody else can have it */                               \
 	C(CALL, int, kill_group, (pid_t group, int sig), (group, sig))                            \
 	/* namespaces, in a process with one thread */                                          \
 	C(CALL, int, setns, (int fd, int kind), (fd, kind))                                       \

@@ -7,19 +7,35 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "actor/contain.h"
 #include "actor/runtime.h"
+#include "base/util.h"
+#include "unit/forks.h"
 
 #define GONE_WITHIN_MS 3000 /* promise, on shared machines */
 #define DAEMONS	       3
+#define FIXED	       2 /* guard or init, and the child */
+
+static bool by_pidns;	    /* the kind of containment */
+static const char *backend; /* of the child; NULL: exec */
 
 static int run_contained(int (*fn)(void *arg))
 {
 	static const char *const exposed[] = { "main", NULL };
 
 	return acre_run(fn, NULL,
-			&(struct acre_run_options){ .expose = exposed,
-						    .seed = test_seed(),
-						    .contained = true });
+			&(struct acre_run_options){
+				.expose = exposed,
+				.seed = test_seed(),
+				.contained = true,
+				.flags = by_pidns ? ACRE_RUN_PID_NAMESPACE : 0 });
+}
+
+static pid_t holder(void)
+{
+	struct containment *c = &runtime_this->containment;
+
+	return c->is_pidns ? c->pidns.init.pid : c->guard.pid.pid;
 }
 
 static int do_nothing(void *unused)
@@ -30,11 +46,68 @@ static int do_nothing(void *unused)
 
 static void need_cgroup(void)
 {
-	int r = run_contained(do_nothing);
+	int r = contain_probe_cgroup();
 
 	if (r < 0 && acre_is(r, EOPNOTSUPP))
 		test_skip("%s", acre_why(r)->message);
 	assert_ok(r);
+	by_pidns = false;
+}
+
+static void need_pidns(void)
+{
+	int r;
+
+	by_pidns = true;
+	r = run_contained(do_nothing);
+	if (r < 0 && acre_is(r, EOPNOTSUPP))
+		test_skip("%s", acre_why(r)->message);
+	assert_ok(r);
+}
+
+/* The last number of the line "NSpid:" is the one that the process has for itself. */
+static pid_t own_number_of(const char *pid)
+{
+	char path[300], line[4096];
+	pid_t number = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%s/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, "NSpid:", 6))
+			number = (pid_t)strtol(strrchr(line, '\t') + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return number;
+}
+
+static bool are_together(const char *pid, pid_t with)
+{
+	char path[300], one[64] = "", two[64] = "";
+
+	snprintf(path, sizeof path, "/proc/%s/ns/pid", pid);
+	if (readlink(path, one, sizeof one - 1) < 0)
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)with);
+	return readlink(path, two, sizeof two - 1) > 0 && !strcmp(one, two);
+}
+
+/* What has this number for itself, in the PID namespace of `with`. */
+static pid_t number_here(pid_t own, pid_t with)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+		    own_number_of(e->d_name) == own && are_together(e->d_name, with))
+			found = (pid_t)strtol(e->d_name, NULL, 10);
+	closedir(d);
+	assert_true(found > 0);
+	return found;
 }
 
 /* In sessions of their own, of parents that are gone, deaf to SIGTERM. */
@@ -85,16 +158,16 @@ static int hold_daemons(void *unused)
 
 	(void)unused;
 	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "hostile");
+		r = acre_spawn(&n, &a, .name = "hostile", .backend = backend);
 		assert_ok(r);
 		assert_int_equal(acre_call(a, leave_daemons, &nil, daemon_pids, &p), 1);
 		memcpy(pids, p.pids.data, sizeof pids);
-		say(runtime_this->containment.guard.pid.pid);
+		say(holder());
 		say(acre_actor_pid(a));
 		for (int i = 0; i < DAEMONS; i++)
-			say(pids[i]);
+			say(number_here(pids[i], acre_actor_pid(a)));
 		while (r >= 0 && stays) {
-			say(runtime_this->containment.guard.pid.pid);
+			say(holder());
 			r = acre_sleep(acre_ms(10));
 		}
 	}
@@ -108,7 +181,7 @@ static int run_daemons(void)
 
 struct tree {
 	struct root root;
-	struct pollfd fds[2 + DAEMONS]; /* guard, child, daemons */
+	struct pollfd fds[FIXED + DAEMONS]; /* guard or init, child, daemons */
 	pid_t guard;
 };
 
@@ -117,7 +190,7 @@ static void tree_start(struct tree *t, bool to_stay)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	stays = to_stay;
 	t->root = root_start(run_daemons);
-	for (int i = 0; i < 2 + DAEMONS; i++) {
+	for (int i = 0; i < FIXED + DAEMONS; i++) {
 		pid_t pid = hear(&t->root);
 
 		t->guard = i == 0 ? pid : t->guard;
@@ -130,7 +203,9 @@ static void assert_all_gone(struct tree *t)
 {
 	acre_instant begun = acre_now();
 
-	for (int i = 0; i < 2 + DAEMONS; i++) {
+	for (int i = FIXED + DAEMONS - 1; i >= 0; i--) {
+		if (i == 0) /* an init has ended when all in its namespace are reaped */
+			reap_all();
 		if (t->fds[i].fd >= 0)
 			assert_ok(test_wait_pidfd(t->fds[i].fd, 20));
 		close(t->fds[i].fd);
@@ -147,14 +222,19 @@ static void kill_root(struct tree *t)
 	assert_true(WIFSIGNALED(root_end(&t->root)));
 }
 
-TEST(g2_a_killed_root_leaves_no_daemon)
+static void kill_root_alone(void)
 {
 	struct tree t;
 
-	need_cgroup();
 	tree_start(&t, true);
 	kill_root(&t);
 	assert_all_gone(&t);
+}
+
+TEST(g2_a_killed_root_leaves_no_daemon)
+{
+	need_cgroup();
+	kill_root_alone();
 }
 
 /* It is made again, and does the same. */
@@ -177,15 +257,20 @@ TEST(g2_a_killed_guard_is_replaced)
 	assert_all_gone(&t);
 }
 
-/* The fixture sees whether the guard or a descriptor is left. */
-TEST(g2_an_orderly_end_leaves_no_daemon)
+static void end_orderly(void)
 {
 	struct tree t;
 
-	need_cgroup();
 	tree_start(&t, false);
 	assert_int_equal(root_end(&t.root), 0);
 	assert_all_gone(&t);
+}
+
+/* The fixture sees whether the guard or a descriptor is left. */
+TEST(g2_an_orderly_end_leaves_no_daemon)
+{
+	need_cgroup();
+	end_orderly();
 }
 
 static int keep_cgroup(void *ret)
@@ -208,4 +293,94 @@ TEST(a_contained_tree_removes_its_cgroup)
 	assert_ok(parent);
 	assert_int_equal(faccessat(parent, name, F_OK, 0), -1);
 	close(parent);
+}
+
+/*
+ * The other kind.
+ */
+
+TEST(g2_a_killed_root_leaves_no_daemon_in_its_pid_namespace)
+{
+	need_pidns();
+	kill_root_alone();
+}
+
+TEST(g2_an_orderly_end_leaves_no_daemon_in_its_pid_namespace)
+{
+	need_pidns();
+	end_orderly();
+}
+
+/* Stopped, each of them is killed by SIGKILL all the same, and none can do anything else: it is
+ * as if it were one instant. */
+TEST(g2_root_and_init_killed_at_once_leave_nothing)
+{
+	struct tree t;
+
+	need_pidns();
+	for (int first = 0; first < 2; first++) {
+		int init;
+
+		tree_start(&t, true);
+		init = t.fds[0].fd;
+		assert_int_equal(pidfd_send_signal(init, SIGSTOP, NULL, 0), 0);
+		assert_int_equal(pidfd_send_signal(t.root.pidfd, SIGSTOP, NULL, 0), 0);
+		if (first == 0)
+			assert_int_equal(pidfd_send_signal(init, SIGKILL, NULL, 0), 0);
+		assert_int_equal(pidfd_send_signal(t.root.pidfd, SIGKILL, NULL, 0), 0);
+		if (first == 1)
+			assert_int_equal(pidfd_send_signal(init, SIGKILL, NULL, 0), 0);
+		assert_true(WIFSIGNALED(root_end(&t.root)));
+		assert_all_gone(&t);
+	}
+}
+
+/* What polls only would stay stopped. */
+TEST(g2_a_stopped_init_ends_with_its_root)
+{
+	struct tree t;
+
+	need_pidns();
+	tree_start(&t, true);
+	assert_int_equal(pidfd_send_signal(t.fds[0].fd, SIGSTOP, NULL, 0), 0);
+	kill_root(&t);
+	assert_all_gone(&t);
+}
+
+/* Its root sees the deaths, and ends. */
+TEST(g2_a_killed_init_takes_all_actors_along)
+{
+	struct tree t;
+
+	need_pidns();
+	tree_start(&t, true);
+	assert_int_equal(pidfd_send_signal(t.fds[0].fd, SIGKILL, NULL, 0), 0);
+	assert_int_equal(WEXITSTATUS(root_end(&t.root)), 1);
+	assert_all_gone(&t);
+}
+
+/* Without the root's end: what it leaves goes to the init, where the root looks. */
+TEST(g1_no_daemon_survives_a_killed_actor_in_its_pid_namespace)
+{
+	struct tree t;
+
+	need_pidns();
+	tree_start(&t, true);
+	assert_int_equal(pidfd_send_signal(t.fds[1].fd, SIGKILL, NULL, 0), 0);
+	assert_int_equal(WEXITSTATUS(root_end(&t.root)), 1);
+	assert_all_gone(&t);
+}
+
+TEST(g2_nothing_is_left_of_other_backends_in_a_pid_namespace)
+{
+	static const char *const others[] = { "forkserver", "fork" };
+
+	need_pidns();
+	for (size_t i = 0; i < ARRAY_N(others); i++) {
+		if (is_tsan() && !strcmp(others[i], "fork"))
+			continue; /* no threads after a fork */
+		backend = others[i];
+		kill_root_alone();
+		end_orderly();
+	}
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.c - what /proc tells of a process. */
+#include "actor/proc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "base/util.h"
+
+#define PATH_SIZE 64  /* /proc/4194304/fdinfo/1048576 */
+#define TEXT_SIZE 512 /* what is looked for stands in the beginning */
+
+static void read_text(const char *path, char text[TEXT_SIZE])
+{
+	auto_close int fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	ssize_t len = fd < 0 ? 0 : sys_read(fd, text, TEXT_SIZE - 1);
+
+	text[len > 0 ? len : 0] = '\0';
+}
+
+pid_t proc_parent(pid_t pid)
+{
+	char path[PATH_SIZE], text[TEXT_SIZE];
+	const char *end;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	read_text(path, text);
+	end = strrchr(text, ')');
+	if (!end || strlen(end) < strlen(") S 1"))
+		return 0;
+	return (pid_t)strtol(end + strlen(") S "), NULL, 10);
+}
+
+pid_t proc_behind(pid_t holder, int pidfd)
+{
+	char path[PATH_SIZE], text[TEXT_SIZE];
+	const char *pid;
+
+	if (holder)
+		snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)holder, pidfd);
+	else
+		snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	read_text(path, text);
+	pid = strstr(text, "\nPid:");
+	return pid ? (pid_t)strtol(pid + strlen("\nPid:"), NULL, 10) : 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.h - what /proc tells of a process. */
+#pragma once
+
+#include <sys/types.h>
+
+/* 0: there is no such process. */
+pid_t proc_parent(pid_t pid);
+
+/* The number that a process has for us which another one (0: we) holds by this pidfd. For its
+ * holder, in a PID namespace other than ours, it has another one. -1: it was reaped; 0: it is
+ * outside of our namespace, or the holder may not be looked at. */
+pid_t proc_behind(pid_t holder, int pidfd);
