@@ -205,13 +205,19 @@ int contain_open(struct containment *c, const char *uuid, bool only_pidns)
 	return r;
 }
 
-int contain_probe_cgroup(void)
+int contain_probe_cgroup(char *ret_path, size_t size)
 {
+	char link[sizeof "/proc/self/fd/" + 10];
 	struct containment c;
+	ssize_t n = 0;
 	int r;
 
 	begin(&c);
 	r = open_parent(&c);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", c.parent_fd);
+	if (r >= 0)
+		n = sys_readlinkat(AT_FDCWD, link, ret_path, size - 1);
+	ret_path[n > 0 ? n : 0] = '\0';
 	if (r >= 0)
 		r = make_cgroup(&c, "probe");
 	contain_close(&c);

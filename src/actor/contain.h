@@ -39,8 +39,9 @@ struct containment {
 /* Of the root, before its first child; with or without a look at cgroups. EOPNOTSUPP with
  * the reason, filed. */
 int contain_open(struct containment *c, const char *uuid, bool only_pidns);
-/* Whether a cgroup can be made below ours. 0, or EOPNOTSUPP with the reason, filed. */
-int contain_probe_cgroup(void);
+/* Whether a cgroup can be made below ours, and where that is, if one is mounted. 0, or
+ * EOPNOTSUPP with the reason, filed. */
+int contain_probe_cgroup(char *ret_path, size_t size);
 /* What it means for a process to be made. `c` may be NULL: none. */
 void contain_birth(const struct containment *c, struct spawn_request *q);
 /* Ends what is left in it, and removes it. When all children were reaped. Idempotent. */

@@ -154,7 +154,7 @@ static int fork_init_somehow(struct pidns *ns, const int control[2], bool *ret_w
 			"user.max_user_namespaces or user.max_pid_namespaces allows no "
 			"more namespaces, or they are nested too deep";
 	else if (r == -EPERM)
-		*ret_why = "this user may make no user namespace (see acre doctor)";
+		*ret_why = "this user may make no user namespace";
 	else if (r == -EINVAL)
 		*ret_why = "this kernel was built without PID or user namespaces";
 	else

@@ -46,7 +46,8 @@ static int do_nothing(void *unused)
 
 static void need_cgroup(void)
 {
-	int r = contain_probe_cgroup();
+	char path[4096];
+	int r = contain_probe_cgroup(path, sizeof path);
 
 	if (r < 0 && acre_is(r, EOPNOTSUPP))
 		test_skip("%s", acre_why(r)->message);
