@@ -115,14 +115,6 @@ struct todo {
 	size_t n, n_max, n_told;
 };
 
-/* Its number for us. */
-static pid_t number_of(const struct snap_child *c, pid_t parent)
-{
-	pid_t pid = parent == sys_getpid() ? 0 : proc_behind(parent, c->pidfd);
-
-	return pid > 0 ? pid : c->pid;
-}
-
 static int todo_push(struct todo *t, const struct snap_child *c, pid_t parent)
 {
 	struct place *more;
@@ -134,7 +126,7 @@ static int todo_push(struct todo *t, const struct snap_child *c, pid_t parent)
 		t->places = more;
 		t->n_max = t->n_max * 2 + 16;
 	}
-	t->places[t->n].pid = number_of(c, parent);
+	t->places[t->n].pid = c->pid;
 	t->places[t->n].parent = parent;
 	memcpy(t->places[t->n].name, c->name, sizeof c->name);
 	t->n++;

@@ -10,8 +10,8 @@
 #include "base/sys.h"
 #include "base/util.h"
 
-#define PATH_SIZE 64  /* /proc/4194304/fdinfo/1048576 */
-#define TEXT_SIZE 512 /* what is looked for stands in the beginning */
+#define PATH_SIZE 64   /* /proc/4194304/task/4194304/status */
+#define TEXT_SIZE 2048 /* what is looked for stands in the beginning */
 
 static void read_text(const char *path, char text[TEXT_SIZE])
 {
@@ -32,6 +32,21 @@ pid_t proc_parent(pid_t pid)
 	if (!end || strlen(end) < strlen(") S 1"))
 		return 0;
 	return (pid_t)strtol(end + strlen(") S "), NULL, 10);
+}
+
+/* NSpid: ours, those of the namespaces between, its own. */
+pid_t proc_own_number(pid_t pid, pid_t tid)
+{
+	char path[PATH_SIZE], text[TEXT_SIZE], *line, *last;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/status", (int)pid, (int)tid);
+	read_text(path, text);
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return 0;
+	line[1 + strcspn(line + 1, "\n")] = '\0';
+	last = strrchr(line, '\t');
+	return last ? (pid_t)strtol(last, NULL, 10) : 0;
 }
 
 pid_t proc_behind(pid_t holder, int pidfd)

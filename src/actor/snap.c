@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "actor/context.h"
+#include "actor/proc.h"
 #include "actor/runtime.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -91,6 +92,27 @@ static void copy_stack(struct snap *s, size_t i)
 	s->used -= STACK_MAX - stack->len;
 }
 
+/* What it knows of itself and its children are its own numbers, which in another PID
+ * namespace are not ours. */
+static void take_our_numbers(struct snap *s)
+{
+	pid_t own = proc_own_number(s->pid, s->pid), pid;
+
+	if (own == 0 || own == s->pid)
+		return;
+	for (struct snap_loop *l = s->loops; l; l = l->next) {
+		pid = l->tid;
+		for (size_t i = 0; i < s->freeze.n; i++)
+			if (proc_own_number(s->pid, s->threads[i].tid) == pid)
+				l->tid = s->threads[i].tid;
+		for (struct snap_child *c = l->children; c; c = c->next) {
+			pid = proc_behind(s->pid, c->pidfd);
+			/* one that is no process is an actor in a thread of it */
+			c->pid = pid > 0 ? pid : c->pid == own ? s->pid : c->pid;
+		}
+	}
+}
+
 int snap_take(struct snap *s, pid_t skip)
 {
 	int r;
@@ -106,6 +128,8 @@ int snap_take(struct snap *s, pid_t skip)
 		snap_read(s);
 	}
 	freeze_end(&s->freeze);
+	if (r >= 0)
+		take_our_numbers(s);
 	return r;
 }
 

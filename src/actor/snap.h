@@ -52,7 +52,7 @@ struct snap_task {
 struct snap_child {
 	struct snap_child *next;
 	char name[ACTOR_NAME_MAX], uuid[UUID_SIZE];
-	pid_t pid; /* for its parent, which may be in another PID namespace */
+	pid_t pid;
 	int pidfd; /* of its parent */
 	enum life_state state;
 	bool link_lost;

@@ -7,10 +7,12 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "actor/dump.h"
 #include "actor/proc.h"
 #include "actor/runtime.h"
 #include "base/sys.h"
@@ -178,6 +180,81 @@ TEST(without_privileges_it_works_as_well)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		test_skip("no namespaces for unprivileged users here");
 	assert_int_equal(status, 0);
+}
+
+/*
+ * From outside.
+ */
+
+ACRE_CONTEXT(keeps_lower, acre_nil)
+{
+	struct acre_actor *a;
+	int r = acre_started(ctx, acre_nil);
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "lower");
+		if (r >= 0)
+			r = acre_send(ctx, acre_nil);
+		if (r >= 0)
+			r = acre_recv(ctx, acre_nil, &nil); /* none comes */
+	}
+	return r;
+}
+
+struct dump_job {
+	pid_t pid;
+	int fd;
+};
+
+static int dump_now(void *arg)
+{
+	struct dump_job *job = arg;
+	char version[SNAP_VERSION_MAX];
+
+	return dump_write_process(job->fd, job->pid, version);
+}
+
+/* The numbers in it are those of whoever reads: of the child, and of the loop's thread. */
+static int dump_upper(void *unused)
+{
+	char text[1 << 14], expected[128];
+	struct dump_job job;
+	struct acre_actor *a;
+	pid_t pid = 0;
+	ssize_t n;
+	int r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(nursery, r) {
+		r = acre_spawn(&nursery, &a, .name = "upper");
+		assert_ok(r);
+		ACRE_OPEN(ctx, r, a, keeps_lower, &nil) {
+			assert_int_equal(acre_recv(ctx, acre_nil, &nil), 1);
+			pid = acre_actor_pid(a);
+			job = (struct dump_job){
+				.pid = pid, .fd = memfd_create("dump", MFD_CLOEXEC)
+			};
+			assert_ok(acre_blocking(dump_now, &job));
+			n = pread(job.fd, text, sizeof text - 1, 0);
+			assert_true(n > 0);
+			text[n] = '\0';
+			close(job.fd);
+			acre_nursery_cancel(&nursery);
+		}
+	}
+	snprintf(expected, sizeof expected, "its thread %d runs no task", (int)pid);
+	assert_non_null(strstr(text, expected));
+	assert_non_null(strstr(text, "the loop of upper"));
+	assert_non_null(strstr(text, "actor lower"));
+	assert_non_null(strstr(text, "the loop of lower"));
+	return 0;
+}
+
+TEST(a_dump_from_outside_finds_the_actors_in_it)
+{
+	need_pidns();
+	assert_ok(run_in_pidns(dump_upper, NULL));
+	report_thread_fini();
 }
 
 /*
