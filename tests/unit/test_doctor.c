@@ -162,9 +162,14 @@ static void have_no_pid_namespaces(void)
 
 TEST(a_host_without_pid_namespaces_says_which_limit_it_is)
 {
+	int status;
+
 	if (geteuid() != 0)
 		test_skip("only root can map itself into a user namespace for sure");
-	assert_int_equal(doctor(have_no_pid_namespaces, NULL), 1);
+	status = doctor(have_no_pid_namespaces, NULL);
+	if (status == 128)
+		test_skip("no user namespaces here, or a sanitizer has a thread");
+	assert_int_equal(status, 1);
 	assert_true(is_row("missing", "PID namespace"));
 	assert_non_null(strstr(said, "user.max_pid_namespaces"));
 }

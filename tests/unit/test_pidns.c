@@ -307,6 +307,8 @@ TEST(where_namespaces_are_switched_off_the_reason_is_told)
 {
 	if (geteuid() != 0)
 		test_skip("only root can map itself into a user namespace for sure");
+	if (is_tsan())
+		test_skip("ThreadSanitizer: unshare is for processes with one thread");
 	assert_int_equal(run_apart(have_no_user_namespaces), 0);
 	assert_int_equal(run_apart(have_no_pid_namespaces), 0);
 }
