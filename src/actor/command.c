@@ -304,7 +304,7 @@ static int start(struct nursery *n, struct acre_command **ret,
 	int r = check(n, o);
 
 	if (r >= 0)
-		r = watchdog_start_sweeping(runtime_this); /* it sweeps, and finds us dead */
+		r = watchdog_start_sweeping(runtime_this); /* and finds us dead */
 	if (r < 0)
 		return r;
 	c = command_new(o);
