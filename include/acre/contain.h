@@ -10,7 +10,7 @@
  * made. It holds also when the root and all helpers of acre are killed at once.
  *
  * The root is outside and notices nothing. For the actors, numbers of processes are others than
- * for the root, and acre_actor_pid() and reports tell those of whoever asks or has reported; the
+ * for the root, and acre_actor_pid() and reports tell those of whoever asks or has reported, acre_tty_holder() the root's; the
  * root and strangers cannot be seen or signalled, and a child of the root has 0 as its
  * getppid(). Each child of the root has its own /proc and mount namespace: what it mounts is not
  * seen outside. Without privileges (CAP_SYS_ADMIN) a user namespace goes along, in which files

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_backend_contained.c - every backend's actors are born in the cgroup of a contained tree. */
+/* test_backend_contained.c - actors of every backend, and commands, are born in their tree's cgroup. */
 #include "conform/tree.h"
+
+#include <acre/command.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -130,6 +132,28 @@ TEST(what_a_thread_of_the_root_makes_is_contained)
 {
 	need_cgroup();
 	assert_ok(run_contained(spawn_from_thread, NULL));
+}
+
+static int start_contained(void *unused)
+{
+	static const char *const argv[] = { "sleep", "1000", NULL };
+	struct acre_command *c;
+	int r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(n, r) {
+		r = acre_command_start(&n, &c, .argv = argv, .flags = ACRE_COMMAND_SERVES);
+		assert_ok(r);
+		assert_true(is_in_cgroup(acre_command_pid(c),
+					 runtime_this->containment.name));
+	}
+	return r;
+}
+
+TEST(a_command_is_contained)
+{
+	need_cgroup();
+	assert_ok(run_contained(start_contained, NULL));
 }
 
 /*

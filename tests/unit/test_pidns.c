@@ -2,6 +2,8 @@
 /* test_pidns.c - what a tree in a PID namespace is like from inside, and where none is to be had. */
 #include "conform/tree.h"
 
+#include <acre/command.h>
+
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -254,6 +256,102 @@ TEST(a_dump_from_outside_finds_the_actors_in_it)
 {
 	need_pidns();
 	assert_ok(run_in_pidns(dump_upper, NULL));
+	report_thread_fini();
+}
+
+/*
+ * Commands.
+ */
+
+#define run_sh(ret, script, ...)                                                       \
+	acre_command_run((ret), .argv = ((const char *const[]){ "sh", "-c", (script), NULL }), \
+			 ##__VA_ARGS__)
+
+static void namespace_of(pid_t pid, char ret[64])
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
+	n = readlink(path, ret, 63);
+	assert_true(n > 0);
+	ret[n] = '\0';
+}
+
+/* What is left in the namespace belongs to its init. */
+static bool something_is_left(void)
+{
+	pid_t init = runtime_this->containment.pidns.init.pid;
+	char path[64];
+	bool is_left;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)init, (int)init);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	is_left = fgetc(f) != EOF;
+	fclose(f);
+	return is_left;
+}
+
+static int run_commands(void *unused)
+{
+	struct acre_command_result res;
+	char there[64];
+
+	(void)unused;
+	namespace_of(runtime_this->containment.pidns.init.pid, there);
+	assert_ok(run_sh(&res, "readlink /proc/self/ns/pid; pwd; kill -0 $$", .cwd = "/"));
+	assert_int_equal(strncmp(res.out.bytes, there, strlen(there)), 0);
+	assert_string_equal(res.out.bytes + strlen(there), "\n/\n");
+	acre_command_result_free(&res);
+	assert_ok(run_sh(&res, "(setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!)"));
+	assert_true(atoi(res.out.bytes) > 1);
+	acre_command_result_free(&res);
+	assert_false(something_is_left());
+	assert_class(run_sh(NULL, "true", .cwd = "/nonexistent"), ENOENT);
+	return 0;
+}
+
+TEST(a_command_is_in_it_and_leaves_nothing_there)
+{
+	need_pidns();
+	assert_ok(run_in_pidns(run_commands, NULL));
+	report_thread_fini();
+}
+
+static _Atomic bool no_pidfds, was_killed;
+
+static int have_no_pidfds(const char *name, long first, long second)
+{
+	(void)first;
+	(void)second;
+	was_killed |= no_pidfds && !strcmp(name, "kill_group");
+	return no_pidfds && !strcmp(name, "pidfd_open") ? EMFILE : 0;
+}
+
+static int start_unheld(void *unused)
+{
+	int r;
+
+	(void)unused;
+	no_pidfds = true;
+	r = run_sh(NULL, "sleep 1000");
+	no_pidfds = false;
+	assert_class(r, EMFILE);
+	assert_true(was_killed); /* not: left to the sweep after a second */
+	return 0;
+}
+
+/* It runs by then, and has no link to be shut. */
+TEST(a_command_that_cannot_be_held_is_killed)
+{
+	need_pidns();
+	sys_use(&sys_fault);
+	sys_fault_choose(have_no_pidfds);
+	assert_ok(run_in_pidns(start_unheld, NULL));
+	sys_fault_choose(NULL);
+	sys_use(&sys_real);
 	report_thread_fini();
 }
 
