@@ -21,5 +21,6 @@
 #include <acre/time.h>
 #include <acre/trace.h>
 #include <acre/tty.h>
+#include <acre/value.h>
 
 #endif

@@ -34,6 +34,15 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_call_(struct acre_actor *actor,
 					   const struct acre_msg_kind *kind, void *ret);
 
 /*
+ * The same by names, for who knows no types (value.h): the argument is a map whose keys
+ * are texts, or nil. `ret` is borrowed as a text is; it is untouched where 0 is returned.
+ */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_call_named(struct acre_actor *actor,
+						const char *name_space, const char *name,
+						struct acre_value arg,
+						struct acre_value *ret);
+
+/*
  * A call that makes its own actor: spawn, call, result, end. In a nursery of its own, or
  * with .nursery in that one (the actor is reaped on return all the same), or with .actor
  * in that actor, which survives. Both: EINVAL. An endpoint of kind STREAM: ACRE_ETYPE

@@ -17,7 +17,8 @@
  * came, and where.
  *
  * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char *
- * (UTF-8, never NULL on arrival), struct acre_bytes. A string or bytes that was received
+ * (UTF-8, never NULL on arrival), struct acre_bytes, struct acre_value (any value, packed:
+ * value.h). A string or bytes that was received
  * is borrowed: it is valid until the next receive on the same context, or until the
  * context ends. A text or bytes has at most 1 MiB, a message 16 MiB and 64 fields; what is
  * larger is EMSGSIZE where it is sent: send it as items of a stream.
@@ -34,6 +35,12 @@ struct acre_bytes {
 	size_t len;
 };
 
+/* A packed value of any type (value.h). { NULL, 0 } travels as nil. */
+struct acre_value {
+	const void *packed;
+	size_t len;
+};
+
 enum acre_field_type {
 	ACRE_FIELD_UNKNOWN,
 	ACRE_FIELD_BOOL,
@@ -41,7 +48,8 @@ enum acre_field_type {
 	ACRE_FIELD_UINT,  /* unsigned, of the field's size */
 	ACRE_FIELD_FLOAT, /* float or double by size */
 	ACRE_FIELD_TEXT,
-	ACRE_FIELD_BYTES
+	ACRE_FIELD_BYTES,
+	ACRE_FIELD_ANY
 };
 
 struct acre_field {
@@ -92,6 +100,9 @@ struct acre_msg_kind {
 		return p;                                                              \
 	}
 
+/* How a message travels, for the calls that take it apart from the value. */
+#define ACRE_KIND(message) message##_msg_()
+
 #define ACRE_FIELD_MEMBER_(type, name) type name;
 #define ACRE_FIELD_ROW_(type, name)                                            \
 	{ #name, ACRE_FIELD_TYPE_(type), (uint32_t)offsetof(acre_this_, name), \
@@ -115,15 +126,18 @@ struct acre_msg_kind {
 		double: ACRE_FIELD_FLOAT,                                                       \
 		const char *: ACRE_FIELD_TEXT,                                                  \
 		char *: ACRE_FIELD_TEXT,                                                        \
-		struct acre_bytes: ACRE_FIELD_BYTES)
+		struct acre_bytes: ACRE_FIELD_BYTES,                                            \
+		struct acre_value: ACRE_FIELD_ANY)
 
 #ifndef __cplusplus
-/* Three kinds that travel as a bare value instead of a map: an integer, a text,
- * nothing. */
+/* Four kinds that travel as a bare value instead of a map: an integer, a text, a value of
+ * any type, nothing. */
 #define ACRE_INT_FIELDS_(F)  F(int64_t, value)
 #define ACRE_TEXT_FIELDS_(F) F(const char *, value)
+#define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value)
 ACRE_MSG_AS_(acre_int, ACRE_INT_FIELDS_, true)
 ACRE_MSG_AS_(acre_text, ACRE_TEXT_FIELDS_, true)
+ACRE_MSG_AS_(acre_any, ACRE_ANY_FIELDS_, true)
 
 struct acre_nil {
 	char unused_;

@@ -64,11 +64,24 @@ static struct kept_result *kept_result(struct task *t, struct acre_actor *a)
 	return kept;
 }
 
+static int own_bytes(const void **bytes, size_t len, const char *name)
+{
+	void *copy = malloc(len ? len : 1); /* allowed: the user's to free() */
+
+	if (!copy)
+		return acre_fail(ENOMEM, "no memory for the bytes %s", name);
+	memcpy(copy, *bytes, len);
+	*bytes = copy;
+	return 0;
+}
+
 /* Texts and bytes of a value that outlives its packed form: copied with malloc, the
  * caller's to free(). */
 static int own_texts(const struct acre_msg_kind *kind, void *value)
 {
-	for (uint32_t i = 0; i < kind->n_fields; i++) {
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < kind->n_fields; i++) {
 		const struct acre_field *f = &kind->fields[i];
 		void *at = (uint8_t *)value + f->offset;
 
@@ -81,17 +94,15 @@ static int own_texts(const struct acre_msg_kind *kind, void *value)
 						 f->name);
 		} else if (f->type == ACRE_FIELD_BYTES) {
 			struct acre_bytes *bytes = at;
-			size_t len = bytes->len ? bytes->len : 1;
-			void *copy = malloc(len); /* allowed: the user's to free() */
 
-			if (!copy)
-				return acre_fail(ENOMEM, "no memory for the bytes %s",
-						 f->name);
-			memcpy(copy, bytes->data, bytes->len);
-			bytes->data = copy;
+			r = own_bytes(&bytes->data, bytes->len, f->name);
+		} else if (f->type == ACRE_FIELD_ANY) {
+			struct acre_value *any = at;
+
+			r = own_bytes(&any->packed, any->len, f->name);
 		}
 	}
-	return 0;
+	return r;
 }
 
 /* The value that was read stays borrowed from its packed form. */
@@ -109,11 +120,23 @@ static int keep_result(struct acre_context *ctx)
 	return 0;
 }
 
+/* Waits for the result of a context that was started, and leaves it. */
+static int take_result(struct acre_context *ctx, const struct acre_msg_kind *kind,
+		       void *ret)
+{
+	int value, kept;
+
+	ctx->drains = true;
+	value = acre_result_(ctx, kind, ret);
+	kept = value > 0 && schema_borrows(kind) ? keep_result(ctx) : 0;
+	return acre_context_close(&ctx, kept < 0 ? kept : value);
+}
+
 int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
 	       const void *arg, const struct acre_msg_kind *kind, void *ret)
 {
 	struct acre_context *ctx;
-	int value, kept, r = checkpoint(sched_task("acre_call"));
+	int r = checkpoint(sched_task("acre_call"));
 
 	if (r < 0)
 		return r;
@@ -127,12 +150,29 @@ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
 	r = opener_start(&ctx, actor,
 			 endpoint->name_space ? endpoint->name_space : "main",
 			 endpoint->name, endpoint->in(), arg);
+	return r < 0 ? r : take_result(ctx, kind, ret);
+}
+
+int acre_call_named(struct acre_actor *actor, const char *name_space, const char *name,
+		    struct acre_value arg, struct acre_value *ret)
+{
+	struct acre_any result, as_any = { arg };
+	struct acre_context *ctx;
+	int r = checkpoint(sched_task("acre_call"));
+
 	if (r < 0)
 		return r;
-	ctx->drains = true;
-	value = acre_result_(ctx, kind, ret);
-	kept = value > 0 && schema_borrows(kind) ? keep_result(ctx) : 0;
-	return acre_context_close(&ctx, kept < 0 ? kept : value);
+	if (!name_space || !name)
+		return acre_fail(EINVAL, "a call without a name or a namespace");
+	if (!actor)
+		return acre_fail(EINVAL, "Invalid Operation: a call of %s with oneself",
+				 name);
+	r = opener_start(&ctx, actor, name_space, name, acre_any_msg_(), &as_any);
+	if (r >= 0)
+		r = take_result(ctx, acre_any_msg_(), &result);
+	if (r > 0)
+		*ret = result.value;
+	return r;
 }
 
 /* A call whose result outlives the actor. */

@@ -147,15 +147,13 @@ int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const c
 int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns,
 		 const char *name, const struct acre_msg_kind *kind, const void *arg)
 {
-	struct acre_msg_kind as_map = *kind; /* arguments go by name, also a single one */
 	struct pack_writer w;
 	struct buf packed;
 	int r;
 
-	as_map.bare = false;
 	buf_init(&packed, wire_limits_default.frame);
 	pack_writer_init(&w, &packed, &wire_limits_default);
-	schema_write(&w, &as_map, arg);
+	schema_write_argument(&w, kind, arg);
 	r = pack_writer_result(&w);
 	if (r >= 0)
 		r = opener_start_packed(ret, a, ns, name,

@@ -47,6 +47,14 @@ static void write_text(struct pack_writer *w, const char *text)
 	pack_str(w, text ? text : "", text ? strlen(text) : 0);
 }
 
+static void write_any(struct pack_writer *w, const struct acre_value *v)
+{
+	if (v->packed)
+		pack_raw(w, v->packed, v->len);
+	else
+		pack_nil(w);
+}
+
 static void write_field(struct pack_writer *w, const struct acre_field *f, const void *at)
 {
 	switch (f->type) {
@@ -72,6 +80,9 @@ static void write_field(struct pack_writer *w, const struct acre_field *f, const
 		pack_bin(w, b->data ? b->data : "", b->data ? b->len : 0);
 		return;
 	}
+	case ACRE_FIELD_ANY:
+		write_any(w, at);
+		return;
 	case ACRE_FIELD_UNKNOWN:
 		break;
 	}
@@ -100,6 +111,58 @@ void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 	}
 }
 
+static bool is_map_of_texts(const struct acre_value *v)
+{
+	struct pack_reader in;
+
+	pack_reader_init(&in, v->packed, v->len, &wire_limits_default);
+	for (size_t n = pack_read_map(&in); n-- && !in.fault;) {
+		pack_read_str(&in);
+		pack_skip(&in);
+	}
+	return pack_reader_end(&in) >= 0;
+}
+
+static void write_any_argument(struct pack_writer *w, const struct acre_value *v)
+{
+	if (!v->packed || schema_is_nil(v->packed, v->len))
+		pack_map(w, 0);
+	else if (is_map_of_texts(v))
+		pack_raw(w, v->packed, v->len);
+	else
+		pack_writer_fail(w, -EINVAL);
+}
+
+void schema_write_argument(struct pack_writer *w, const struct acre_msg_kind *kind,
+			   const void *value)
+{
+	struct acre_msg_kind as_map = *kind;
+
+	as_map.bare = false;
+	if (schema_is_any(kind))
+		write_any_argument(w, &((const struct acre_any *)value)->value);
+	else
+		schema_write(w, &as_map, value);
+}
+
+static int any_unwritten(const struct acre_msg_kind *kind, const struct acre_field *f,
+			 const struct acre_value *v, const char *what)
+{
+	struct pack_reader in;
+	char why[128];
+
+	if (!v->packed)
+		return 0;
+	pack_reader_init(&in, v->packed, v->len, &wire_limits_default);
+	pack_skip(&in);
+	if (pack_reader_end(&in) >= 0)
+		return 0;
+	pack_error_text(&in, why, sizeof why);
+	return acre_fail(pack_reader_result(&in) == -EMSGSIZE ? EMSGSIZE : ACRE_ETYPE,
+			 "%s: %s.%s is not a packed value: %s", what, kind->name, f->name,
+			 why);
+}
+
 /* What is wrong with a field of the value: 0 if it can travel alone. */
 static int field_unwritten(const struct acre_msg_kind *kind, const struct acre_field *f,
 			   const void *at, const char *what)
@@ -120,7 +183,7 @@ static int field_unwritten(const struct acre_msg_kind *kind, const struct acre_f
 	if (f->type == ACRE_FIELD_UNKNOWN)
 		return acre_fail(ACRE_ETYPE, "%s: %s.%s is of a type that cannot travel",
 				 what, kind->name, f->name);
-	return 0;
+	return f->type == ACRE_FIELD_ANY ? any_unwritten(kind, f, at, what) : 0;
 }
 
 int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
@@ -142,6 +205,9 @@ int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
 	if (r == -EMSGSIZE)
 		return acre_fail(EMSGSIZE, "%s: a %s of more than %u bytes", what,
 				 kind->name, wire_limits_default.frame);
+	if (schema_is_any(kind))
+		return acre_fail(ACRE_ETYPE,
+				 "%s: an argument is a map whose keys are texts", what);
 	return acre_fail(ACRE_ETYPE, "%s: a %s that cannot be encoded", what, kind->name);
 }
 
@@ -243,6 +309,10 @@ static void read_field(struct pack_reader *in, const struct acre_field *f, void 
 	case ACRE_FIELD_BYTES:
 		b = pack_read_bin(in);
 		*(struct acre_bytes *)to = (struct acre_bytes){ b.p, b.len };
+		return;
+	case ACRE_FIELD_ANY:
+		b = pack_read_raw(in);
+		*(struct acre_value *)to = (struct acre_value){ b.p, b.len };
 		return;
 	case ACRE_FIELD_UNKNOWN:
 		break;
@@ -360,16 +430,23 @@ int schema_read_argument(const struct acre_msg_kind *kind, void *packed, size_t 
 	struct pack_reader in;
 
 	pack_reader_init(&in, packed, len, &wire_limits_default);
-	return read_map(kind, &in, ret, "argument", true);
+	return schema_is_any(kind) ? read_bare(kind, &in, ret, "argument")
+				   : read_map(kind, &in, ret, "argument", true);
 }
 
 bool schema_borrows(const struct acre_msg_kind *kind)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++)
 		if (kind->fields[i].type == ACRE_FIELD_TEXT ||
-		    kind->fields[i].type == ACRE_FIELD_BYTES)
+		    kind->fields[i].type == ACRE_FIELD_BYTES ||
+		    kind->fields[i].type == ACRE_FIELD_ANY)
 			return true;
 	return false;
+}
+
+bool schema_is_any(const struct acre_msg_kind *kind)
+{
+	return kind->bare && kind->n_fields && kind->fields[0].type == ACRE_FIELD_ANY;
 }
 
 bool schema_is_nil(const void *packed, size_t len)

@@ -28,11 +28,16 @@ int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
 int schema_read(const struct acre_msg_kind *kind, void *packed, size_t len, void *ret,
 		const char *where);
 
-/* The same for the argument of an endpoint: always a map, also of a bare kind, and
- * with no key that the endpoint does not take. */
+/* The argument of an endpoint: always a map, also of a bare kind, and with no key that the
+ * endpoint does not take. acre_any is that map as it is; nil is written as an empty one,
+ * and what is no map with texts as keys is a failure of the writer, -EINVAL. */
+void schema_write_argument(struct pack_writer *w, const struct acre_msg_kind *kind,
+			   const void *value);
 int schema_read_argument(const struct acre_msg_kind *kind, void *packed, size_t len,
 			 void *ret);
 
 /* Whether texts or bytes of that kind point into the packed value. */
 bool schema_borrows(const struct acre_msg_kind *kind);
+/* Whether it is acre_any: a value of any type, also as an argument. */
+bool schema_is_any(const struct acre_msg_kind *kind);
 bool schema_is_nil(const void *packed, size_t len);

@@ -429,6 +429,9 @@ static inline size_t pack_read_map(struct pack_reader *r)
 /* The byte of an extension of that type and of one byte. */
 uint8_t pack_read_ext1(struct pack_reader *r, int8_t type);
 
+/* The bytes of an extension of any type. */
+struct pack_bytes pack_read_ext(struct pack_reader *r, int *ret_type);
+
 /* Goes over one whole value, which is checked on the way as if it were read. */
 void pack_skip(struct pack_reader *r);
 

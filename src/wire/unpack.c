@@ -459,6 +459,16 @@ uint8_t pack_read_ext1(struct pack_reader *r, int8_t type)
 	return h.body[1];
 }
 
+struct pack_bytes pack_read_ext(struct pack_reader *r, int *ret_type)
+{
+	struct head h;
+
+	if (!read_value(r, PACK_EXT, &h))
+		return no_bytes();
+	*ret_type = h.body[0] > INT8_MAX ? h.body[0] - 256 : h.body[0];
+	return (struct pack_bytes){ h.body + 1, h.body_len - 1 };
+}
+
 static bool is_container(enum pack_type type)
 {
 	return type == PACK_ARRAY || type == PACK_MAP;
