@@ -114,7 +114,7 @@ TEST_FOUND(c088_probe_leaves_no_trace)
  * What is answered to whom.
  */
 
-TEST_FOUND(g23_a_silent_caller_is_closed_without_a_byte)
+TEST_FOUND(c074_silent_client)
 {
 	int fd = dial_bare();
 
@@ -137,7 +137,7 @@ TEST_FOUND(g23_a_hello_has_a_limit)
 	return 0;
 }
 
-TEST_FOUND(g23_another_frame_first_is_no_hello)
+TEST_FOUND(c073_another_frame_first_is_no_hello)
 {
 	static const char stop[] = "\x15\0\0\0\x82\xa8msg_type\xa4Stop\xa3" "cid\xa1x";
 	int fd = dial_bare();
@@ -179,6 +179,112 @@ TEST_FOUND(a_caller_introduces_itself_once)
 	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000002", false);
 	assert_true(read_to_end(fd) > 64);
 	await_no_peers();
+	return 0;
+}
+
+/*
+ * C073: what is no protocol at all, before the Aid and after it.
+ */
+
+static void assert_dropped(const char *bytes, size_t len)
+{
+	int fd = dial_bare();
+
+	send_bytes(fd, bytes, len);
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(read_to_end(fd), 0);
+	await_no_peers();
+}
+
+TEST_FOUND(c073_garbage_on_the_port)
+{
+	static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	static const char no_msgpack[] = "\x02\0\0\0\xc1\xc1";
+	static const char array[] = "\x04\0\0\0\x93\x01\x02\x03";
+	static const char unknown[] = "\x13\0\0\0\x82\xa8msg_type\xa5Hello\xa1v\x01";
+	static const char cut[] = "\x62\0\0\0\x86\xa8msg_type\xa3" "Aid";
+	static const char empty[] = "\0\0\0\0";
+	int well = dial_bare();
+
+	send_aid(well, "4d1e6f3a-0000-4000-8000-000000000004", false);
+	while (!n_peers() || runtime_this->server.n_unadmitted)
+		assert_ok(acre_yield());
+	close(well);
+	await_no_peers();
+	assert_dropped(http, sizeof http - 1);
+	assert_dropped(no_msgpack, sizeof no_msgpack - 1);
+	assert_dropped(array, sizeof array - 1);
+	assert_dropped(unknown, sizeof unknown - 1);
+	assert_dropped(cut, sizeof cut - 1);
+	assert_dropped(empty, sizeof empty - 1);
+	assert_int_equal(runtime_this->server.n_unadmitted, 0);
+	return 0;
+}
+
+/*
+ * C019, C021: a caller that goes at once, and one that says it is another.
+ */
+
+static int n_runs;
+
+ACRE_CONTEXT(count_runs, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	n_runs++;
+	return 0;
+}
+
+static void send_start(int fd, const char *uuid, const char *ns, const char *func,
+		       const char *cid)
+{
+	struct msg m = { .kind = MSG_START, .cid = slice_of(cid) };
+	struct buf out;
+
+	m.start = (struct msg_start){ .ns = slice_of(ns),
+				      .func = slice_of(func),
+				      .kwargs = { "\x80", 1 },
+				      .uid = { slice_of("rude"), slice_of(uuid) },
+				      .remaining_us = -1 };
+	buf_init(&out, 4096);
+	assert_int_equal(msg_write(&out, &m), 0);
+	send_bytes(fd, buf_bytes(&out), buf_len(&out));
+	buf_fini(&out);
+}
+
+TEST_FOUND(c019_caller_vanishes_before_ack)
+{
+	static const char uuid[] = "4d1e6f3a-0000-4000-8000-000000000005";
+	int fd = dial_bare();
+
+	n_runs = 0;
+	send_aid(fd, uuid, false);
+	send_start(fd, uuid, "main", "count_runs", "a-cid");
+	close(fd);
+	while (!n_runs) /* bound: the Start lies in the socket */
+		assert_ok(acre_yield());
+	await_no_peers();
+	assert_int_equal(n_runs, 1);
+	return 0;
+}
+
+static void forge(const char *ns, const char *func)
+{
+	int fd = dial_bare();
+
+	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000006", false);
+	send_start(fd, "4d1e6f3a-0000-4000-8000-00000000000f", ns, func, "a-cid");
+	assert_true(read_to_end(fd) > 64); /* our Aid, an Error, the end */
+	await_no_peers();
+}
+
+TEST_FOUND(c021_forged_caller)
+{
+	n_runs = 0;
+	forge("main", "count_runs");
+	forge("self", "cancel");
+	forge("self", "_cancel_task");
+	forge("self", "register_actor");
+	assert_int_equal(n_runs, 0);
+	assert_ok(acre_sleep(acre_ms(1))); /* nobody has cancelled us */
 	return 0;
 }
 

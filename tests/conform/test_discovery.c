@@ -253,6 +253,61 @@ TEST(g22_a_killed_actor_is_forgotten_at_once)
 }
 
 /*
+ * C010, C015: the root itself, and many of one name.
+ */
+
+TEST_FOUND(c010_wait_for_self)
+{
+	char address[ACRE_ADDRESS_SIZE], own[1][ACRE_ADDRESS_SIZE];
+	struct acre_actor *self;
+
+	assert_ok(acre_wait_for(&self, acre_self_name()));
+	assert_string_equal(acre_actor_uuid(self), acre_self_uuid());
+	acre_release(&self);
+	assert_int_equal(acre_self_addresses(own, 1), 1);
+	assert_int_equal(acre_query(acre_self_name(), address), 1);
+	assert_string_equal(address, own[0]);
+	return 0;
+}
+
+static int find_among(size_t n_doggies)
+{
+	struct acre_actor *doggies[64], *finder;
+	struct acre_text said;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &finder, .name = "finder");
+		for (size_t i = 0; i < n_doggies && r >= 0; i++)
+			r = acre_spawn(&n, &doggies[i], .name = "doggy");
+		assert_ok(r);
+		assert_int_equal(n_registered("doggy"), n_doggies);
+		assert_int_equal(acre_call(finder, find_and_greet,
+					   &(struct acre_text){ "doggy" }, acre_text, &said),
+				 1);
+		for (size_t i = 0; i < n_doggies; i++)
+			assert_true(acre_actor_is_connected(doggies[i]));
+		acre_nursery_cancel(&n);
+	}
+	assert_int_equal(n_registered("doggy"), 0);
+	return r;
+}
+
+TEST_FOUND(c015_duplicate_names)
+{
+	int r = 0;
+
+	for (size_t n = 2; n <= 8 && r >= 0; n *= 2)
+		r = find_among(n);
+	return r;
+}
+
+TEST_FOUND(c015_64_of_one_name)
+{
+	return find_among(64);
+}
+
+/*
  * C157: an actor that comes and goes while others wait for its name.
  */
 
