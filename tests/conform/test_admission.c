@@ -139,7 +139,8 @@ TEST_FOUND(g23_a_hello_has_a_limit)
 
 TEST_FOUND(c073_another_frame_first_is_no_hello)
 {
-	static const char stop[] = "\x15\0\0\0\x82\xa8msg_type\xa4Stop\xa3" "cid\xa1x";
+	static const char stop[] = "\x15\0\0\0\x82\xa8msg_type\xa4Stop\xa3"
+				   "cid\xa1x";
 	int fd = dial_bare();
 
 	send_bytes(fd, stop, sizeof stop - 1);
@@ -202,7 +203,8 @@ TEST_FOUND(c073_garbage_on_the_port)
 	static const char no_msgpack[] = "\x02\0\0\0\xc1\xc1";
 	static const char array[] = "\x04\0\0\0\x93\x01\x02\x03";
 	static const char unknown[] = "\x13\0\0\0\x82\xa8msg_type\xa5Hello\xa1v\x01";
-	static const char cut[] = "\x62\0\0\0\x86\xa8msg_type\xa3" "Aid";
+	static const char cut[] = "\x62\0\0\0\x86\xa8msg_type\xa3"
+				  "Aid";
 	static const char empty[] = "\0\0\0\0";
 	int well = dial_bare();
 

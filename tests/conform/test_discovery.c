@@ -189,12 +189,14 @@ TEST_FOUND(two_finders_share_a_portal)
 		r = acre_spawn(&n, &other, .name = "other");
 		assert_ok(r);
 		assert_int_equal(acre_call(finder, find_and_greet,
-					   &(struct acre_text){ "other" }, acre_text, &said),
+					   &(struct acre_text){ "other" }, acre_text,
+					   &said),
 				 1);
 		assert_string_equal(said.value, "other");
 		/* its parent, which it has a link to already */
 		assert_int_equal(acre_call(finder, find_and_greet,
-					   &(struct acre_text){ "root" }, acre_text, &said),
+					   &(struct acre_text){ "root" }, acre_text,
+					   &said),
 				 1);
 		assert_string_equal(said.value, "root");
 		acre_nursery_cancel(&n);
@@ -217,7 +219,8 @@ TEST_FOUND(names_need_not_be_unique)
 		assert_ok(acre_actor_cancel(a[0]));
 		assert_int_equal(n_registered("twin"), 1);
 		assert_int_equal(acre_call(finder, find_and_greet,
-					   &(struct acre_text){ "twin" }, acre_text, &said),
+					   &(struct acre_text){ "twin" }, acre_text,
+					   &said),
 				 1);
 		acre_nursery_cancel(&n);
 	}
@@ -283,7 +286,8 @@ static int find_among(size_t n_doggies)
 		assert_ok(r);
 		assert_int_equal(n_registered("doggy"), n_doggies);
 		assert_int_equal(acre_call(finder, find_and_greet,
-					   &(struct acre_text){ "doggy" }, acre_text, &said),
+					   &(struct acre_text){ "doggy" }, acre_text,
+					   &said),
 				 1);
 		for (size_t i = 0; i < n_doggies; i++)
 			assert_true(acre_actor_is_connected(doggies[i]));

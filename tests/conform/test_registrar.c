@@ -212,8 +212,251 @@ TEST(a_tree_survives_its_registrar)
 }
 
 /*
+ * C079, C080: a tree that ends, by a failure or by ^C, leaves nothing in the registry.
+ */
+
+ACRE_CONTEXT(stream_for_ever, acre_nil)
+{
+	int r = acre_started(ctx, acre_nil);
+
+	for (int64_t i = 0; r >= 0; i++)
+		r = acre_send(ctx, acre_int, .value = i);
+	return r;
+}
+
+ACRE_TASK(consume_from, struct acre_actor *a)
+{
+	struct acre_int item;
+	int r = 0;
+
+	ACRE_OPEN(ctx, r, a, stream_for_ever, &nil) {
+		r = acre_ready(NULL);
+		while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0)
+			;
+	}
+	return r;
+}
+
+/* How the tree of a test ends. */
+static struct {
+	bool streams, by_signal, closes_first;
+} ends;
+
+static int end_somehow(void)
+{
+	if (!ends.by_signal)
+		return acre_fail(T_ASSERT, "assert 0");
+	assert_int_equal(raise(SIGINT), 0);
+	return acre_sleep(acre_secs(3600));
+}
+
+static int spawn_three(struct acre_nursery *n)
+{
+	struct acre_actor *a;
+	void *unused;
+	int r = 0;
+
+	for (int i = 0; i < 3 && r >= 0; i++) {
+		r = acre_spawn(n, &a, .name = "child");
+		if (r >= 0 && ends.streams)
+			r = acre_go_ready(n, consume_from, a, &unused);
+	}
+	return r;
+}
+
+static int end_tree(void)
+{
+	int left = 0, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_three(&n);
+		assert_ok(r);
+		assert_int_equal(n_registered("child"), 3);
+		r = end_somehow();
+	}
+	ACRE_SHIELD(acre_secs(5), left)
+		while (n_registered("child")) /* bound: the shield */
+			left = acre_sleep(acre_ms(1));
+	assert_ok(left);
+	return r;
+}
+
+static void check_end(int r)
+{
+	assert_true(acre_has(r, ends.by_signal ? EINTR : T_ASSERT));
+	report_thread_fini();
+}
+
+static void end_with_local_registrar(bool streams, bool by_signal)
+{
+	choose_registry();
+	ends.streams = streams;
+	ends.by_signal = by_signal;
+	check_end(run_with("root", end_tree, registry, true));
+}
+
+static void end_with_remote_registrar(bool streams, bool by_signal)
+{
+	struct root registrar = start_registrar();
+
+	ends.streams = streams;
+	ends.by_signal = by_signal;
+	check_end(run_with("client", end_tree, registry, true));
+	end_registrar(&registrar);
+}
+
+#define C079(where, what, how, streams, by_signal)                 \
+	TEST(c079_deregistered_on_cancel_##where##_##what##_##how) \
+	{                                                          \
+		use_backend(NULL);                                 \
+		end_with_##where##_registrar(streams, by_signal);  \
+	}
+C079(local, idle, failure, false, false)
+C079(local, idle, interrupt, false, true)
+C079(local, streaming, failure, true, false)
+C079(local, streaming, interrupt, true, true)
+C079(remote, idle, failure, false, false)
+C079(remote, idle, interrupt, false, true)
+C079(remote, streaming, failure, true, false)
+C079(remote, streaming, interrupt, true, true)
+
+/* The streams are closed by hand, while the interrupt is on its way. */
+static int close_streams_first(void)
+{
+	struct acre_actor *a[2];
+	struct acre_context *ctx[2];
+	struct acre_int item;
+	int left = 0, r = 0;
+
+	ACRE_NURSERY(n, r) {
+		for (int i = 0; i < 2 && r >= 0; i++)
+			r = acre_spawn(&n, &a[i], .name = "child");
+		for (int i = 0; i < 2 && r >= 0; i++)
+			r = acre_open(&ctx[i], a[i], stream_for_ever, &nil);
+		assert_ok(r);
+		assert_int_equal(acre_recv(ctx[0], acre_int, &item), 1);
+		assert_int_equal(raise(SIGINT), 0);
+		for (int i = 0; i < 2; i++)
+			r = acre_context_close(&ctx[i], -ECANCELED);
+		acre_nursery_cancel(&n);
+	}
+	ACRE_SHIELD(acre_secs(5), left)
+		while (n_registered("child"))
+			left = acre_sleep(acre_ms(1));
+	assert_ok(left);
+	return r < 0 ? r : acre_sleep(acre_secs(3600));
+}
+
+TEST(c080_streams_closed_before_the_nursery_local)
+{
+	use_backend(NULL);
+	choose_registry();
+	assert_true(
+		acre_has(run_with("root", close_streams_first, registry, true), EINTR));
+	report_thread_fini();
+}
+
+TEST(c080_streams_closed_before_the_nursery_remote)
+{
+	struct root registrar = start_registrar();
+
+	use_backend(NULL);
+	assert_true(
+		acre_has(run_with("client", close_streams_first, registry, true), EINTR));
+	report_thread_fini();
+	end_registrar(&registrar);
+}
+
+/*
+ * C081: an actor that lives and is not reached any more.
+ */
+
+ACRE_CONTEXT(transport_fails, acre_nil)
+{
+	int r;
+
+	server_stop_listening();
+	r = acre_started(ctx, acre_nil);
+	return r < 0 ? r : acre_sleep(acre_secs(3600));
+}
+
+ACRE_CONTEXT(look_for, acre_text, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	struct acre_actor *a;
+	int r = acre_find(&a, in->value);
+
+	acre_release(&a);
+	return r < 0 ? r : acre_return(ctx, acre_int, .value = r);
+}
+
+static int find_stale(void)
+{
+	struct acre_actor *stale, *finder;
+	struct acre_int found;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &stale, .name = "transport_fails_actor");
+		if (r >= 0)
+			r = acre_spawn(&n, &finder, .name = "finder");
+		assert_ok(r);
+		ACRE_OPEN(ctx, r, stale, transport_fails, &nil) {
+			assert_int_equal(n_registered("transport_fails_actor"), 1);
+			assert_int_equal(acre_call(finder, look_for,
+						   &(struct acre_text){
+							   "transport_fails_actor" },
+						   acre_int, &found),
+					 1);
+			assert_int_equal(found.value, 0);
+			assert_int_equal(n_registered("transport_fails_actor"), 0);
+			assert_ok(acre_context_cancel(ctx));
+		}
+		assert_ok(acre_actor_cancel(stale)); /* its parent's link is open */
+		acre_nursery_cancel(&n);
+	}
+	return r;
+}
+
+TEST(c081_stale_entry)
+{
+	struct root registrar = start_registrar();
+
+	use_backend(NULL);
+	assert_ok(result_at_registry(find_stale));
+	end_registrar(&registrar);
+}
+
+/*
  * C085 to C088: who is at the registrar's address.
  */
+
+static int attached(void)
+{
+	assert_false(runtime_this->is_registrar);
+	return 0;
+}
+
+/* Stopped, it lets the first attempt wait in vain; then it goes on. */
+TEST(c085_probe_retry)
+{
+	struct root registrar = start_registrar();
+	acre_instant begun = acre_now();
+	pid_t helper;
+
+	assert_int_equal(pidfd_send_signal(registrar.pidfd, SIGSTOP, NULL, 0), 0);
+	helper = fork();
+	assert_true(helper >= 0);
+	if (helper == 0) {
+		usleep(1200 *
+		       1000); /* longer than an attempt, which is what this is about */
+		pidfd_send_signal(registrar.pidfd, SIGCONT, NULL, 0);
+		_exit(0);
+	}
+	assert_ok(result_at_registry(attached));
+	assert_true(seconds_since(begun) > 1);
+	assert_int_equal(waitpid(helper, NULL, 0), helper);
+	end_registrar(&registrar);
+}
 
 static int listener_at(const char *path)
 {
