@@ -207,7 +207,7 @@ int contain_open(struct containment *c, const char *uuid, bool only_pidns)
 
 int contain_probe_cgroup(char *ret_path, size_t size)
 {
-	char link[sizeof "/proc/self/fd/" + 10];
+	char link[sizeof "/proc/self/fd/" + 10], name[sizeof "probe-" + 10];
 	struct containment c;
 	ssize_t n = 0;
 	int r;
@@ -218,8 +218,9 @@ int contain_probe_cgroup(char *ret_path, size_t size)
 	if (r >= 0)
 		n = sys_readlinkat(AT_FDCWD, link, ret_path, size - 1);
 	ret_path[n > 0 ? n : 0] = '\0';
+	snprintf(name, sizeof name, "probe-%d", (int)sys_getpid()); /* others look, too */
 	if (r >= 0)
-		r = make_cgroup(&c, "probe");
+		r = make_cgroup(&c, name);
 	contain_close(&c);
 	return r;
 }

@@ -27,6 +27,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/cgroup.h"
+
 #define MEMBERS_MAX  128 /* in the roll: a tree of 41 and its daemons */
 #define FAILURES_MAX 16
 #define ROOT	     0u
@@ -85,6 +87,7 @@ struct trial {
 	uint64_t seed;	  /* what the test draws from it is not what the tree draws */
 	pid_t root;	  /* 0: it was reaped */
 	char folder[512]; /* its cgroup; "": marks only */
+	char tree[CGROUP_PATH_SIZE]; /* of its contained tree; "": none, or not known yet */
 };
 
 struct victim {

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cgroup.h"
 #include "lib/proc.h"
 
 #define ROUND_MAX      64   /* processes in a round, so fds */
@@ -41,6 +42,7 @@ struct sweep {
 struct leftover {
 	struct proc proc; /* when it was found */
 	bool was_running; /* and nobody had sent it SIGKILL */
+	char cgroup[CGROUP_PATH_SIZE];
 };
 
 /* Has it ended, with all its threads? If so the rest of waitid()'s answer is how. */
@@ -74,6 +76,7 @@ static bool take_down(struct leftover *left, pid_t pid)
 
 	if (!proc_look(&left->proc, pid))
 		return false;
+	cgroup_of_tree(pid, left->cgroup);
 	left->was_running = !left->proc.is_killed && !is_dead(pid, &end);
 	if (left->was_running)
 		kill(pid, SIGKILL);
@@ -141,6 +144,8 @@ static bool kill_all(const struct sweep *sweep, const pid_t *pids, size_t n_pids
 		n += take_down(&left[n], pids[i]);
 	for (size_t i = 0; i < n; i++)
 		all_dead = see_off(sweep, &left[i]) && all_dead;
+	for (size_t i = 0; i < n; i++)
+		cgroup_remove(left[i].cgroup); /* of whoever was the last one in it */
 	return all_dead;
 }
 
