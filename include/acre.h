@@ -6,6 +6,7 @@
 #include <acre/actor.h>
 #include <acre/call.h>
 #include <acre/chan.h>
+#include <acre/cluster.h>
 #include <acre/command.h>
 #include <acre/contain.h>
 #include <acre/context.h>

@@ -386,6 +386,11 @@ static int real_chdir(const char *path)
 	return kernel(chdir(path));
 }
 
+static int real_sched_getaffinity(pid_t pid, size_t len, cpu_set_t *ret)
+{
+	return kernel(sched_getaffinity(pid, len, ret));
+}
+
 static pid_t real_getpid(void)
 {
 	return getpid();

@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -154,6 +155,7 @@ struct sys_spawn_args {
 		(pid, to, n_to, from, n_from))                                                    \
 	C(CALL, pid_t, getpgid, (pid_t pid), (pid))                                               \
 	C(CALL, int, chdir, (const char *path), (path))                                           \
+	C(CALL, int, sched_getaffinity, (pid_t pid, size_t len, cpu_set_t *ret), (pid, len, ret)) \
 	C(SURE, pid_t, getpid, (void), ())                                                        \
 	C(SURE, pid_t, getppid, (void), ())                                                       \
 	C(SURE, pid_t, gettid, (void), ())                                                        \

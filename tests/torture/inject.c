@@ -137,6 +137,7 @@ static const struct errno_row errno_rows[] = {
 	{ "kill_group", ANY, 0, { 0 } },
 	{ "isatty", ANY, 0, { 0 } },
 	{ "chdir", ANY, 0, { ENOENT, EACCES, ENOMEM } },
+	{ "sched_getaffinity", ANY, 0, { ENOMEM } },
 	{ "sigaction", ANY, 0, { 0 } },
 	{ "sigaltstack", ANY, 0, { ENOMEM } },
 	{ "getpgid", ANY, 0, { ESRCH } },
