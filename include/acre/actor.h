@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actor.h - the tree: the root, actors and how they are made, found and ended. */
+/* actor.h - the tree: actors, how they are made, and how they end. */
 #ifndef ACRE_ACTOR_H
 #define ACRE_ACTOR_H
 
@@ -31,7 +31,6 @@
  * acre_boot() first thing.
  */
 
-#include <acre/contain.h>
 #include <acre/log.h>
 #include <acre/task.h>
 
@@ -158,92 +157,6 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_expose(const char *name);
 /* A callback for the orderly end of this actor, also when its tasks failed or were
  * cancelled; last registered first run. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_at_end(void (*fn)(void *arg), void *arg);
-
-struct acre_run_options {
-	const char *name; /* of the root; NULL: "root" */
-	/* of the tree; NULL: environment ACRE_SPAWN_METHOD, else exec */
-	const char *backend;
-	const char *const *expose; /* NULL: nothing */
-	/* shared objects that forkservers of the tree load before they fork, at most 16
-	 * paths and NULL at the end: actors then need not load them themselves. One that
-	 * starts a thread is refused by the first spawn */
-	const char *const *preload;
-	size_t stack_size;	   /* of tasks, at most 1 GiB; 0: 64 KiB */
-	/* for tests: another order of ready tasks, the same for the same seed. Which kind says
-	 * environment ACRE_SCHEDULE: shuffle (without it), pct, lifo or fifo.
-	 * 0: environment ACRE_SEED, else first in first out */
-	uint64_t seed;
-	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
-	 * them in this thread. A thread waits for them, too: SIGINT is minded also while a task
-	 * blocks the loop, for more than a second: the third one kills */
-	bool signals;
-	/* to be found by name (discovery.h): over which transports each actor of the tree
-	 * listens: "uds" ("tcp" is EOPNOTSUPP so far); NULL: none, actors have the links that
-	 * they are born with and no others */
-	const char *transports;
-	/* multiaddrs of registrars, at most 8 and NULL at the end: where nobody listens the
-	 * root becomes the registrar. NULL: the root is the registrar of its tree */
-	const char *const *registrars;
-	/* multiaddrs at which the root listens, besides those of registrars that it is; NULL:
-	 * one of its own for each transport */
-	const char *const *listen;
-	/* a fence around all actors: whatever they start ends with the tree, daemons too,
-	 * even when the root is killed. A cgroup (version 2, Linux 5.14) where one may be
-	 * made, else a PID namespace (contain.h). EOPNOTSUPP, with the reasons: neither */
-	bool contained;
-	enum acre_log_level log; /* 0: environment ACRE_LOG, else warning */
-	uint64_t flags; /* ACRE_RUN_PID_NAMESPACE or 0 */
-	uint64_t reserved[4];
-};
-
-/*
- * Runs fn(arg) as the root task until it and all it started have ended, and returns its
- * result; an interrupt makes it EINTR. EALREADY: a runtime runs in this process already.
- *
- * A child that the program makes by fork has copies of all this, which are of no use there:
- * each checkpoint, start, close of a nursery or a context, and acre_step(), returns -ECHILD
- * at once, and what belongs to the parent is left alone.
- */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_run(int (*fn)(void *arg), void *arg,
-					 const struct acre_run_options *options);
-
-/*
- * The same inside another loop: acre_begin(), then acre_step() whenever the fd is
- * readable (it never waits; > 0 while the root task runs, 0 when it has ended), then
- * acre_end(), which returns the root task's result and frees all.
- */
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_begin(int (*fn)(void *arg), void *arg,
-					   const struct acre_run_options *options);
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_fd(void);
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_step(void);
-ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_end(void);
-
-/* First call of main() in a program without ACRE_MAIN: in a process that acre made to
- * be an actor it serves and exits, else it returns 0 and has done nothing. */
-ACRE_PUBLIC_ int acre_boot(int argc, char **argv);
-
-/*
- * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block
- * runs as the root task with SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r
- * if r >= 0; else the story is printed to stderr and the status is 1, or 130 after an
- * interrupt. A call returns 1 with a value, so end with `return r < 0 ? r : 0;`. It is
- *
- *	int main(int argc, char **argv) { return acre_main_(argc, argv, body); }
- *	static int body(int argc, char **argv) { ... }
- */
-#define ACRE_MAIN()                                                  \
-	static int acre_main_body_(int argc, char **argv);           \
-	int main(int argc, char **argv)                              \
-	{                                                            \
-		return acre_main_(argc, argv, acre_main_body_);      \
-	}                                                            \
-	static int acre_main_body_(__attribute__((unused)) int argc, \
-				   __attribute__((unused)) char **argv)
-/* "0.1.0" of the library that runs; what a program was compiled with is
- * ACRE_VERSION_MAJOR and _MINOR. */
-ACRE_PUBLIC_ const char *acre_version(void);
-
-ACRE_PUBLIC_ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv));
 
 ACRE_END_
 #endif

@@ -2,6 +2,8 @@
 /* child.c - the life of an actor from its own side: boot, service, and an orderly end. */
 #include "actor/child.h"
 
+#include <acre/run.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* join.c - becoming findable: what the root decides, what goes down the tree, and registering. */
+#include <acre/run.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - the root of a tree: running a function as the root task, whole or step by step. */
+#include <acre/run.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,13 +285,18 @@ static int call_main(void *arg)
 	return r;
 }
 
-int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv))
+int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv),
+	       const struct acre_run_options *options)
 {
 	struct main_call call = { .body = body, .argc = argc, .argv = argv };
+	struct acre_run_options o = { .name = NULL };
 	int r;
 
 	acre_boot(argc, argv);
-	r = acre_run(call_main, &call, &(struct acre_run_options){ .signals = true });
+	if (options)
+		o = *options;
+	o.signals = true;
+	r = acre_run(call_main, &call, &o);
 	crash_release();
 	if (r >= 0)
 		return r & 0xff;

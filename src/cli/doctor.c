@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <acre/actor.h>
+#include <acre/run.h>
 
 #include "base/util.h"
 #include "cli/cli.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the command `acre`: finds the verb and hands it its arguments. */
-#include <acre/actor.h>
+#include <acre/run.h>
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - `acre run PROGRAM`: runs a program of which nothing is left when it has ended. */
-#include <acre/actor.h>
+#include <acre/run.h>
 #include <acre/command.h>
 
 #include <argp.h>

@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include <acre/actor.h>
+#include <acre/run.h>
 #include <acre/error.h>
 #include <acre/task.h>
 
