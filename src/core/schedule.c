@@ -16,7 +16,7 @@
 /* Ranks that are drawn are above all that are fallen to */
 #define RANK_DRAWN UINT32_C(0x80000000)
 /* Nobody knows how many choices a test makes: the changes are in the first 8, 16 ... 1,024 */
-#define FIRST_LEAST 8
+#define FIRST_LEAST 8U
 #define FIRST_STEPS 8
 
 /* xorshift64*: the schedule must be reproducible from its seed, nothing more. The high bits
