@@ -105,8 +105,9 @@ struct acre_spawn_options {
  * reason), -ECANCELED (then it is gone as well). `*ret` may be NULL'ed memory of any
  * task. A checkpoint.
  */
-#define acre_spawn(nursery, ret, ...) \
-	acre_spawn_((nursery), (ret), &(const struct acre_spawn_options){ __VA_ARGS__ })
+#define acre_spawn(nursery, ...) ACRE_SPAWN_(nursery, __VA_ARGS__, )
+#define ACRE_SPAWN_(nursery, ret, ...) \
+	acre_spawn_((nursery), (ret), ACRE_VALUE_(acre_spawn_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_spawn_(struct acre_nursery *nursery,
 					    struct acre_actor **ret,
 					    const struct acre_spawn_options *options);

@@ -55,10 +55,12 @@ struct acre_oneshot_options {
 	struct acre_spawn_options spawn;
 	uint64_t reserved[2];
 };
-#define acre_oneshot(endpoint, arg, message, ret, ...)                               \
-	acre_oneshot_(&endpoint##_endpoint_, endpoint##_arg_(arg), message##_msg_(), \
-		      message##_ret_(ret),                                           \
-		      &(const struct acre_oneshot_options){ __VA_ARGS__ })
+#define acre_oneshot(endpoint, arg, message, ...)                                    \
+	ACRE_ONESHOT_(&endpoint##_endpoint_, endpoint##_arg_(arg), message##_msg_(), \
+		      message##_ret_, __VA_ARGS__, )
+#define ACRE_ONESHOT_(endpoint, in, kind, checked, ret, ...)   \
+	acre_oneshot_(endpoint, in, kind, checked(ret),        \
+		      ACRE_VALUE_(acre_oneshot_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_oneshot_(const struct acre_endpoint *endpoint,
 					      const void *arg,
 					      const struct acre_msg_kind *kind, void *ret,

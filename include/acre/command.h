@@ -99,9 +99,11 @@ struct acre_command_options {
  * because it was asked to: the report has signal or status, and the last 4 KiB of its stderr
  * (or of what that was merged into).
  */
-#define acre_command_start(nursery, ret, ...) \
-	acre_command_start_((nursery), (ret), \
-			    &(const struct acre_command_options){ __VA_ARGS__ })
+#define acre_command_start(nursery, ...) \
+	ACRE_COMMAND_START_(nursery, __VA_ARGS__, )
+#define ACRE_COMMAND_START_(nursery, ret, ...) \
+	acre_command_start_((nursery), (ret),  \
+			    ACRE_VALUE_(acre_command_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_command_start_(struct acre_nursery *nursery, struct acre_command **ret,
 		    const struct acre_command_options *options);
@@ -162,7 +164,7 @@ struct acre_command_result {
  * of it is left.
  */
 #define acre_command_run(ret, ...) \
-	acre_command_run_((ret), &(const struct acre_command_options){ __VA_ARGS__ })
+	acre_command_run_((ret), ACRE_VALUE_(acre_command_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_command_run_(struct acre_command_result *ret,
 		  const struct acre_command_options *options);

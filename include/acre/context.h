@@ -76,34 +76,35 @@ ACRE_PUBLIC_ void acre_endpoints_(const struct acre_endpoint *const *first,
  * ACRE_ENDPOINT_ONESHOT). ACRE_ENDPOINT_ of a header: declare the same name with
  * ACRE_CONTEXT in one source file only; other files call it through acre_open_named().
  */
-#define ACRE_CONTEXT(endpoint, message, ...)                                             \
-	static int endpoint##_body_(struct acre_context *ctx, const struct message *in); \
-	static int endpoint##_run_(struct acre_context *ctx, const void *in)             \
-	{                                                                                \
-		return endpoint##_body_(ctx, in);                                        \
-	}                                                                                \
-	__attribute__((unused)) static inline const void *endpoint##_arg_(               \
-		const struct message *in)                                                \
-	{                                                                                \
-		return in;                                                               \
-	}                                                                                \
-	static const struct acre_endpoint endpoint##_endpoint_ = {                       \
-		.name = #endpoint,                                                       \
-		.run = endpoint##_run_,                                                  \
-		.in = message##_msg_,                                                    \
-		.file = __FILE__,                                                        \
-		.line = __LINE__,                                                        \
-		##__VA_ARGS__                                                            \
-	};                                                                               \
-	__attribute__((                                                                  \
-		section("acre_endpoints"),                                               \
-		used)) static const struct acre_endpoint *const endpoint##_entry_ =      \
-		&endpoint##_endpoint_;                                                   \
-	__attribute__((constructor)) static void endpoint##_announce_(void)              \
-	{                                                                                \
-		acre_endpoints_(__start_acre_endpoints, __stop_acre_endpoints);          \
-	}                                                                                \
-	static int endpoint##_body_(__attribute__((unused)) struct acre_context *ctx,    \
+#define ACRE_CONTEXT(endpoint, ...) ACRE_CONTEXT_(endpoint##_, #endpoint, __VA_ARGS__, )
+#define ACRE_CONTEXT_(prefix, as, message, ...)                                       \
+	static int prefix##body_(struct acre_context *ctx, const struct message *in); \
+	static int prefix##run_(struct acre_context *ctx, const void *in)             \
+	{                                                                             \
+		return prefix##body_(ctx, in);                                        \
+	}                                                                             \
+	__attribute__((unused)) static inline const void *prefix##arg_(               \
+		const struct message *in)                                             \
+	{                                                                             \
+		return in;                                                            \
+	}                                                                             \
+	static const struct acre_endpoint prefix##endpoint_ = {                       \
+		.name = as,                                                           \
+		.run = prefix##run_,                                                  \
+		.in = message##_msg_,                                                 \
+		.file = __FILE__,                                                     \
+		.line = __LINE__,                                                     \
+		__VA_ARGS__                                                           \
+	};                                                                            \
+	__attribute__((                                                               \
+		section("acre_endpoints"),                                            \
+		used)) static const struct acre_endpoint *const prefix##entry_ =      \
+		&prefix##endpoint_;                                                   \
+	__attribute__((constructor)) static void prefix##announce_(void)              \
+	{                                                                             \
+		acre_endpoints_(__start_acre_endpoints, __stop_acre_endpoints);       \
+	}                                                                             \
+	static int prefix##body_(__attribute__((unused)) struct acre_context *ctx,    \
 				    __attribute__((unused)) const struct message *in)
 
 /* Registers endpoints of the running program under a namespace. EEXIST: a name that is
@@ -148,9 +149,9 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_close(struct acre_context **ctx, in
  * checkpoint. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_context_cancel(struct acre_context *ctx);
 
-/* Callee: the first value, once. EPROTO: twice, or after an item. A checkpoint. */
-#define acre_started(ctx, message, ...) \
-	acre_started_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
+/* Callee: acre_started(ctx, range, .lo = 1), the first value, once. EPROTO: twice, or
+ * after an item. A checkpoint. */
+#define acre_started(ctx, ...) ACRE_GIVE_(acre_started_, ctx, __VA_ARGS__, )
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_started_(struct acre_context *ctx,
 					      const struct acre_msg_kind *kind,
 					      const void *value);
@@ -164,8 +165,7 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_first_(struct acre_context *ctx,
  * ACRE_ECLOSED: the stream has ended in this direction, or the link; ACRE_ECTXC: the
  * context is over; EMSGSIZE, ACRE_ETYPE: it cannot travel (msg.h). A checkpoint: on
  * -ECANCELED nothing was sent. */
-#define acre_send(ctx, message, ...) \
-	acre_send_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
+#define acre_send(ctx, ...) ACRE_GIVE_(acre_send_, ctx, __VA_ARGS__, )
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind, const void *value);
 
@@ -188,8 +188,7 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_stop(struct acre_context *ctx);
 
 /* Callee: gives the result and returns 0, for `return acre_return(ctx, answer, .value
  * = 42);`. */
-#define acre_return(ctx, message, ...) \
-	acre_return_((ctx), message##_msg_(), &(const struct message){ __VA_ARGS__ })
+#define acre_return(ctx, ...) ACRE_GIVE_(acre_return_, ctx, __VA_ARGS__, )
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_return_(struct acre_context *ctx,
 					     const struct acre_msg_kind *kind,
 					     const void *value);

@@ -22,6 +22,11 @@
 #define ACRE_FORMAT_(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ACRE_CLEANUP_(fn)	__attribute__((cleanup(fn)))
 
+/* A struct of the fields that are given, or of none. ISO C wants an argument for each `...`,
+ * so macros with options pass theirs on with a comma behind them, and an initializer may
+ * end in one. */
+#define ACRE_VALUE_(type, ...)	(__extension__ & (const struct type){ __VA_ARGS__ })
+
 #define ACRE_PASTE__(a, b)	a##b
 #define ACRE_PASTE_(a, b)	ACRE_PASTE__(a, b)
 

@@ -50,8 +50,9 @@ struct acre_dump_options {
 /* From here on there is `span` until the dump: acre_dump_on_hang(&hang, acre_secs(30), .path =
  * "/var/log/hang.txt"). ENOMEM; EINVAL (options); ENAMETOOLONG; or the errno of starting
  * its thread: then nothing was opened. Not a checkpoint. */
-#define acre_dump_on_hang(hang, span, ...) \
-	acre_dump_on_hang_((hang), (span), &(const struct acre_dump_options){ __VA_ARGS__ })
+#define acre_dump_on_hang(hang, ...) ACRE_DUMP_ON_HANG_(hang, __VA_ARGS__, )
+#define ACRE_DUMP_ON_HANG_(hang, span, ...) \
+	acre_dump_on_hang_((hang), (span), ACRE_VALUE_(acre_dump_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_dump_on_hang_(struct acre_hang *hang, acre_span span,
 						   const struct acre_dump_options *options);
 

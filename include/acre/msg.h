@@ -103,6 +103,10 @@ struct acre_msg_kind {
 /* How a message travels, for the calls that take it apart from the value. */
 #define ACRE_KIND(message) message##_msg_()
 
+/* Calls fn(ctx, kind, value): how all macros give a value of fields. */
+#define ACRE_GIVE_(fn, ctx, message, ...) \
+	fn((ctx), message##_msg_(), ACRE_VALUE_(message, __VA_ARGS__))
+
 #define ACRE_FIELD_MEMBER_(type, name) type name;
 #define ACRE_FIELD_ROW_(type, name)                                            \
 	{ #name, ACRE_FIELD_TYPE_(type), (uint32_t)offsetof(acre_this_, name), \

@@ -76,9 +76,11 @@ struct acre_fork_options {
  * loop belongs to a parent), EAGAIN, ENOMEM, EMFILE. A checkpoint on entry only, so that
  * no child is lost.
  */
-#define acre_fork_from_worker(ret, fn, arg, ...) \
+#define acre_fork_from_worker(ret, fn, ...) \
+	ACRE_FORK_FROM_WORKER_(ret, fn, __VA_ARGS__, )
+#define ACRE_FORK_FROM_WORKER_(ret, fn, arg, ...)  \
 	acre_fork_from_worker_((ret), (fn), (arg), \
-			       &(const struct acre_fork_options){ __VA_ARGS__ })
+			       ACRE_VALUE_(acre_fork_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_fork_from_worker_(struct acre_process **ret, int (*fn)(void *arg), void *arg,
 		       const struct acre_fork_options *options);

@@ -86,9 +86,11 @@ ACRE_PUBLIC_ void acre_nursery_open_(struct acre_nursery *nursery, const char *f
  * EINVAL (options), ECANCELED (the nursery is being cancelled: nothing was started). A
  * closed nursery is a BUG. Not a checkpoint.
  */
-#define acre_go(nursery, task, arg, ...)                                     \
-	acre_go_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)), \
-		 &(const struct acre_task_options){ __VA_ARGS__ })
+#define acre_go(nursery, task, ...) \
+	ACRE_GO_(nursery, &task##_kind_, task, __VA_ARGS__, )
+#define ACRE_GO_(nursery, kind, task, arg, ...)                     \
+	acre_go_((nursery), kind, ((void)sizeof(task(arg)), (arg)), \
+		 ACRE_VALUE_(acre_task_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_(struct acre_nursery *nursery,
 					 const struct acre_task_kind *kind, void *arg,
 					 const struct acre_task_options *options);
@@ -99,9 +101,11 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_(struct acre_nursery *nursery,
  * acre_ready() is EPROTO. After acre_ready() it is an ordinary task of the nursery. A
  * checkpoint: cancelled, the task is cancelled and has ended on return.
  */
-#define acre_go_ready(nursery, task, arg, ret, ...)                                \
-	acre_go_ready_((nursery), &task##_kind_, ((void)sizeof(task(arg)), (arg)), \
-		       (ret), &(const struct acre_task_options){ __VA_ARGS__ })
+#define acre_go_ready(nursery, task, arg, ...) \
+	ACRE_GO_READY_(nursery, &task##_kind_, task, arg, __VA_ARGS__, )
+#define ACRE_GO_READY_(nursery, kind, task, arg, ret, ...)                       \
+	acre_go_ready_((nursery), kind, ((void)sizeof(task(arg)), (arg)), (ret), \
+		       ACRE_VALUE_(acre_task_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_go_ready_(struct acre_nursery *nursery,
 					       const struct acre_task_kind *kind,
 					       void *arg, void **ret,
