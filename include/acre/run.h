@@ -26,7 +26,7 @@ struct acre_run_options {
 	 * paths and NULL at the end: actors then need not load them themselves. One that
 	 * starts a thread is refused by the first spawn */
 	const char *const *preload;
-	size_t stack_size;	   /* of tasks, at most 1 GiB; 0: 64 KiB */
+	size_t stack_size; /* of tasks, at most 1 GiB; 0: ACRE_STACK_SIZE, else 64 KiB */
 	/* for tests: another order of ready tasks, the same for the same seed. Which kind says
 	 * environment ACRE_SCHEDULE: shuffle (without it), pct, lifo or fifo.
 	 * 0: environment ACRE_SEED, else first in first out */
@@ -56,7 +56,8 @@ struct acre_run_options {
 
 /*
  * Runs fn(arg) as the root task until it and all it started have ended, and returns its
- * result; an interrupt makes it EINTR. EALREADY: a runtime runs in this process already.
+ * result; an interrupt makes it EINTR. EALREADY: a runtime runs in this process, or in the
+ * one that it is a fork of. EINVAL: an option, or ACRE_... of the environment (empty: unset).
  *
  * A child that the program makes by fork has copies of all this, which are of no use there:
  * each checkpoint, start, close of a nursery or a context, and acre_step(), returns -ECHILD
@@ -83,26 +84,21 @@ ACRE_PUBLIC_ int acre_boot(int argc, char **argv);
 /*
  * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block
  * runs as the root task with SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r
- * if r >= 0; else the story is printed to stderr and the status is 1, or 130 after an
- * interrupt. Options of struct acre_run_options go into the brackets, as in
- * ACRE_MAIN(.transports = "uds"); not in C++. It is
+ * if r >= 0; else the story goes to stderr and it is 1, or 130 after an interrupt. A call
+ * returns 1 with a value, so end with `return r < 0 ? r : 0;`. It may have options of
+ * acre_run(), as ACRE_MAIN(.transports = "uds"). It is
  *
- * int main(int argc, char **argv) { return acre_main_(argc, argv, body, &options); }
- * static int body(int argc, char **argv) { ... }
+ *	int main(int argc, char **argv) { return acre_main_(argc, argv, body, &options); }
+ *	static int body(int argc, char **argv) { ... }
  */
-#ifdef __cplusplus
-#define ACRE_MAIN() ACRE_MAIN_(NULL)
-#else
-#define ACRE_MAIN(...) \
-	ACRE_MAIN_((&(const struct acre_run_options){ .reserved = { 0 }, __VA_ARGS__ }))
-#endif
-#define ACRE_MAIN_(options)                                                \
-	static int acre_main_body_(int argc, char **argv);                 \
-	int main(int argc, char **argv)                                    \
-	{                                                                  \
-		return acre_main_(argc, argv, acre_main_body_, (options)); \
-	}                                                                  \
-	static int acre_main_body_(__attribute__((unused)) int argc,       \
+#define ACRE_MAIN(...)                                                            \
+	static int acre_main_body_(int argc, char **argv);                        \
+	int main(int argc, char **argv)                                           \
+	{                                                                         \
+		return acre_main_(argc, argv, acre_main_body_,                    \
+				  ACRE_VALUE_(acre_run_options, __VA_ARGS__));    \
+	}                                                                         \
+	static int acre_main_body_(__attribute__((unused)) int argc,              \
 				   __attribute__((unused)) char **argv)
 /* "0.1.0" of the library that runs; what a program was compiled with is
  * ACRE_VERSION_MAJOR and _MINOR. */

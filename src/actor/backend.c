@@ -38,16 +38,28 @@ static const struct {
 	{ "main_thread_forkserver", "fork" },
 };
 
-static int unknown(const char *name)
+/* The names that can be chosen here, or those that cannot. */
+static void list(char *ret, size_t size, bool can_be_had)
 {
-	char choices[256] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < ARRAY_N(backends) && used < sizeof choices; i++)
-		used += (size_t)snprintf(choices + used, sizeof choices - used, " %s",
-					 backends[i].name);
-	return acre_fail(EINVAL, "no backend is called \"%.64s\"; the choices are%s",
-			 name, choices);
+	for (size_t i = 0; i < ARRAY_N(backends) && used < size; i++)
+		if (!backends[i].why_not == can_be_had)
+			used += (size_t)snprintf(ret + used, size - used, " %s",
+						 backends[i].name);
+}
+
+static int unknown(const char *name)
+{
+	char choices[128] = "", others[128] = "";
+
+	list(choices, sizeof choices, true);
+	list(others, sizeof others, false);
+	return acre_fail(
+		EINVAL,
+		"no backend is called \"%.64s\"; the choices are%s (not to be had "
+		"in this build:%s)",
+		name, choices, others);
 }
 
 int backend_find(const struct backend **ret, const char *name)

@@ -2,6 +2,7 @@
 /* run.c - the root of a tree: running a function as the root task, whole or step by step. */
 #include <acre/run.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,20 +65,54 @@ static int check_options(const struct acre_run_options *o)
 	return 0;
 }
 
-static uint64_t choose_seed(uint64_t given)
+/* NULL: it is not there, or empty, which is how a shell takes it away for one command. */
+static const char *environment(const char *name)
 {
-	const char *text = getenv("ACRE_SEED");
+	const char *text = getenv(name);
 
-	return given || !text ? given : strtoull(text, NULL, 0);
+	return text && *text ? text : NULL;
+}
+
+/* A number in C's notation, all of the text. */
+static int read_number(unsigned long long *ret, const char *name, unsigned long long max)
+{
+	const char *text = environment(name);
+	char *end;
+
+	if (!text)
+		return 0;
+	*ret = strtoull(text, &end, 0); /* ULLONG_MAX if it is larger */
+	if (text[0] < '0' || text[0] > '9' || *end || *ret > max)
+		return acre_fail(
+			EINVAL,
+			"the environment's %s is \"%.32s\"; expected a number from "
+			"0 to %llu, as 4711 or 0x1267",
+			name, text, max);
+	return 0;
+}
+
+/* A seed of 0 is none: ready tasks run in the order in which they became so. */
+static int choose_numbers(struct loop_options *ret, const struct acre_run_options *o)
+{
+	unsigned long long seed = o->seed, stack_size = o->stack_size;
+	int r = 0;
+
+	if (!o->seed)
+		r = read_number(&seed, "ACRE_SEED", ULLONG_MAX - 1);
+	if (r >= 0 && !o->stack_size)
+		r = read_number(&stack_size, "ACRE_STACK_SIZE", STACK_SIZE_MAX);
+	ret->seed = seed;
+	ret->stack_size = (size_t)stack_size;
+	return r;
 }
 
 static int choose_log(struct runtime *rt, enum acre_log_level given)
 {
-	const char *word = getenv("ACRE_LOG");
+	const char *word = environment("ACRE_LOG");
 	enum acre_log_level level = given;
 	int r = 0;
 
-	if (!given && word && *word)
+	if (!given && word)
 		r = acre_note(log_level_find(&level, word),
 			      "reading the environment's ACRE_LOG");
 	else if ((unsigned int)given >= ACRE_N_LOG_LEVELS_)
@@ -89,7 +124,7 @@ static int choose_log(struct runtime *rt, enum acre_log_level given)
 
 static int choose_backend(struct runtime *rt, const char *given)
 {
-	const char *name = given ? given : getenv("ACRE_SPAWN_METHOD");
+	const char *name = given ? given : environment("ACRE_SPAWN_METHOD");
 	int r = backend_find(&rt->backend, name);
 
 	if (r < 0 && !given)
@@ -136,24 +171,40 @@ static void tear_down(void)
 	root_is_in = 0;
 }
 
+/* A child of fork in the middle of a root has a copy of its parent's runtime, and no way
+ * to be rid of that: its objects are on stacks of the program. */
+static int check_place(void)
+{
+	if (loop_this && loop_is_forked(loop_this))
+		return acre_fail(
+			EALREADY,
+			"this process is a fork of one in which a runtime runs, and "
+			"holds a copy of that: execute a program here, or use the "
+			"backend fork or acre_fork_from_worker()");
+	if (root_is_in == sys_getpid() || loop_this)
+		return acre_fail(EALREADY, "a runtime runs in this process already");
+	return 0;
+}
+
 static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options *options,
 		 bool embedded)
 {
 	struct acre_run_options none = { .name = NULL };
 	const struct acre_run_options *o = options ? options : &none;
+	struct loop_options loop = { .schedule = environment("ACRE_SCHEDULE"),
+				     .embedded = embedded };
 	int r = check_options(o);
 
 	if (r < 0)
 		return r;
 	if (!fn)
 		return acre_fail(EINVAL, "a root without a function");
-	if (root_is_in == sys_getpid() || loop_this)
-		return acre_fail(EALREADY, "a runtime runs in this process already");
-	r = loop_open(&root.loop,
-		      &(struct loop_options){ .stack_size = o->stack_size,
-					      .seed = choose_seed(o->seed),
-					      .schedule = getenv("ACRE_SCHEDULE"),
-					      .embedded = embedded });
+	r = check_place();
+	if (r >= 0)
+		r = choose_numbers(&loop, o);
+	if (r < 0)
+		return r;
+	r = loop_open(&root.loop, &loop);
 	if (r == -EINVAL)
 		return acre_fail(EINVAL, "the environment's ACRE_SCHEDULE is none of "
 					 "shuffle, pct, lifo and fifo");
@@ -289,14 +340,12 @@ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv),
 	       const struct acre_run_options *options)
 {
 	struct main_call call = { .body = body, .argc = argc, .argv = argv };
-	struct acre_run_options o = { .name = NULL };
+	struct acre_run_options with_signals = *options;
 	int r;
 
 	acre_boot(argc, argv);
-	if (options)
-		o = *options;
-	o.signals = true;
-	r = acre_run(call_main, &call, &o);
+	with_signals.signals = true;
+	r = acre_run(call_main, &call, &with_signals);
 	crash_release();
 	if (r >= 0)
 		return r & 0xff;

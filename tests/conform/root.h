@@ -89,5 +89,5 @@ static inline int run_main(int (*body)(int argc, char **argv))
 {
 	char name[] = "root", *argv[] = { name, NULL };
 
-	return acre_main_(1, argv, body, NULL);
+	return acre_main_(1, argv, body, &(struct acre_run_options){ 0 });
 }

@@ -91,6 +91,9 @@ TEST(s12_a_tree_is_made_as_the_environment_says)
 			assert_null(tree_is_made_by);
 		}
 	}
+	setenv("ACRE_SPAWN_METHOD", "", 1);
+	assert_ok(tree_result(find_out, false));
+	assert_string_equal(tree_is_made_by, "exec");
 	setenv("ACRE_SPAWN_METHOD", "telepathy", 1);
 	assert_class(tree_result(find_out, false), EINVAL);
 	report_thread_fini();
@@ -104,8 +107,12 @@ TEST(s12_an_unknown_name_is_refused_with_the_choices)
 	assert_class(r, EINVAL);
 	assert_null(b);
 	assert_text_has(acre_why(r)->message, "telepathy");
-#define IS_A_CHOICE(id, name, text) assert_text_has(acre_why(r)->message, " " name);
-	ACRE_BACKENDS(IS_A_CHOICE)
+#define IS_NAMED(id, name, text) assert_text_has(acre_why(r)->message, " " name);
+	ACRE_BACKENDS(IS_NAMED)
+	assert_text_has(
+		acre_why(r)->message,
+		"the choices are exec forkserver fork thread (not to be had in this "
+		"build: subint subint_fork subint_forkserver)");
 	report_thread_fini();
 }
 

@@ -116,6 +116,37 @@ TEST(calls_without_a_runtime_say_so)
 	report_thread_fini();
 }
 
+static int stack_has_room_for_a_mebibyte(void *arg)
+{
+	char room[1 << 20];
+
+	memset(room, 1, sizeof room);
+	return room[sizeof room / 2] == 1 && !arg ? 0 : -EIO;
+}
+
+TEST(the_environment_gives_a_root_its_numbers_or_it_does_not_begin)
+{
+	static const char *const wrong[] = { "abc", "12abc", "-1",
+					     " 7",  "0x",    "99999999999999999999999" };
+	int r;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		setenv("ACRE_SEED", wrong[i], 1);
+		r = acre_run(fails, NULL, NULL);
+		assert_class(r, EINVAL);
+		assert_text_has(acre_why(r)->message, wrong[i]);
+		assert_text_has(acre_why(r)->message, "expected a number");
+	}
+	setenv("ACRE_SEED", "", 1); /* is none */
+	setenv("ACRE_STACK_SIZE", "2097152", 1);
+	assert_ok(acre_run(stack_has_room_for_a_mebibyte, NULL, NULL));
+	setenv("ACRE_STACK_SIZE", "2M", 1);
+	r = acre_run(stack_has_room_for_a_mebibyte, NULL, NULL);
+	assert_class(r, EINVAL);
+	assert_text_has(acre_why(r)->message, "ACRE_STACK_SIZE is \"2M\"");
+	report_thread_fini();
+}
+
 TEST(bad_options_of_a_root_are_refused)
 {
 	char long_name[200];
