@@ -187,7 +187,7 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_finish(struct acre_context *ctx);
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_stop(struct acre_context *ctx);
 
 /* Callee: gives the result and returns 0, for `return acre_return(ctx, answer, .value
- * = 42);`. */
+ * = 42);`. EPROTO: it was given already, and stays what it is. */
 #define acre_return(ctx, ...) ACRE_GIVE_(acre_return_, ctx, __VA_ARGS__, )
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_return_(struct acre_context *ctx,
 					     const struct acre_msg_kind *kind,

@@ -83,6 +83,9 @@ int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 	if (ctx->is_opener)
 		return acre_fail(EINVAL, "acre_return() is for the callee of %s",
 				 ctx->endpoint_name);
+	if (ctx->result_given)
+		return acre_fail(EPROTO, "%s called acre_return() twice",
+				 ctx->endpoint_name);
 	buf_consume(&ctx->result, buf_len(&ctx->result));
 	pack_writer_init(&w, &ctx->result, &wire_limits_default);
 	schema_write(&w, kind, value);

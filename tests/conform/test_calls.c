@@ -62,6 +62,23 @@ TEST_TREE(c016_a_wrong_kind_of_endpoint_is_refused_before_anything_is_spawned)
 	return r;
 }
 
+ACRE_CONTEXT(returns_twice, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	int r = acre_return(ctx, acre_int, .value = 1);
+
+	assert_class(r < 0 ? r : acre_return(ctx, acre_int, .value = 2), EPROTO);
+	return r;
+}
+
+TEST_TREE(a_call_has_one_result_the_first_that_is_given)
+{
+	struct acre_int v = { 0 };
+
+	assert_int_equal(acre_oneshot(returns_twice, &nil, acre_int, &v), 1);
+	assert_int_equal(v.value, 1);
+	return 0;
+}
+
 /*
  * Texts of results: borrowed by the task that called.
  */
