@@ -6,6 +6,7 @@
 #include "actor/story.h"
 #include "base/panic.h"
 #include "base/util.h"
+#include "core/class.h"
 #include "core/report.h"
 
 /*
@@ -254,7 +255,7 @@ static void keep_backtrace(struct teller *t, struct story *s, struct report *rep
 static bool has_own_name(const struct acre_report *why)
 {
 	return why->code >= ACRE_CLASS_APPLICATION || why->code == ACRE_ENAMED ||
-	       why->code == ACRE_EGUEST;
+	       why->code == ACRE_EGUEST || !class_is_known(why->code);
 }
 
 /* One of n reports that are still to be told. */

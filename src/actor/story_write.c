@@ -108,7 +108,7 @@ static struct slice tell_type(struct draft *d, const struct acre_report *why)
 
 	if (name)
 		return slice_of(name);
-	if (why->code < ACRE_EREMOTE)
+	if (why->code > 0 && why->code < ACRE_EREMOTE)
 		return slice_of(STORY_OS_ERROR);
 	return story_append_text(&d->room, why->name, STORY_NAME_MAX - 1);
 }

@@ -210,6 +210,11 @@ const char *acre_class_name(int code)
 	return row ? row->name : "<unknown>";
 }
 
+bool class_is_known(int code)
+{
+	return row_of(code);
+}
+
 const char *acre_class_text(int code)
 {
 	const struct acre_class_row *row = row_of(code);

@@ -12,3 +12,4 @@ int class_parent(int code);
 
 /* ACRE_ENAMED for a name that this program has no class of. */
 int class_of_name(const char *name);
+bool class_is_known(int code);

@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -43,9 +44,11 @@ struct report_slots {
 	uint16_t generation[REPORT_SLOTS];
 };
 
-static const char lost_text[] =
-	"(the story is lost: it belongs to another task, or to one of the failures before "
-	"the last 30)";
+#define LOST_TEXT                                                                    \
+	"(%d: the story is lost: it is of another task, or of a failure before the " \
+	"last 30, "                                                                  \
+	"or there was none)"
+#define LOST_TEXT_MAX (sizeof LOST_TEXT + 16)
 
 _Thread_local struct report_home *report_home_now;
 
@@ -274,21 +277,35 @@ void report_say_pid(struct report *rep)
 		rep->public_part.pid = sys_getpid();
 }
 
-/* What can be told of a failure that has no report here. */
-static const char *text_without_story(int r)
+/* What can be told of a failure that has no report here; *ret, unless it has a text already. */
+static const char *text_without_story(int r, char ret[LOST_TEXT_MAX])
 {
-	bool had_one = (0U - (uint32_t)r) >> SLOT_SHIFT;
+	if ((0U - (uint32_t)r) >> SLOT_SHIFT) {
+		snprintf(ret, LOST_TEXT_MAX, LOST_TEXT, r);
+		return ret;
+	}
+	if (r == -ECHILD && loop_this && loop_is_forked(loop_this))
+		return "this process is a child of fork, and what it has of acre is its "
+		       "parent's: only copies, that cannot be used here";
+	return acre_class_text(report_class(r));
+}
 
-	return had_one ? lost_text : acre_class_text(report_class(r));
+static void say_without_story(struct report *rep, int r)
+{
+	char text[LOST_TEXT_MAX];
+	const char *message = text_without_story(r, text);
+
+	acre_ignore(report_set_text(rep, &rep->public_part.message, message,
+				    strlen(message)));
+	report_say_who(rep);
 }
 
 struct report *report_file_plain(struct report_home *home, int *r)
 {
-	const char *text = text_without_story(*r);
-	struct report *rep = report_file_new(home, report_class(*r), r);
+	int old = *r;
+	struct report *rep = report_file_new(home, report_class(old), r);
 
-	rep->public_part.message = text;
-	report_say_who(rep);
+	say_without_story(rep, old);
 	return rep;
 }
 
@@ -309,8 +326,7 @@ static struct report *take_without_story(int r)
 
 	if (!rep)
 		return NULL;
-	rep->public_part.message = text_without_story(r);
-	report_say_who(rep);
+	say_without_story(rep, r);
 	report_say_pid(rep);
 	return rep;
 }
@@ -408,7 +424,7 @@ struct report *report_own(struct report_home *home, int r, struct report *rep)
 struct report *report_made_up(int r)
 {
 	static _Thread_local struct report_spare plain;
-	static _Thread_local char path[REPORT_PATH_MAX];
+	static _Thread_local char path[REPORT_PATH_MAX], text[LOST_TEXT_MAX];
 	struct acre_report *why = &plain.report.public_part;
 
 	report_init(&plain.report, report_class(r), plain.room, sizeof plain.room);
@@ -417,7 +433,7 @@ struct report *report_made_up(int r)
 	why->host = host;
 	why->actor = actor_name ? actor_name : "";
 	why->actor_uuid = actor_uuid ? actor_uuid : "";
-	why->message = r < 0 ? text_without_story(r) : "no failure";
+	why->message = r < 0 ? text_without_story(r, text) : "no failure";
 	if (r >= 0)
 		why->name = "";
 	return &plain.report;

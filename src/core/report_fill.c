@@ -13,6 +13,7 @@
  */
 #include "core/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -77,6 +78,16 @@ void *report_alloc(struct report *rep, size_t len)
 	return take(rep, len, ALIGNMENT);
 }
 
+/* Its number is all that is known of it, and is to be read also where the failure goes. */
+static void name_unknown(struct report *rep, int code)
+{
+	enum { LEN = sizeof "<unknown class 4095>" };
+
+	snprintf(rep->room, LEN, "<unknown class %d>", code);
+	rep->public_part.name = rep->room;
+	rep->room += LEN;
+}
+
 void report_init(struct report *rep, int code, char *room, size_t len)
 {
 	*rep = (struct report){
@@ -96,6 +107,8 @@ void report_init(struct report *rep, int code, char *room, size_t len)
 		.room = room,
 		.room_end = room + len,
 	};
+	if (!class_is_known(code))
+		name_unknown(rep, code);
 }
 
 struct report *report_new(int code)

@@ -78,6 +78,53 @@ static void crosses_as_itself(int class)
 	}
 }
 
+ACRE_CONTEXT(return_bare, acre_int, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	(void)ctx;
+	return (int)in->value;
+}
+
+/* Nobody knows it, so it can only be read; and is, however far it goes. */
+TEST_TREE(the_number_of_an_unknown_class_arrives_in_words)
+{
+	int r;
+
+	for (uint32_t via = 0; via < 3; via += 2) {
+		r = fail_further_down(&(struct failing){ ACRE_CLASS_MAX, via });
+		assert_remote(r, ACRE_ENAMED);
+		check_story(r, "<unknown class 4095>", via);
+	}
+	return 0;
+}
+
+TEST_TREE(a_bare_number_that_is_no_failure_of_ours_arrives_in_words)
+{
+	static const struct {
+		int r;
+		const char *name, *number;
+	} rows[] = {
+		{ INT32_MIN, "<unknown class 0>", "-2147483648" },
+		{ -2000000000, "<unknown class 1024>", "-2000000000" },
+	};
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "failing");
+		assert_ok(r);
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			struct acre_int number = { rows[i].r };
+
+			r = acre_call(a, return_bare, &number, acre_nil, &nil);
+			assert_true(acre_is(r, ACRE_EREMOTE));
+			assert_string_equal(acre_why(r)->name, rows[i].name);
+			assert_text_has(acre_why(r)->message, rows[i].number);
+		}
+		r = 0;
+	}
+	return r;
+}
+
 TEST_TREE(c067_registered_class)
 {
 	crosses_as_itself(FIRST_CLASS);

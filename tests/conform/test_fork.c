@@ -18,6 +18,27 @@ static void expect_echild(int r, int line)
 		wrong = line % 255 + 1;
 }
 
+static void expect_text(const char *text, const char *part, int line)
+{
+	if (!wrong && !strstr(text, part))
+		wrong = line % 255 + 1;
+}
+
+static int nothing_to_do(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* It cannot have a root of its own, as long as it holds its parent's. */
+static void expect_no_root(void)
+{
+	int r = acre_run(nothing_to_do, NULL, NULL);
+
+	expect_text(acre_class_name(acre_code(r)), "EALREADY", __LINE__);
+	expect_text(acre_why(r)->message, "is a fork of one", __LINE__);
+}
+
 #define EXPECT_ECHILD(call) expect_echild((call), __LINE__)
 
 /* Its status must be 0. Bound: the test's limit. */
@@ -93,6 +114,7 @@ static void use_tasks(struct acre_nursery *parents)
 	bool ended = false;
 	int r = 0;
 
+	expect_no_root();
 	EXPECT_ECHILD(acre_sleep(acre_ms(1)));
 	EXPECT_ECHILD(acre_checkpoint());
 	EXPECT_ECHILD(acre_yield());
@@ -157,6 +179,7 @@ TEST(a_child_of_fork_gets_an_error_from_whatever_its_parent_made)
 
 	if (is_child) {
 		EXPECT_ECHILD(r);
+		expect_text(acre_why(-ECHILD)->message, "child of fork", __LINE__);
 		_exit(wrong);
 	}
 	assert_ok(r);
