@@ -200,8 +200,9 @@ int be_fork_make(struct life *life, const struct birth *birth)
 				   .with_strangers = birth->with_strangers };
 
 	if (birth->program)
-		return acre_fail(EINVAL, "%s: another program is for the backend exec only",
-				 birth->title);
+		return acre_fail(EINVAL,
+				 "actor %s: another program is for the backend exec only",
+				 birth->name);
 	fflush(stdout); /* or the child would have it, too */
 	return birth_of_process(life, birth, &q);
 }

@@ -13,6 +13,8 @@
 #include "actor/runtime.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/death.h"
+#include "core/reap.h"
 
 /*
  * The forkserver belongs to the spawner thread, which makes it with the first request and
@@ -28,6 +30,8 @@
 #define BOOT_NS 10000000000
 /* A fork of a small process, on a machine that is busy */
 #define ANSWER_NS 5000000000
+/* From the end of a socket to that of its process, which has little memory to give back */
+#define EXIT_NS 1000000000
 
 /* The spawner thread's alone. */
 static struct {
@@ -47,6 +51,21 @@ void forkserver_stop(void)
 	acre_ignore(pidref_reap(&server.pid, NULL, 0)); /* bound: SIGKILL, little memory */
 	child_table_remove(&server.entry);
 	pidref_fini(&server.pid);
+}
+
+/* Its end of the socket is closed, so it is dead or about to be: how is what is to be told. */
+static void stop_dead(struct spawn_request *q)
+{
+	struct pollfd p = { .fd = server.pid.fd, .events = POLLIN };
+	struct acre_death death = { 0 };
+	char text[DEATH_SENTENCE_MAX];
+
+	if (sys_poll(&p, 1, EXIT_NS) > 0 && reap(&server.pid, &death) > 0) {
+		death_sentence_of("the forkserver", &death, text);
+		snprintf(q->detail, sizeof q->detail, "%.*s", (int)sizeof q->detail - 1,
+			 text);
+	}
+	forkserver_stop();
 }
 
 void forkserver_forget(void)
@@ -97,7 +116,9 @@ static int ready(struct spawn_request *q)
 		spawn_failed(q, "starting the forkserver", r);
 	else if (hello.error)
 		say_why(q, "starting the forkserver", &hello);
-	if (q->step)
+	if (r == -ECONNRESET)
+		stop_dead(q);
+	else if (q->step)
 		forkserver_stop();
 	return q->step ? -1 : 0;
 }
@@ -194,8 +215,11 @@ static void await_child(struct spawn_request *q)
 	int pidfd, r = await_answer(&a, &pidfd, ANSWER_NS);
 
 	if (r < 0) {
-		forkserver_stop();
 		spawn_failed(q, "asking the forkserver", r);
+		if (r == -ECONNRESET)
+			stop_dead(q);
+		else
+			forkserver_stop();
 	} else if (a.error) {
 		say_why(q, "forking from the forkserver", &a);
 	} else if (q->pidns) {
@@ -264,11 +288,12 @@ int be_forkserver_make(struct life *life, const struct birth *birth)
 	int r;
 
 	if (birth->program)
-		return acre_fail(EINVAL, "%s: another program is for the backend exec only",
-				 birth->title);
+		return acre_fail(EINVAL,
+				 "actor %s: another program is for the backend exec only",
+				 birth->name);
 	r = program_new(&program, NULL);
 	if (r < 0)
-		return acre_fail(report_class(r), "no memory for %s", birth->title);
+		return acre_fail(report_class(r), "no memory for actor %s", birth->name);
 	fill_argv(argv, title, runtime_this->preload);
 	q.path = program->path;
 	q.env = program->env;

@@ -245,11 +245,12 @@ int be_thread_make(struct life *life, const struct birth *birth)
 	int r;
 
 	if (birth->program)
-		return acre_fail(EINVAL, "%s: another program is for the backend exec only",
-				 birth->title);
+		return acre_fail(EINVAL,
+				 "actor %s: another program is for the backend exec only",
+				 birth->name);
 	b = body_new(birth);
 	if (!b)
-		return acre_fail(ENOMEM, "no memory for %s", birth->title);
+		return acre_fail(ENOMEM, "no memory for actor %s", birth->name);
 	r = done = b->done_fd = sys_eventfd(0, 0);
 	if (r >= 0)
 		r = give_fds(&b->boot, birth);
@@ -257,7 +258,7 @@ int be_thread_make(struct life *life, const struct birth *birth)
 		r = start(b);
 	if (r < 0) {
 		body_free(b);
-		return acre_fail(-r, "making a thread for %s", birth->title);
+		return acre_fail(-r, "making a thread for actor %s", birth->name);
 	}
 	life->body = &body;
 	life->thread = b;

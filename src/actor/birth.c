@@ -28,8 +28,8 @@ int birth_of_process(struct life *life, const struct birth *birth,
 	int r = stderr_pipe(&ours, &theirs);
 
 	if (r < 0)
-		return acre_fail(report_class(r), "no pipe for the stderr of %s",
-				 birth->title);
+		return acre_fail(report_class(r), "no pipe for the stderr of actor %s",
+				 birth->name);
 	q->fds[0] = birth->link_fd;
 	q->fds[1] = runtime_this->self.fd;
 	q->fds[2] = runtime_this->is_root ? runtime_this->self.fd

@@ -239,7 +239,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	rt->contained_by = boot->contained_by;
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)
-		r = runtime_take_signals(rt);
+		r = acre_note(runtime_take_signals(rt), "taking its signals");
 	if (r >= 0)
 		r = peer_open(parent, TAKE_FD(boot->link_fd), "parent");
 	if (r >= 0 && !boot->has_loop)
@@ -298,9 +298,11 @@ int child_live(struct child_boot *boot)
 	int status, r = parent ? parse_title(boot->title, name, uuid) : -ENOMEM;
 
 	if (r >= 0)
-		r = loop_open(&loop, &(struct loop_options){ .seed = 0 });
+		r = acre_note(loop_open(&loop, &(struct loop_options){ .seed = 0 }),
+			      "making the loop of actor %s", name);
 	if (r >= 0)
-		r = runtime_open(&rt, name, uuid);
+		r = acre_note(runtime_open(&rt, name, uuid),
+			      "making the runtime of actor %s", name);
 	if (r >= 0)
 		r = set_up(rt, parent, boot);
 	if (r >= 0)

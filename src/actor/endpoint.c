@@ -113,16 +113,42 @@ static bool is_exposed(const struct endpoint_exposed *exposed, struct slice name
 	return false;
 }
 
+#define SHOWN_MAX 256 /* bytes of a list of names in a failure */
+
+/* All of them, or how many more there are. */
+static void list_exposed(const struct endpoint_exposed *exposed, char ret[SHOWN_MAX])
+{
+	size_t used = 0, i = 0, len;
+
+	ret[0] = '\0';
+	for (; i < exposed->n; i++) {
+		len = strlen(exposed->names[i]) + sizeof " \"\"" - 1;
+		if (used + len + sizeof " and 16 more" > SHOWN_MAX)
+			break;
+		used += (size_t)snprintf(ret + used, SHOWN_MAX - used, " \"%s\"",
+					 exposed->names[i]);
+	}
+	if (i < exposed->n)
+		snprintf(ret + used, SHOWN_MAX - used, " and %zu more", exposed->n - i);
+}
+
+static int not_exposed(const struct endpoint_exposed *exposed, struct slice name_space)
+{
+	char shown[SHOWN_MAX];
+
+	list_exposed(exposed, shown);
+	return acre_fail(ACRE_ENOTEXPOSED, "the namespace \"%.*s\" is not exposed (%s%s)",
+			 (int)size_min(name_space.len, ENDPOINT_SPACE_NAME_MAX),
+			 name_space.p, exposed->n ? "exposed:" : "none is", shown);
+}
+
 int endpoint_find(const struct acre_endpoint **ret, const struct endpoint_exposed *exposed,
 		  struct slice name_space, struct slice name)
 {
 	const struct acre_endpoint *e;
 
 	if (!is_exposed(exposed, name_space))
-		return acre_fail(ACRE_ENOTEXPOSED,
-				 "the namespace \"%.*s\" is not exposed (%zu are)",
-				 (int)size_min(name_space.len, ENDPOINT_SPACE_NAME_MAX),
-				 name_space.p, exposed->n);
+		return not_exposed(exposed, name_space);
 	lock();
 	e = lookup(name_space, name);
 	unlock();

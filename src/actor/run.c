@@ -139,7 +139,7 @@ static int set_up(const struct acre_run_options *o)
 	int r = runtime_open(&rt, o->name ? o->name : "root", NULL);
 
 	if (r < 0)
-		return r;
+		return acre_note(r, "making the runtime of the root");
 	root.runtime = rt;
 	rt->is_root = rt->is_in_root = true;
 	r = choose_log(rt, o->log);
@@ -157,7 +157,7 @@ static int set_up(const struct acre_run_options *o)
 		rt->contained_by = &rt->containment;
 	}
 	if (r >= 0 && o->signals)
-		r = runtime_take_signals(rt);
+		r = acre_note(runtime_take_signals(rt), "taking SIGINT and SIGTERM");
 	if (r >= 0 && o->signals) /* a stuck loop is to mind SIGINT, too */
 		r = watchdog_start(rt);
 	return r;

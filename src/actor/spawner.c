@@ -147,6 +147,18 @@ static void answer(struct job *job)
 	pthread_mutex_unlock(&spawner.lock);
 }
 
+/* There is none where threads could not be listed, and no thread where a fork is made. */
+static void say_culprit(struct spawn_request *q, const struct barrier_culprit *culprit)
+{
+	if (culprit->tid)
+		snprintf(q->detail, sizeof q->detail, "thread %d (%s)", culprit->tid,
+			 culprit->name);
+	else
+		snprintf(q->detail, sizeof q->detail, "%s",
+			 *culprit->name ? culprit->name
+					: "/proc/self/task could not be read");
+}
+
 static bool raise_barrier(struct worker *w, struct job *job)
 {
 	struct spawn_request *q = &job->request;
@@ -165,8 +177,7 @@ static bool raise_barrier(struct worker *w, struct job *job)
 	}
 	if (r < 0) {
 		spawn_failed(q, step, r);
-		snprintf(q->detail, sizeof q->detail, "thread %d (%s)", culprit.tid,
-			 culprit.name);
+		say_culprit(q, &culprit);
 	}
 	return r >= 0;
 }

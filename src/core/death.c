@@ -71,10 +71,22 @@ void death_sentence_of(const char *who, const struct acre_death *d,
 			 d->status);
 }
 
+/* A program that does its own work and ends well has not seen that it is to be an actor. */
+static const char *exited(bool boots, const struct acre_death *d)
+{
+	if (!boots)
+		return " and without a result";
+	if (d->status)
+		return " before it was ready";
+	return " before it was ready: a program without ACRE_MAIN has to call "
+	       "acre_boot() in "
+	       "main()";
+}
+
 void death_sentence(const struct acre_report *why, const struct acre_death *d,
 		    char ret[DEATH_SENTENCE_MAX])
 {
-	const char *when = why->code == ACRE_EBOOT ? " before it was ready" : "";
+	bool boots = why->code == ACRE_EBOOT;
 	char who[128], ending[DEATH_SENTENCE_MAX];
 
 	say_who(why, who, sizeof who);
@@ -84,8 +96,8 @@ void death_sentence(const struct acre_report *why, const struct acre_death *d,
 			 "%s failed to boot at step %.30s: %s (%s)", who, d->step,
 			 acre_class_name(d->error), acre_class_text(d->error));
 	else if (d->signal)
-		snprintf(ret, DEATH_SENTENCE_MAX, "%.230s%s", ending, when);
-	else
 		snprintf(ret, DEATH_SENTENCE_MAX, "%.230s%s", ending,
-			 *when ? when : " and without a result");
+			 boots ? " before it was ready" : "");
+	else
+		snprintf(ret, DEATH_SENTENCE_MAX, "%.150s%s", ending, exited(boots, d));
 }

@@ -179,7 +179,8 @@ TEST(a_module_that_ends_the_forkserver_is_a_failure_and_soon)
 	acre_instant begun = acre_now();
 
 	use_backend("forkserver");
-	assert_fails_to_start(module_path("module_dies"), "starting the forkserver");
+	assert_fails_to_start(module_path("module_dies"),
+			      "the forkserver was killed by signal 6 (SIGABRT");
 	assert_true(seconds_since(begun) < 8); /* no wait for a silent one */
 }
 

@@ -297,6 +297,7 @@ static int root_without_endpoints(void *unused)
 		assert_ok(r);
 		r = acre_call(a, call_parent, &sleep, acre_nil, &nil);
 		assert_remote(r, ACRE_ENOTEXPOSED);
+		assert_text_has(acre_why(r)->message, "is not exposed (none is)");
 		assert_ok(acre_expose("main"));
 		assert_ok(acre_call(a, call_parent, &sleep, acre_nil, &nil));
 		r = acre_call(a, call_parent, &none, acre_nil, &nil);

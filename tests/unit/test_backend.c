@@ -200,6 +200,18 @@ TEST_TREE(a_program_that_kills_itself_fails_to_boot_with_the_signal)
 	return r;
 }
 
+TEST_TREE(a_program_that_is_no_actor_fails_to_boot_with_a_hint)
+{
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		assert_text_has(
+			acre_why(boot_of(&n, "/bin/true"))->message,
+			"exited with status 0 before it was ready: a program without "
+			"ACRE_MAIN has to call acre_boot() in main()");
+	return r;
+}
+
 /* It has closed its link and lives on. */
 TEST_TREE(a_program_that_leaves_its_link_fails_to_boot_soon)
 {
@@ -299,6 +311,37 @@ static int fail_everywhere(void)
 	}
 	assert_ok(spawn_and_call());
 	return 0;
+}
+
+static int fail_to_list_threads(const char *name, long first, long second)
+{
+	(void)first;
+	return !strcmp(name, "openat") && !strcmp((const char *)second, "/proc/self/task")
+		       ? ENOENT
+		       : 0;
+}
+
+static int fork_without_proc(void)
+{
+	struct acre_actor *a;
+	int r = 0, failed = 0;
+
+	ACRE_NURSERY(n, r)
+		failed = acre_spawn(&n, &a, .name = "forked", .backend = "fork");
+	assert_true(acre_has(failed, ENOENT));
+	assert_text_has(acre_why(failed)->message, "/proc/self/task could not be read");
+	return r;
+}
+
+TEST(a_fork_where_threads_cannot_be_listed_says_so)
+{
+	use_backend("fork");
+	sys_fault_choose(fail_to_list_threads);
+	sys_use(&sys_fault);
+	assert_ok(tree_result(fork_without_proc, false));
+	sys_use(&sys_real);
+	sys_fault_choose(NULL);
+	report_thread_fini();
 }
 
 TEST(a_descriptor_too_few_is_a_failure_and_nothing_is_left)

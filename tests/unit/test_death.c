@@ -46,6 +46,11 @@ TEST(a_death_at_boot_says_so)
 	assert_string_equal(said(ACRE_EBOOT, (struct acre_death){ .status = 3 }),
 			    "actor scanner (pid 42) exited with status 3 before it was "
 			    "ready");
+	assert_string_equal(
+		said(ACRE_EBOOT, (struct acre_death){ .status = 0 }),
+		"actor scanner (pid 42) exited with status 0 before it was "
+		"ready: a program without ACRE_MAIN has to call acre_boot() in "
+		"main()");
 	assert_string_equal(said(ACRE_EBOOT, (struct acre_death){ .signal = SIGKILL }),
 			    "actor scanner (pid 42) was killed by signal 9 (SIGKILL) "
 			    "before it was ready");

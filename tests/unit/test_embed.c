@@ -2,6 +2,7 @@
 /* test_embed.c - the loop inside another one: a pollable fd and acre_step(). */
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <acre/run.h>
 #include <acre/error.h>
@@ -144,6 +145,41 @@ TEST(the_environment_gives_a_root_its_numbers_or_it_does_not_begin)
 	r = acre_run(stack_has_room_for_a_mebibyte, NULL, NULL);
 	assert_class(r, EINVAL);
 	assert_text_has(acre_why(r)->message, "ACRE_STACK_SIZE is \"2M\"");
+	report_thread_fini();
+}
+
+/* What is told beyond the class: a message of its own, or what was being done. */
+static bool says_the_step(int r)
+{
+	const struct acre_report *why = acre_why(r);
+
+	return why->notes || strcmp(why->message, acre_class_text(why->code)) != 0;
+}
+
+static int ends_at_once(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+TEST(a_root_without_descriptors_says_at_which_step)
+{
+	struct acre_run_options signals = { .signals = true };
+	struct rlimit limit, old;
+	int free_fd = dup(STDERR_FILENO), n_failed = 0, r = -EMFILE;
+
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	for (limit.rlim_cur = (rlim_t)free_fd; r < 0 && n_failed < 64; limit.rlim_cur++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		r = acre_run(ends_at_once, NULL, &signals);
+		n_failed += r < 0;
+		assert_true(r >= 0 || says_the_step(r));
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_ok(r);
+	assert_true(n_failed >= 4);
 	report_thread_fini();
 }
 

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -82,5 +83,27 @@ TEST(an_actor_and_the_program_may_load_modules_at_once)
 	pthread_join(program, &object);
 	pthread_join(actor, NULL);
 	assert_non_null(object);
+	report_thread_fini();
+}
+
+TEST(what_is_not_exposed_is_refused_with_what_is)
+{
+	const struct acre_endpoint *found;
+	struct slice other = slice_of("other"), name = slice_of("any");
+	struct endpoint_exposed exposed = { .n = 0 };
+	int r = endpoint_find(&found, &exposed, other, name);
+
+	assert_text_has(acre_why(r)->message,
+			"the namespace \"other\" is not exposed (none is)");
+	for (; exposed.n < ENDPOINT_SPACES_MAX; exposed.n++)
+		snprintf(exposed.names[exposed.n], ENDPOINT_SPACE_NAME_MAX, "space%zu",
+			 exposed.n);
+	r = endpoint_find(&found, &exposed, other, name);
+	assert_text_has(acre_why(r)->message, "(exposed: \"space0\" \"space1\"");
+	assert_text_has(acre_why(r)->message, " \"space15\")");
+	memset(exposed.names[1], 'x', ENDPOINT_SPACE_NAME_MAX - 1);
+	memset(exposed.names[2], 'y', ENDPOINT_SPACE_NAME_MAX - 1);
+	r = endpoint_find(&found, &exposed, other, name);
+	assert_text_has(acre_why(r)->message, "xxx\" and 14 more)");
 	report_thread_fini();
 }
