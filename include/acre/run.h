@@ -45,6 +45,7 @@ struct acre_run_options {
 	/* multiaddrs at which the root listens, besides those of registrars that it is; NULL:
 	 * one of its own for each transport */
 	const char *const *listen;
+	bool reference_peers; /* actors of the reference (tractor) may call, and be called */
 	/* a fence around all actors: whatever they start ends with the tree, daemons too,
 	 * even when the root is killed. A cgroup (version 2, Linux 5.14) where one may be
 	 * made, else a PID namespace (contain.h). EOPNOTSUPP, with the reasons: neither */

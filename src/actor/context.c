@@ -59,6 +59,7 @@ struct acre_context *context_free(struct acre_context *ctx)
 	buf_fini(&ctx->result);
 	buf_fini(&ctx->argument);
 	report_unref(ctx->failure);
+	report_unref(ctx->rejection);
 	if (ctx->by_cid.key) {
 		map_remove(&peer->contexts, &ctx->by_cid);
 		peer->n_contexts--;
@@ -104,6 +105,13 @@ void context_set_canceller(struct acre_context *ctx, struct uid uid)
 		copy_text(ctx->canceller_uuid, sizeof ctx->canceller_uuid, uid.uuid);
 }
 
+static void wake_all(struct acre_context *ctx)
+{
+	unpark_all(&ctx->recv_waits, 0);
+	unpark_all(&ctx->credit_waits, 0);
+	unpark_all(&ctx->end_waits, 0);
+}
+
 void context_end(struct acre_context *ctx, int class, struct report *take_failure)
 {
 	if (ctx->state == CONTEXT_DONE && !PLANTED(TWO_OUTCOMES)) {
@@ -113,10 +121,24 @@ void context_end(struct acre_context *ctx, int class, struct report *take_failur
 	report_unref(ctx->failure);
 	ctx->r = -class;
 	ctx->failure = take_failure;
+	if (ctx->is_opener && ctx->rejected) {
+		report_unref(ctx->failure);
+		ctx->r = ctx->rejected;
+		ctx->failure = report_ref(ctx->rejection);
+	}
 	context_set_state(ctx, CONTEXT_DONE);
-	unpark_all(&ctx->recv_waits, 0);
-	unpark_all(&ctx->credit_waits, 0);
-	unpark_all(&ctx->end_waits, 0);
+	wake_all(ctx);
+}
+
+void context_reject(struct acre_context *ctx, int class, struct report *take_why)
+{
+	if (ctx->state == CONTEXT_DONE || ctx->rejected) {
+		report_unref(take_why);
+		return;
+	}
+	ctx->rejected = -class;
+	ctx->rejection = take_why;
+	wake_all(ctx);
 }
 
 /* The callee says that its time was over: it was ours, which it was given. It is never over there
@@ -132,6 +154,8 @@ static bool is_our_deadline(const struct acre_context *ctx)
 
 int context_failure(struct acre_context *ctx)
 {
+	if (ctx->rejected && ctx->state != CONTEXT_DONE)
+		return report_file(report_ref(ctx->rejection), -ctx->rejected);
 	if (ctx->r >= 0)
 		return 0;
 	if (is_our_deadline(ctx))
@@ -170,6 +194,11 @@ void context_frame(struct acre_context *ctx, const struct msg *m)
 	case MSG_CANCEL_ACK:
 		if (ctx->is_opener) {
 			opener_frame(ctx, m);
+			return;
+		}
+		if (m->kind == MSG_ERROR) {
+			context_reject(ctx, story_class(&m->error),
+				       story_read(&m->error, ctx->peer->name));
 			return;
 		}
 		break;

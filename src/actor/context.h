@@ -64,6 +64,8 @@ struct acre_context {
 
 	int r;			/* outcome once DONE: 0 or -class */
 	struct report *failure; /* owned: the story of r */
+	int rejected; /* 0, or -class: the other side could not take what we sent */
+	struct report *rejection; /* owned: the story of that */
 	bool cancel_called;
 	bool cancel_acked;
 	uint64_t cancel_req;
@@ -95,7 +97,14 @@ struct acre_context *context_free(struct acre_context *ctx);
  * Later ones are ignored. */
 void context_end(struct acre_context *ctx, int class, struct report *take_failure);
 void context_set_state(struct acre_context *ctx, enum context_state state);
-/* -class with the report filed in the running home. */
+/* The other side could not take what we sent. Nothing more can be sent or received, though
+ * it has not ended: an opener's end will be this failure. Takes the report. */
+void context_reject(struct acre_context *ctx, int class, struct report *take_why);
+static inline bool context_has_failed(const struct acre_context *ctx)
+{
+	return ctx->rejected || (ctx->state == CONTEXT_DONE && ctx->r < 0);
+}
+/* -class with the report filed in the running home, if it has failed. */
 int context_failure(struct acre_context *ctx);
 /* Enters it into the peer's table under its cid; -EEXIST. */
 int context_file(struct acre_context *ctx, const char *cid, size_t len);
@@ -142,6 +151,8 @@ void stream_item(struct acre_context *ctx, const struct msg *m);
 void stream_credit(struct acre_context *ctx, const struct msg *m);
 void stream_stop(struct acre_context *ctx, const struct msg *m);
 struct msg_credit stream_window(struct acre_context *ctx);
+/* At the start, `given` by the frame that opens this direction, or by its Aid. */
+struct credit stream_may_send(const struct acre_actor *peer, struct msg_credit given);
 
 /* call.c: the texts of results that tasks may still read */
 void call_drop_results(struct acre_actor *a);

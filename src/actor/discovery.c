@@ -235,7 +235,8 @@ static int dial_found(struct acre_actor **ret, struct found *f,
 			return 1;
 		if (report_class(r) == ECANCELED || report_class(r) == ENOMEM)
 			return r;
-		r = forget_at(at, address);
+		/* one that we may not speak to is there all the same */
+		r = report_class(r) == EPROTO ? 0 : forget_at(at, address);
 		strike_out(f, address);
 	}
 	return r;

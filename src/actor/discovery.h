@@ -32,6 +32,7 @@ struct registrar {
 
 struct discovery {
 	uint32_t transports; /* bits, see join.c; 0: no discovery */
+	bool reference_peers; /* peers without part B of the protocol may stay */
 	/* of Unix sockets of the tree; made, held open and removed by the root */
 	struct rundir folder;
 	struct address listen[DISCOVERY_REGISTRARS_MAX]; /* beyond one for each transport */

@@ -31,6 +31,8 @@
 #define PROBE_NS       (1000 * LIFE_MS)
 #define PROBE_ATTEMPTS 3
 #define PROBE_PAUSE_NS (50 * LIFE_MS)
+/* For telling a registrar of the reference that we go: the reference's figure, too. */
+#define TAKE_BACK_NS (500 * LIFE_MS)
 
 static struct discovery *discovery(void)
 {
@@ -149,6 +151,7 @@ int discovery_choose(struct discovery *d, const struct acre_run_options *o)
 {
 	int r = choose_transports(d, o->transports ? o->transports : "");
 
+	d->reference_peers = o->reference_peers;
 	if (r >= 0)
 		r = choose_registrars(d, o->registrars);
 	return r < 0 ? r : choose_listen(d, o->listen);
@@ -172,9 +175,11 @@ void discovery_pack(struct pack_writer *w)
 {
 	const struct discovery *d = discovery();
 
-	pack_map(w, 3);
+	pack_map(w, 4);
 	pack_cstr(w, "transports");
 	pack_u64(w, d->transports);
+	pack_cstr(w, "reference");
+	pack_bool(w, d->reference_peers);
 	pack_cstr(w, "folder");
 	pack_cstr(w, d->folder.path);
 	pack_cstr(w, "here");
@@ -207,6 +212,8 @@ int discovery_read(struct pack_reader *in)
 
 		if (pack_str_is(key, "transports")) {
 			d->transports = (uint32_t)pack_read_uint(in, UINT32_MAX);
+		} else if (pack_str_is(key, "reference")) {
+			d->reference_peers = pack_read_bool(in);
 		} else if (pack_str_is(key, "folder")) {
 			struct pack_str s = pack_read_str(in);
 
@@ -419,12 +426,40 @@ void discovery_clean_up_after(const struct acre_actor *child)
 	acre_ignore(sys_unlinkat(AT_FDCWD, address.path, 0));
 }
 
+static void pack_ourselves(struct pack_writer *w, const void *unused)
+{
+	struct uid self = runtime_uid();
+
+	(void)unused;
+	pack_map(w, 1);
+	pack_cstr(w, "uid");
+	pack_array(w, 2);
+	pack_str(w, self.name.p, self.name.len);
+	pack_str(w, self.uuid.p, self.uuid.len);
+}
+
+/* A registrar of the reference does not learn that we have gone by our link. */
+static void take_back_at(const struct registrar *registrar)
+{
+	int r = 0;
+
+	if (!registrar->link || peer_is_acre(registrar->link) ||
+	    registrar->link->link_lost)
+		return;
+	ACRE_SHIELD((acre_span){ .ns = TAKE_BACK_NS }, r)
+		r = discovery_tell(registrar->link, "unregister_actor", pack_ourselves,
+				   NULL);
+	acre_ignore(r); /* we end in any case */
+}
+
 void discovery_end(void)
 {
 	struct discovery *d = discovery();
 
-	for (size_t i = 0; i < d->n_registrars; i++)
+	for (size_t i = 0; i < d->n_registrars; i++) {
+		take_back_at(&d->registrars[i]);
 		d->registrars[i].link = portal_release(d->registrars[i].link);
+	}
 	rundir_clear(&d->folder);
 	rundir_remove(&d->folder);
 }

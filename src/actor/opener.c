@@ -4,6 +4,7 @@
 
 #include "actor/context.h"
 #include "actor/patience.h"
+#include "actor/reference.h"
 #include "actor/runtime.h"
 #include "actor/schema.h"
 #include "base/clock.h"
@@ -23,12 +24,30 @@
  * ours.
  */
 
+static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
+{
+	if (ctx->cancel_called || ctx->state == CONTEXT_DONE)
+		return;
+	ctx->cancel_called = true;
+	ctx->cancel_req = ++ctx->peer->next_req;
+	ctx->reason = reason;
+	context_set_canceller(ctx, runtime_uid());
+	context_set_state(ctx, CONTEXT_ENDING);
+	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason,
+			 LIFE_TOTAL_NS);
+}
+
 /* What came back for a Start, or the failure that the callee sent. */
 static void take_error(struct acre_context *ctx, const struct msg_error *e)
 {
 	struct report *rep = story_read(e, ctx->peer->name);
 	int class = rep ? report_public(rep)->code : story_class(e);
 
+	if (reference_was_overrun(ctx, e)) { /* the callee goes on, and must not */
+		context_reject(ctx, class, rep);
+		send_cancel(ctx, ACRE_REASON_LIMIT);
+		return;
+	}
 	if (class == ACRE_ECTXC && e->canceller.name.p) {
 		const char *reason = rep ? report_public(rep)->reason : NULL;
 
@@ -57,9 +76,7 @@ void opener_frame(struct acre_context *ctx, const struct msg *m)
 	switch ((int)m->kind) {
 	case MSG_START_ACK:
 		if (m->start_ack.credit.given)
-			ctx->may_send =
-				(struct credit){ (int64_t)m->start_ack.credit.items,
-						 (int64_t)m->start_ack.credit.bytes };
+			ctx->may_send = stream_may_send(ctx->peer, m->start_ack.credit);
 		unpark_all(&ctx->credit_waits, 0);
 		return;
 	case MSG_STARTED:
@@ -105,7 +122,9 @@ static int send_start(struct acre_context *ctx, const char *ns, struct slice kwa
 		.func = slice_of(ctx->endpoint_name),
 		.kwargs = kwargs,
 		.uid = runtime_uid(),
-		.remaining_us = t ? remaining_us(t) : -1,
+		.remaining_us = t && peer_has(ctx->peer, MSG_FEATURE(REMAINING))
+					? remaining_us(t)
+					: -1,
 	};
 	return peer_send(ctx->peer, &m);
 }
@@ -115,8 +134,10 @@ int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const c
 {
 	struct acre_context *ctx;
 	char cid[UUID_SIZE];
-	int r = 0;
+	int r = reference_may_call(a, ns, name);
 
+	if (r < 0)
+		return r;
 	if (strlen(ns) + strlen(name) > wire_limits_default.endpoint)
 		return acre_fail(EINVAL, "the endpoint name %s is longer than %u bytes",
 				 name, wire_limits_default.endpoint);
@@ -131,8 +152,7 @@ int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const c
 		return acre_fail(ENOMEM, "no memory for a context with %s", a->name);
 	runtime_cid(runtime_this, cid);
 	ctx->endpoint_name = name;
-	ctx->may_send =
-		(struct credit){ (int64_t)a->credit.items, (int64_t)a->credit.bytes };
+	ctx->may_send = stream_may_send(a, (struct msg_credit){ .given = false });
 	r = context_file(ctx, cid, UUID_SIZE - 1);
 	if (r >= 0)
 		r = send_start(ctx, ns, kwargs);
@@ -165,19 +185,6 @@ int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns
 			      "sending the argument of %s to %s", name, a->name);
 	buf_fini(&packed);
 	return r;
-}
-
-static void send_cancel(struct acre_context *ctx, enum acre_reason reason)
-{
-	if (ctx->cancel_called || ctx->state == CONTEXT_DONE)
-		return;
-	ctx->cancel_called = true;
-	ctx->cancel_req = ++ctx->peer->next_req;
-	ctx->reason = reason;
-	context_set_canceller(ctx, runtime_uid());
-	context_set_state(ctx, CONTEXT_ENDING);
-	peer_send_cancel(ctx->peer, context_cid(ctx), ctx->cancel_req, reason,
-			 LIFE_TOTAL_NS);
 }
 
 /* The callee has been asked to end and does not: the context ends here, whatever it goes on doing
@@ -241,7 +248,7 @@ static int await_first(struct acre_context *ctx)
 
 	while (r >= 0 && ctx->state == CONTEXT_OPENING)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_FIRST);
-	if (r >= 0 && ctx->state == CONTEXT_DONE && ctx->r < 0)
+	if (r >= 0 && context_has_failed(ctx))
 		r = context_failure(ctx);
 	return r;
 }
@@ -364,9 +371,9 @@ int opener_await(struct acre_context *ctx)
 {
 	int r = 0;
 
-	while (r >= 0 && ctx->state != CONTEXT_DONE)
+	while (r >= 0 && ctx->state != CONTEXT_DONE && !ctx->rejected)
 		r = context_wait(ctx, &ctx->end_waits, WAIT_RESULT);
-	if (r >= 0 && ctx->r < 0 && !is_absorbed(ctx))
+	if (r >= 0 && context_has_failed(ctx) && !is_absorbed(ctx))
 		r = context_failure(ctx);
 	return r;
 }

@@ -7,6 +7,7 @@
 
 #include "actor/context.h"
 #include "actor/portal.h"
+#include "actor/reference.h"
 #include "actor/runtime.h"
 #include "actor/self.h"
 #include "actor/server.h"
@@ -27,6 +28,10 @@
 
 static const struct link_ops ops;
 
+#define OUR_FEATURES                                                          \
+	(MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) | MSG_FEATURE(REMAINING) | \
+	 MSG_FEATURE(TREE))
+
 static int send_aid(struct acre_actor *a)
 {
 	struct msg m = { .kind = MSG_AID };
@@ -36,8 +41,7 @@ static int send_aid(struct acre_actor *a)
 		.pid = runtime_this->self.pid,
 		.is_registrar = runtime_this->is_registrar,
 		.acre_version = 1,
-		.features = MSG_FEATURE(CANCEL) | MSG_FEATURE(CREDIT) |
-			    MSG_FEATURE(REMAINING) | MSG_FEATURE(TREE),
+		.features = OUR_FEATURES,
 		.credit = { true, wire_limits_default.credit_items,
 			    wire_limits_default.credit_bytes },
 	};
@@ -153,6 +157,10 @@ void peer_send_cancel(struct acre_actor *a, struct slice cid, uint64_t req,
 {
 	struct msg m = { .kind = MSG_CANCEL, .cid = cid };
 
+	if (!peer_has(a, MSG_FEATURE(CANCEL)) && !PLANTED(CANCEL_FOR_REFERENCE)) {
+		reference_cancel(a, cid);
+		return;
+	}
 	m.cancel = (struct msg_cancel){
 		.req = req,
 		.reason = slice_of(reason_word(reason)),
@@ -170,6 +178,20 @@ static void take_text(char *to, size_t size, struct slice text)
 	to[len] = '\0';
 }
 
+bool peer_may_stay(struct acre_actor *a, const struct msg_aid *aid)
+{
+	if (aid->acre_version || runtime_this->discovery.reference_peers ||
+	    PLANTED(REFERENCE_ADMITTED))
+		return true;
+	link_close(
+		&a->link,
+		acre_fail(EPROTO,
+			  "%.*s is an actor of the reference, which this tree does not "
+			  "admit (.reference_peers of its root)",
+			  (int)aid->uid.name.len, aid->uid.name.p));
+	return false;
+}
+
 /* Who is made by us is known before; others say who they are. */
 static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 {
@@ -183,6 +205,8 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 	}
 	if (a->role == PEER_CALLER && !server_admits(a, aid))
 		return;
+	if (a->role == PEER_CALLED && !peer_may_stay(a, aid))
+		return;
 	a->introduced = true;
 	if (!peer_is_child(a)) {
 		take_text(a->name, sizeof a->name, aid->uid.name);
@@ -191,7 +215,7 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 	}
 	a->is_acre = aid->acre_version > 0;
 	a->is_registrar = aid->is_registrar;
-	a->features = a->is_acre ? aid->features : 0;
+	a->features = a->is_acre ? aid->features & OUR_FEATURES : 0;
 	if (aid->credit.given)
 		a->credit = aid->credit;
 	if (a->role == PEER_CALLER) {
@@ -201,7 +225,7 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 	unpark_all(&a->end_waits, 0);
 }
 
-static struct acre_context *context_of(struct acre_actor *a, struct slice cid)
+struct acre_context *peer_context(struct acre_actor *a, struct slice cid)
 {
 	struct acre_context *last = a->last_named;
 	struct map_node *node;
@@ -216,7 +240,7 @@ static struct acre_context *context_of(struct acre_actor *a, struct slice cid)
 
 static void to_context(struct acre_actor *a, const struct msg *m)
 {
-	struct acre_context *ctx = context_of(a, m->cid);
+	struct acre_context *ctx = peer_context(a, m->cid);
 
 	if (ctx)
 		context_frame(ctx, m);
@@ -267,6 +291,8 @@ static void on_frame(struct link *l, const struct msg *m)
 			child_spec_came(a, m);
 		return;
 	}
+	if (!peer_has(a, MSG_FEATURE(CANCEL)) && reference_heard(a, m))
+		return;
 	if (m->kind == MSG_CANCEL_ACK && m->cid.p && m->cid.len == 0)
 		actor_acked(a);
 	else if (!m->cid.p)

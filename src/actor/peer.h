@@ -81,6 +81,7 @@ struct acre_actor {
 
 	/* a stranger only */
 	struct deferred burial;
+	bool was_asked_to_end;	/* of the reference: once is enough */
 	struct timer hello;	/* a caller's, until it is admitted; a goodbye's bound after */
 	struct address address; /* of one that we have dialled */
 	uint32_t n_holders;	/* of the portal */
@@ -106,6 +107,18 @@ static inline bool peer_is_acre(const struct acre_actor *a)
 	return a->is_acre;
 }
 
+/* Whether that feature of part B is in force. Of a family member that has yet to introduce
+ * itself, all of ours are. */
+static inline bool peer_has(const struct acre_actor *a, uint32_t feature)
+{
+	return !a->introduced || (a->features & feature);
+}
+
+/* The context of that cid, or NULL. */
+struct acre_context *peer_context(struct acre_actor *a, struct slice cid);
+/* Whether a stranger of the reference is welcome in this tree; one that is not has its link
+ * closed without a word. */
+bool peer_may_stay(struct acre_actor *a, const struct msg_aid *aid);
 /* Without a link yet. NULL: no memory. */
 struct acre_actor *peer_new(enum peer_role role, const char *name);
 /* A peer over a connected socket: sends our Aid, but to a caller, who has to introduce itself

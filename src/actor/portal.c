@@ -97,6 +97,9 @@ static int await_hello(struct acre_actor *a)
 
 	while (r >= 0 && !a->introduced && !a->link_lost)
 		r = wait_for(a, WAIT_DIAL);
+	if (r >= 0 && !a->introduced && a->link_error)
+		return report_file(report_ref(a->link_error),
+				   -report_public(a->link_error)->code);
 	if (r >= 0 && !a->introduced)
 		r = acre_fail(ACRE_ECLOSED, "%s closed its link without an Aid", a->name);
 	return r;

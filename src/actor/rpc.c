@@ -271,11 +271,7 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 	ctx->endpoint = e;
 	ctx->endpoint_name = e->name;
 	ctx->is_oneshot = e->kind == ACRE_ENDPOINT_ONESHOT;
-	ctx->may_send = m->start.credit.given
-				? (struct credit){ (int64_t)m->start.credit.items,
-						   (int64_t)m->start.credit.bytes }
-				: (struct credit){ (int64_t)from->credit.items,
-						   (int64_t)from->credit.bytes };
+	ctx->may_send = stream_may_send(from, m->start.credit);
 	if (m->start.remaining_us >= 0)
 		ctx->deadline = clock_now() + m->start.remaining_us * 1000;
 	r = buf_append(&ctx->argument, m->start.kwargs.p, m->start.kwargs.len);
@@ -401,7 +397,7 @@ void rpc_end_actor(struct acre_actor *from, const struct msg_cancel *c)
 	struct runtime *rt = runtime_this;
 	struct acre_actor *a;
 
-	if (rt->parent && from != rt->parent)
+	if (rt->parent && from != rt->parent && peer_is_acre(rt->parent))
 		tell_parent_of_end(rt->parent);
 	link_flush(&from->link); /* before the tasks say their goodbyes */
 	if (from->role == PEER_PARENT && c->remaining_us >= 0)

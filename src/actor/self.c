@@ -388,6 +388,14 @@ static const struct self_call {
 #undef SELF_ROW
 };
 
+bool self_has(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_N(calls); i++)
+		if (!strcmp(calls[i].name, name))
+			return true;
+	return false;
+}
+
 static int start(struct acre_actor *from, const struct msg *m)
 {
 	struct arguments in;

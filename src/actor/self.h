@@ -12,6 +12,8 @@
  * link or when it cancels.
  */
 
+/* Whether it is one of the eight. */
+bool self_has(const char *name);
 /* A Start whose ns is "self". */
 void self_start(struct acre_actor *from, const struct msg *m);
 /* Whether a wait for a name has that cid; then it has been cancelled and its end sent. */

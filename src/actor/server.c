@@ -22,12 +22,20 @@ void server_init(struct server *s)
 	s->hello.frame = s->hello.hello;
 }
 
+/* What a caller has to introduce itself, in ms. */
+static uint32_t hello_ms(void)
+{
+	return runtime_this->discovery.reference_peers
+		       ? wire_limits_default.hello_reference_ms
+		       : wire_limits_default.hello_ms;
+}
+
 static void hello_is_late(struct timer *t)
 {
 	struct acre_actor *a = container_of(t, struct acre_actor, hello);
 
 	link_close(&a->link, acre_fail(ACRE_ECLOSED, "a caller sent no Aid within %u ms",
-				       wire_limits_default.hello_ms));
+				       hello_ms()));
 }
 
 /* A caller that is not known yet may send one short frame. */
@@ -49,8 +57,7 @@ static int take_caller(struct server *s, int take_fd)
 	a->link.limits = &s->hello;
 	a->link.mute = true;
 	s->n_unadmitted++;
-	timer_set(&a->hello, clock_now() + (int64_t)wire_limits_default.hello_ms * LIFE_MS,
-		  hello_is_late);
+	timer_set(&a->hello, clock_now() + (int64_t)hello_ms() * LIFE_MS, hello_is_late);
 	return 0;
 }
 
@@ -158,6 +165,8 @@ void server_close(void)
 
 bool server_admits(struct acre_actor *caller, const struct msg_aid *aid)
 {
+	if (!peer_may_stay(caller, aid))
+		return false;
 	if (!aid->uid.name.len || aid->uid.name.len >= ACTOR_NAME_MAX ||
 	    !aid->uid.uuid.len || aid->uid.uuid.len >= UUID_SIZE) {
 		link_close(&caller->link,

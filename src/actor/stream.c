@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actor/context.h"
+#include "actor/reference.h"
 #include "actor/schema.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -18,6 +19,9 @@
  * The window in items is small at first and widens for a consumer that is held up by the
  * way there and back (doc/rfc/001-wider-windows.md). The window in bytes never does, so
  * what lies here unread has the same bound in memory.
+ *
+ * A peer of the reference has no credits: nobody waits, and what is beyond the first window is
+ * answered with a failure (reference.c).
  *
  * An item that arrives is copied into the context's inbox, one after the other, so that a
  * frame's memory can be used for the next read. A reader that borrows texts has its item
@@ -41,6 +45,23 @@ static struct msg_credit as_msg(struct credit c)
 struct msg_credit stream_window(struct acre_context *ctx)
 {
 	return as_msg(ctx->window);
+}
+
+static bool is_on_credit(const struct acre_context *ctx)
+{
+	return peer_has(ctx->peer, MSG_FEATURE(CREDIT));
+}
+
+/* More than anyone sends in a life. */
+#define WITHOUT_END (INT64_MAX / 2)
+
+struct credit stream_may_send(const struct acre_actor *peer, struct msg_credit given)
+{
+	if (!peer_has(peer, MSG_FEATURE(CREDIT)))
+		return (struct credit){ WITHOUT_END, WITHOUT_END };
+	return given.given ? (struct credit){ (int64_t)given.items, (int64_t)given.bytes }
+			   : (struct credit){ (int64_t)peer->credit.items,
+					      (int64_t)peer->credit.bytes };
 }
 
 static bool has_credit(const struct acre_context *ctx)
@@ -67,6 +88,8 @@ static void grant(struct acre_context *ctx)
 /* One Credit for half of the window, in items or bytes. */
 static void consumed(struct acre_context *ctx, uint32_t len)
 {
+	if (!is_on_credit(ctx))
+		return;
 	ctx->taken.items++;
 	ctx->taken.bytes += len;
 	if (ctx->taken.items * 2 >= ctx->window.items ||
@@ -84,7 +107,7 @@ static void widen(struct acre_context *ctx)
 
 	if (more <= 0 || ctx->turn_items * 2 < ctx->window.items)
 		return;
-	if (!(ctx->peer->features & MSG_FEATURE(CREDIT)))
+	if (!is_on_credit(ctx))
 		return; /* it has a window of its own, which no Credit reaches */
 	if (clock_now() - ctx->turn_begun > FAST_TURN_NS)
 		return;
@@ -105,20 +128,30 @@ static int wait_for_item(struct acre_context *ctx)
 	return r;
 }
 
+/* An item came, of the credit that the other side has. */
+static bool spend(struct acre_context *ctx, uint32_t len)
+{
+	if (ctx->granted.items < 1 || ctx->granted.bytes <= 0)
+		return false;
+	ctx->granted.items--;
+	ctx->granted.bytes -= len;
+	return true;
+}
+
 void stream_item(struct acre_context *ctx, const struct msg *m)
 {
 	uint32_t len = (uint32_t)m->pld.len;
 
-	if (ctx->granted.items < 1 || ctx->granted.bytes <= 0) {
+	if (is_on_credit(ctx) && !spend(ctx, len)) {
 		link_refuse(&ctx->peer->link, "a Yield without credit");
 		return;
 	}
-	ctx->granted.items--;
-	ctx->granted.bytes -= len;
 	if (ctx->drains || ctx->left || ctx->state == CONTEXT_DONE) {
 		consumed(ctx, len);
 		return;
 	}
+	if (!is_on_credit(ctx) && reference_overran(ctx))
+		return;
 	if (ctx->state == CONTEXT_OPENING) /* an endpoint that sends has started */
 		context_set_state(ctx, CONTEXT_OPEN);
 	if (buf_reserve(&ctx->inbox, ITEM_HEAD + len) < 0) {
@@ -140,8 +173,8 @@ void stream_credit(struct acre_context *ctx, const struct msg *m)
 		link_refuse(&ctx->peer->link, "a Credit of more than any window");
 		return;
 	}
-	ctx->may_send.items += (int64_t)m->credit.items;
-	ctx->may_send.bytes += (int64_t)m->credit.bytes;
+	ctx->may_send.items = int64_add(ctx->may_send.items, (int64_t)m->credit.items);
+	ctx->may_send.bytes = int64_add(ctx->may_send.bytes, (int64_t)m->credit.bytes);
 	if (has_credit(ctx))
 		unpark_all(&ctx->credit_waits, 0);
 }
@@ -161,7 +194,7 @@ static int refused(struct acre_context *ctx)
 	if (ctx->is_oneshot)
 		return acre_fail(EPROTO, "%s is a one-shot endpoint: it has no items",
 				 ctx->endpoint_name);
-	if (ctx->state == CONTEXT_DONE && ctx->r < 0)
+	if (context_has_failed(ctx))
 		return context_failure(ctx);
 	if (ctx->state == CONTEXT_DONE || ctx->finished || ctx->peer_left) {
 		ctx->send_refused = true;
@@ -260,7 +293,7 @@ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void 
 	while (r >= 0) {
 		if (ctx->n_inbox)
 			return take(ctx, kind, ret);
-		if (ctx->state == CONTEXT_DONE && ctx->r < 0)
+		if (context_has_failed(ctx))
 			return context_failure(ctx);
 		if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
 			return 0;

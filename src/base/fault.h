@@ -47,6 +47,9 @@
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
 	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
 	P(STRANGER_ADMITTED, "a caller of any user is let in")                         \
+	P(REFERENCE_ADMITTED, "a peer without part B is let in unasked")               \
+	P(CANCEL_FOR_REFERENCE, "a peer without part B is sent a Cancel")              \
+	P(OVERRUN_HELD, "items beyond the window of a reference peer are held")        \
 	P(STALE_ENTRY, "an entry of the registry outlives its link")                   \
 	P(NO_SWEEP, "what a dead descendant has left lives on")                        \
 	P(HELD_SWEPT, "a child that a handle holds is not in the child table")         \
