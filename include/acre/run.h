@@ -36,8 +36,8 @@ struct acre_run_options {
 	 * blocks the loop, for more than a second: the third one kills */
 	bool signals;
 	/* to be found by name (discovery.h): over which transports each actor of the tree
-	 * listens: "uds" ("tcp" is EOPNOTSUPP so far); NULL: none, actors have the links that
-	 * they are born with and no others */
+	 * listens: "uds", "tcp" (this host's; EOPNOTSUPP without OpenSSL), both with a comma;
+	 * NULL: none, actors have the links that they are born with */
 	const char *transports;
 	/* multiaddrs of registrars, at most 8 and NULL at the end: where nobody listens the
 	 * root becomes the registrar. NULL: the root is the registrar of its tree */
@@ -52,7 +52,9 @@ struct acre_run_options {
 	bool contained;
 	enum acre_log_level log; /* 0: environment ACRE_LOG, else warning */
 	uint64_t flags; /* ACRE_RUN_PID_NAMESPACE or 0 */
-	uint64_t reserved[4];
+	/* of trees that call each other over TCP: 32 bytes, mode 600, made if it is missing */
+	const char *key_file;
+	uint64_t reserved[3];
 };
 
 /*

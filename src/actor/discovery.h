@@ -5,6 +5,7 @@
 #include <acre/discovery.h>
 
 #include "wire/address.h"
+#include "wire/auth.h"
 #include "wire/pack.h"
 #include "wire/rundir.h"
 
@@ -39,6 +40,7 @@ struct discovery {
 	size_t n_listen;
 	struct registrar registrars[DISCOVERY_REGISTRARS_MAX];
 	size_t n_registrars;
+	struct auth_key *key; /* owned; NULL: no TCP */
 };
 
 void discovery_init(struct discovery *d);
@@ -56,6 +58,8 @@ int discovery_tell(struct acre_actor *registrar, const char *func, pack_fn *pack
 void discovery_clean_up_after(const struct acre_actor *child);
 /* The portals to registrars; the root's folder. */
 void discovery_end(void);
+/* The key: once no link is there any more. */
+void discovery_fini(struct discovery *d);
 
 /* In a SpawnSpec: reg_addrs, and the value of our key "discovery". */
 void discovery_pack_registrars(struct pack_writer *w);

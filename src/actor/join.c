@@ -93,11 +93,6 @@ static int choose_transports(struct discovery *d, const char *text)
 					 "transports \"%s\": expected uds, tcp, or both "
 					 "with a comma, came \"%.*s\"",
 					 text, (int)len, at);
-		if (bit & transport_bit("tcp", 3))
-			return acre_fail(EOPNOTSUPP,
-					 "transports \"%s\": over TCP callers cannot be told "
-					 "from strangers yet, so nobody listens there",
-					 text);
 		d->transports |= bit;
 		at += len + (at[len] == ',');
 	}
@@ -147,6 +142,16 @@ static int choose_listen(struct discovery *d, const char *const *texts)
 	return r;
 }
 
+static int choose_key(struct discovery *d, const char *file)
+{
+	if (d->transports & transport_bit("tcp", 3))
+		return file ? auth_key_of_file(&d->key, file)
+			    : auth_key_new(&d->key, NULL);
+	return file ? acre_fail(EINVAL,
+				"key_file is for tcp, which is not among `transports`")
+		    : 0;
+}
+
 int discovery_choose(struct discovery *d, const struct acre_run_options *o)
 {
 	int r = choose_transports(d, o->transports ? o->transports : "");
@@ -154,7 +159,9 @@ int discovery_choose(struct discovery *d, const struct acre_run_options *o)
 	d->reference_peers = o->reference_peers;
 	if (r >= 0)
 		r = choose_registrars(d, o->registrars);
-	return r < 0 ? r : choose_listen(d, o->listen);
+	if (r >= 0)
+		r = choose_listen(d, o->listen);
+	return r < 0 ? r : choose_key(d, o->key_file);
 }
 
 /*
@@ -175,7 +182,11 @@ void discovery_pack(struct pack_writer *w)
 {
 	const struct discovery *d = discovery();
 
-	pack_map(w, 4);
+	pack_map(w, d->key ? 5 : 4);
+	if (d->key) {
+		pack_cstr(w, "key");
+		pack_bin(w, auth_key_bytes(d->key), AUTH_KEY_SIZE);
+	}
 	pack_cstr(w, "transports");
 	pack_u64(w, d->transports);
 	pack_cstr(w, "reference");
@@ -202,15 +213,31 @@ int discovery_read_registrars(struct pack_reader *in)
 					  : 0;
 }
 
+/* It is not left in the buffer that it came in. */
+static int take_key(struct discovery *d, struct pack_bytes bytes)
+{
+	int r;
+
+	if (bytes.len != AUTH_KEY_SIZE)
+		return acre_fail(EPROTO, "a tree key of %zu bytes", bytes.len);
+	d->key = auth_key_free(d->key);
+	r = auth_key_new(&d->key, bytes.p);
+	explicit_bzero((void *)(uintptr_t)bytes.p, bytes.len);
+	return r;
+}
+
 int discovery_read(struct pack_reader *in)
 {
 	struct discovery *d = discovery();
 	size_t n_here = 0;
+	int r = 0;
 
 	for (size_t n = pack_read_map(in); n--;) {
 		struct pack_str key = pack_read_str(in);
 
-		if (pack_str_is(key, "transports")) {
+		if (pack_str_is(key, "key")) {
+			r = take_key(d, pack_read_bin(in));
+		} else if (pack_str_is(key, "transports")) {
 			d->transports = (uint32_t)pack_read_uint(in, UINT32_MAX);
 		} else if (pack_str_is(key, "reference")) {
 			d->reference_peers = pack_read_bool(in);
@@ -227,8 +254,9 @@ int discovery_read(struct pack_reader *in)
 			pack_skip(in);
 		}
 	}
-	return pack_reader_result(in) < 0 ? acre_fail(EPROTO, "`discovery` cannot be read")
-					  : 0;
+	return pack_reader_result(in) < 0
+		       ? acre_fail(EPROTO, "`discovery` cannot be read")
+		       : r;
 }
 
 /*
@@ -270,11 +298,19 @@ static int occupied(const struct registrar *r, int why)
 	return acre_note(why, "%s is occupied but did not answer as a registrar", text);
 }
 
+/* Of TCP: whichever is free. */
+static bool is_any_port(const struct address *a)
+{
+	return a->kind != ADDRESS_UNIX && a->port == 0;
+}
+
 /* 1: attached; 0: nobody is there; else it is not for us. */
 static int probe(struct registrar *registrar)
 {
 	int r = -EAGAIN;
 
+	if (is_any_port(&registrar->address))
+		return 0;
 	for (int i = 0; r < 0 && i < PROBE_ATTEMPTS; i++) {
 		int slept = acre_sleep((acre_span){ .ns = PROBE_PAUSE_NS * i });
 
@@ -331,7 +367,8 @@ int discovery_found(void)
 
 	if (!d->transports)
 		return 0;
-	r = rundir_open(&d->folder, RUNDIR_PROGRAM, runtime_this->uuid);
+	if (d->transports & transport_bit("uds", 3))
+		r = rundir_open(&d->folder, RUNDIR_PROGRAM, runtime_this->uuid);
 	if (r >= 0 && !d->n_registrars)
 		r = usual_registrar(d);
 	for (size_t i = 0; r >= 0 && i < d->n_registrars; i++) {
@@ -462,4 +499,9 @@ void discovery_end(void)
 	}
 	rundir_clear(&d->folder);
 	rundir_remove(&d->folder);
+}
+
+void discovery_fini(struct discovery *d)
+{
+	d->key = auth_key_free(d->key);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actor/context.h"
+#include "actor/hello.h"
 #include "actor/portal.h"
 #include "actor/reference.h"
 #include "actor/runtime.h"
@@ -35,6 +36,7 @@ static const struct link_ops ops;
 static int send_aid(struct acre_actor *a)
 {
 	struct msg m = { .kind = MSG_AID };
+	int r;
 
 	m.aid = (struct msg_aid){
 		.uid = runtime_uid(),
@@ -45,7 +47,8 @@ static int send_aid(struct acre_actor *a)
 		.credit = { true, wire_limits_default.credit_items,
 			    wire_limits_default.credit_bytes },
 	};
-	return peer_send(a, &m);
+	r = hello_prove(a, &m.aid);
+	return r < 0 ? r : peer_send(a, &m);
 }
 
 struct acre_actor *peer_new(enum peer_role role, const char *name)
@@ -195,6 +198,8 @@ bool peer_may_stay(struct acre_actor *a, const struct msg_aid *aid)
 /* Who is made by us is known before; others say who they are. */
 static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 {
+	int r;
+
 	if (a->introduced) {
 		link_refuse(&a->link, "a second Aid");
 		return;
@@ -205,7 +210,7 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 	}
 	if (a->role == PEER_CALLER && !server_admits(a, aid))
 		return;
-	if (a->role == PEER_CALLED && !peer_may_stay(a, aid))
+	if (a->role == PEER_CALLED && !(peer_may_stay(a, aid) && portal_admits(a, aid)))
 		return;
 	a->introduced = true;
 	if (!peer_is_child(a)) {
@@ -219,7 +224,11 @@ static void introduce(struct acre_actor *a, const struct msg_aid *aid)
 	if (aid->credit.given)
 		a->credit = aid->credit;
 	if (a->role == PEER_CALLER) {
-		acre_ignore(send_aid(a));
+		r = send_aid(a);
+		if (r < 0) {
+			link_close(&a->link, r);
+			return;
+		}
 		server_welcome(a, aid->is_probe);
 	}
 	unpark_all(&a->end_waits, 0);

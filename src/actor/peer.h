@@ -9,6 +9,7 @@
 #include "core/task.h"
 #include "core/timer.h"
 #include "wire/address.h"
+#include "wire/auth.h"
 #include "wire/link.h"
 
 /* With the end; as long as an endpoint's name may be. */
@@ -83,7 +84,10 @@ struct acre_actor {
 	struct deferred burial;
 	bool was_asked_to_end;	/* of the reference: once is enough */
 	struct timer hello;	/* a caller's, until it is admitted; a goodbye's bound after */
-	struct address address; /* of one that we have dialled */
+	struct address address; /* that was dialled, by us or by it */
+	bool is_keyed;		/* only the tree's key tells who it is: hello.c */
+	int64_t listening_since_us;    /* a caller's: when we began to, there */
+	struct auth_hello said, heard; /* in our Aid, and in its own */
 	uint32_t n_holders;	/* of the portal */
 
 	/* the parent only */

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include "actor/hello.h"
 #include "actor/patience.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
@@ -57,8 +58,10 @@ static int dial(struct acre_actor **ret, const struct address *address)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	struct acre_actor *a;
-	int fd = -1, r = connect_to(&fd, address);
+	int fd = -1, r = hello_may_use(address);
 
+	if (r >= 0)
+		r = connect_to(&fd, address);
 	if (r < 0)
 		return r;
 	address_text(address, text);
@@ -68,12 +71,17 @@ static int dial(struct acre_actor **ret, const struct address *address)
 		return -ENOMEM;
 	}
 	a->address = *address;
+	a->is_keyed = hello_is_keyed(address);
 	a->n_holders = 1;
 	list_push(&runtime_this->strangers, &a->node);
 	r = peer_open(a, TAKE_FD(fd), a->name);
 	if (r < 0) {
 		portal_release(a);
 		return r;
+	}
+	if (a->is_keyed) { /* it may be anyone */
+		a->link.limits = &runtime_this->server.hello;
+		a->link.mute = true;
 	}
 	*ret = a;
 	return 0;
@@ -97,12 +105,26 @@ static int await_hello(struct acre_actor *a)
 
 	while (r >= 0 && !a->introduced && !a->link_lost)
 		r = wait_for(a, WAIT_DIAL);
-	if (r >= 0 && !a->introduced && a->link_error)
+	if (r < 0 || a->introduced)
+		return r;
+	if (a->link_error)
 		return report_file(report_ref(a->link_error),
-				   -report_public(a->link_error)->code);
-	if (r >= 0 && !a->introduced)
-		r = acre_fail(ACRE_ECLOSED, "%s closed its link without an Aid", a->name);
-	return r;
+				   report_public(a->link_error)->code);
+	return acre_fail(ACRE_ECLOSED, "%s closed its link without an Aid%s", a->name,
+			 a->is_keyed ? "; has it another key?" : "");
+}
+
+bool portal_admits(struct acre_actor *a, const struct msg_aid *aid)
+{
+	int r = hello_check(a, aid);
+
+	if (r < 0) {
+		link_close(&a->link, r);
+		return false;
+	}
+	a->link.limits = &wire_limits_default;
+	a->link.mute = false;
+	return true;
 }
 
 static int open_in_time(struct acre_actor **ret, const struct address *address)

@@ -24,6 +24,8 @@ struct acre_actor *portal_release(struct acre_actor *a);
 /* Asks a stranger to end and waits for its ack, or the end of its link; a checkpoint. */
 int portal_cancel(struct acre_actor *a);
 
+/* peer.c: an Aid has come from who was dialled: whether it is the one, else its link is closed. */
+bool portal_admits(struct acre_actor *a, const struct msg_aid *aid);
 /* peer.c: its last context has ended; its link has. */
 void portal_is_idle(struct acre_actor *a);
 void portal_link_lost(struct acre_actor *a);

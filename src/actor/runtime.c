@@ -133,6 +133,7 @@ struct runtime *runtime_free(struct runtime *rt)
 		return NULL;
 	CHECK(list_is_empty(&rt->children));
 	server_close();
+	discovery_fini(&rt->discovery);
 	registry_fini(&rt->registry);
 	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
 	contain_close(&rt->containment);

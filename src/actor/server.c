@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actor/hello.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -39,7 +40,7 @@ static void hello_is_late(struct timer *t)
 }
 
 /* A caller that is not known yet may send one short frame. */
-static int take_caller(struct server *s, int take_fd)
+static int take_caller(struct server *s, const struct server_listener *l, int take_fd)
 {
 	struct acre_actor *a = peer_new(PEER_CALLER, "a caller");
 	int r;
@@ -54,6 +55,9 @@ static int take_caller(struct server *s, int take_fd)
 		peer_bury(a);
 		return r;
 	}
+	a->address = l->listener.address;
+	a->is_keyed = hello_is_keyed(&a->address);
+	a->listening_since_us = l->since_us;
 	a->link.limits = &s->hello;
 	a->link.mute = true;
 	s->n_unadmitted++;
@@ -61,11 +65,13 @@ static int take_caller(struct server *s, int take_fd)
 	return 0;
 }
 
-/* TCP tells nobody's uid. */
-static bool is_ours(int fd)
+/* TCP tells nobody's uid: who that is its Aid has to prove. */
+static bool may_be_ours(const struct listener *l, int fd)
 {
 	struct transport_peer who;
 
+	if (hello_is_keyed(&l->address))
+		return true;
 	if (transport_peer(fd, &who) < 0)
 		return false;
 	sys_close(TAKE_FD(who.pidfd));
@@ -84,10 +90,11 @@ static void accept_some(struct watch *w, uint32_t events)
 	for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
 		if (transport_accept(&l->listener, &fd, &from) < 0)
 			return;
-		if (s->n_unadmitted >= wire_limits_default.unadmitted || !is_ours(fd))
+		if (s->n_unadmitted >= wire_limits_default.unadmitted ||
+		    !may_be_ours(&l->listener, fd))
 			sys_close(fd);
 		else
-			acre_ignore(take_caller(s, fd));
+			acre_ignore(take_caller(s, l, fd));
 	}
 }
 
@@ -100,9 +107,12 @@ int server_listen(const struct address *address)
 	if (s->n_listeners == SERVER_LISTENERS_MAX)
 		return acre_fail(ENOSPC, "an actor has at most %d listeners",
 				 SERVER_LISTENERS_MAX);
-	r = transport_listen(&l->listener, address, &transport_options_default);
+	r = hello_may_use(address);
+	if (r >= 0)
+		r = transport_listen(&l->listener, address, &transport_options_default);
 	if (r < 0)
 		return r;
+	l->since_us = clock_wall_us();
 	r = loop_watch(&l->watch, l->listener.fd, EPOLLIN, accept_some);
 	if (r < 0) {
 		transport_unlisten(&l->listener);
@@ -161,16 +171,24 @@ void server_close(void)
 				   acre_fail(ACRE_ECLOSED, "this actor has ended"));
 		peer_free(a);
 	}
+	auth_heard_fini(&runtime_this->server.heard);
 }
 
 bool server_admits(struct acre_actor *caller, const struct msg_aid *aid)
 {
+	int r;
+
 	if (!peer_may_stay(caller, aid))
 		return false;
 	if (!aid->uid.name.len || aid->uid.name.len >= ACTOR_NAME_MAX ||
 	    !aid->uid.uuid.len || aid->uid.uuid.len >= UUID_SIZE) {
 		link_close(&caller->link,
 			   acre_fail(EPROTO, "a caller without a name or uuid of its own"));
+		return false;
+	}
+	r = hello_check(caller, aid);
+	if (r < 0) {
+		link_close(&caller->link, r);
 		return false;
 	}
 	runtime_this->server.n_unadmitted--;

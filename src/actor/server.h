@@ -4,14 +4,15 @@
 
 #include "core/loop.h"
 #include "core/timer.h"
+#include "wire/auth.h"
 #include "wire/limits.h"
 #include "wire/msg.h"
 #include "wire/transport.h"
 
 /*
  * A listener accepts whoever connects, within a limit of links that are not admitted yet.
- * A caller is admitted by its kernel credentials (on a Unix socket: our own uid) and by its
- * Aid, which must come within HELLO_MS and be no longer than HELLO; until then not a byte is
+ * A caller is admitted by its kernel credentials (on a Unix socket: our own uid) or by the tree's
+ * key (over TCP: hello.h), and by its Aid, which must come within HELLO_MS and be no longer than HELLO; until then not a byte is
  * answered, and whoever does not get there is closed without one. An admitted caller is a
  * peer like others: it may call what this actor exposes, and its end is noticed.
  *
@@ -25,6 +26,7 @@ struct acre_actor;
 struct server_listener {
 	struct watch watch;
 	struct listener listener; /* owned */
+	int64_t since_us; /* when it began: what callers said before was not to us */
 };
 
 struct server {
@@ -32,6 +34,7 @@ struct server {
 	struct server_listener listeners[SERVER_LISTENERS_MAX];
 	size_t n_listeners;
 	uint32_t n_unadmitted;
+	struct auth_heard heard; /* of callers over TCP */
 };
 
 void server_init(struct server *s);

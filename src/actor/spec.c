@@ -96,6 +96,8 @@ int spec_send(struct acre_actor *child, const struct acre_spawn_options *o)
 	int r;
 
 	buf_init(&packed, wire_limits_default.frame);
+	/* The tree's key is among it, and stays in no memory that is used again. */
+	packed.is_secret = child->link.control.is_secret = runtime_this->discovery.key;
 	r = pack_with(&packed, pack_exposed, o, &exposed);
 	if (r >= 0)
 		r = pack_with(&packed, pack_registrars, o, &registrars);

@@ -20,26 +20,47 @@ void buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
+static void wipe(struct buf *b, size_t from, size_t to)
+{
+	if (b->is_secret && b->data)
+		explicit_bzero(b->data + from, to - from);
+}
+
 void buf_fini(struct buf *b)
 {
+	wipe(b, 0, b->cap);
 	mem_free(b->data);
 	buf_init(b, b->max);
 }
 
 static void move_to_front(struct buf *b)
 {
-	size_t len = buf_len(b);
+	size_t len = buf_len(b), old_end = b->end;
 
 	memmove(b->data, b->data + b->start, len);
 	b->start = 0;
 	b->end = len;
+	wipe(b, len, old_end);
+}
+
+/* realloc would leave what it has moved. */
+static uint8_t *copy_secret(struct buf *b, size_t cap)
+{
+	uint8_t *data = mem_alloc(cap);
+
+	if (!data || !b->data)
+		return data;
+	memcpy(data, b->data, b->end);
+	wipe(b, 0, b->cap);
+	mem_free(b->data);
+	return data;
 }
 
 /* Does nothing without memory. */
 static void enlarge(struct buf *b, size_t needed)
 {
 	size_t cap = size_min(b->max, size_max(2 * needed, BUF_SMALLEST));
-	uint8_t *data = mem_realloc(b->data, cap);
+	uint8_t *data = b->is_secret ? copy_secret(b, cap) : mem_realloc(b->data, cap);
 
 	if (!data)
 		return;

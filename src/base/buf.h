@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct buf {
 	size_t start, end; /* the content is [start, end); both 0 when it is empty */
 	size_t cap;	   /* <= max */
 	size_t max;	   /* most bytes of content */
+	bool is_secret;	   /* what is done with is wiped; set it before the first byte */
 };
 
 void buf_init(struct buf *b, size_t max);
@@ -85,6 +87,8 @@ static inline int buf_append(struct buf *b, const void *bytes, size_t n)
 static inline void buf_consume(struct buf *b, size_t n)
 {
 	CHECK(n <= buf_len(b));
+	if (unlikely(b->is_secret))
+		explicit_bzero(b->data + b->start, n);
 	b->start += n;
 	if (b->start == b->end)
 		b->start = b->end = 0;

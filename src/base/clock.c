@@ -18,6 +18,14 @@ int64_t clock_real(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+int64_t clock_wall_us(void)
+{
+	struct timespec now;
+
+	sys_clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
 int64_t clock_now(void)
 {
 	if (unlikely(atomic_load_explicit(&is_virtual, memory_order_relaxed)))

@@ -15,6 +15,9 @@ int64_t clock_now(void);
 /* The same whatever tests use: for threads beside the loop, whose waits are real. */
 int64_t clock_real(void);
 
+/* Microseconds since 1970, for what is compared with another process's; it may be set. */
+int64_t clock_wall_us(void);
+
 /* For tests. From now on clock_now() says start_ns, until it is advanced. */
 void clock_use_virtual(int64_t start_ns);
 void clock_use_real(void);

@@ -67,6 +67,9 @@
 	P(FOREIGN_DIRECTORY, "a directory of sockets may be somebody else's")          \
 	P(NO_STACK_GUARD, "below a stack there is memory that can be written to")      \
 	P(OVERTAKEN_UNSEEN, "who waited for a resource does not look if it is there")  \
+	P(KEY_UNCHECKED,                                                               \
+	  "over TCP any proof of the tree's key is taken for a right one")             \
+	P(REPLAY_ADMITTED, "what a caller over TCP has said is taken a second time")   \
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
 	P(ORPHANS_SWEPT, "a command is not the reaper of what it leaves behind")       \
 	P(OUTPUT_CUT, "what a command wrote just before its end is not read")          \

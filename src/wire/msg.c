@@ -126,9 +126,18 @@ static void put_credit(struct pack_writer *w, struct msg_credit credit)
 #define FEATURE_ROW(name, text) [MSG_BIT_##name] = text,
 const char *const msg_features[MSG_N_FEATURES] = { MSG_FEATURES(FEATURE_ROW) };
 
+static void put_auth(struct pack_writer *w, const struct msg_auth *auth)
+{
+	pack_array(w, 3);
+	pack_bin(w, auth->nonce.p, auth->nonce.len);
+	pack_i64(w, auth->time_us);
+	pack_bin(w, auth->proof.p, auth->proof.len);
+}
+
 static void put_aid_acre(struct pack_writer *w, const struct msg_aid *aid)
 {
-	pack_map(w, (size_t)(2 + aid->credit.given + (aid->host.p != NULL)));
+	pack_map(w, (size_t)(2 + aid->credit.given + (aid->host.p != NULL) +
+			     aid->auth.given));
 	pack_cstr(w, "v");
 	pack_u64(w, aid->acre_version);
 	pack_cstr(w, "feat");
@@ -143,6 +152,10 @@ static void put_aid_acre(struct pack_writer *w, const struct msg_aid *aid)
 	if (aid->host.p) {
 		pack_cstr(w, "host");
 		put_slice(w, aid->host);
+	}
+	if (aid->auth.given) {
+		pack_cstr(w, "auth");
+		put_auth(w, &aid->auth);
 	}
 }
 

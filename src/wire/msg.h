@@ -69,6 +69,12 @@ struct msg_credit {
 	uint64_t bytes;
 };
 
+struct msg_auth { /* see auth.h */
+	bool given;
+	int64_t time_us;
+	struct slice nonce, proof; /* bytes */
+};
+
 struct msg_aid {
 	struct uid uid;
 	int64_t pid;	   /* -1: nil */
@@ -79,6 +85,7 @@ struct msg_aid {
 	uint32_t features;     /* of MSG_FEATURES */
 	struct msg_credit credit;
 	struct slice host;
+	struct msg_auth auth;
 };
 
 struct msg_spawn_spec {

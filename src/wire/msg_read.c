@@ -211,6 +211,26 @@ static uint32_t read_features(struct pack_reader *in)
 	return bits;
 }
 
+static struct slice read_bytes(struct pack_reader *in)
+{
+	struct pack_bytes bytes = pack_read_bin(in);
+
+	return (struct slice){ (const char *)bytes.p, bytes.len };
+}
+
+static struct msg_auth read_auth(struct pack_reader *in)
+{
+	const uint8_t *at = in->p;
+	struct msg_auth auth = { .given = true };
+
+	if (pack_read_array(in) != 3)
+		pack_reader_refuse(in, at, "a nonce, a time and a proof", NULL);
+	auth.nonce = read_bytes(in);
+	auth.time_us = pack_read_int(in, 0, INT64_MAX / 2);
+	auth.proof = read_bytes(in);
+	return auth;
+}
+
 static void read_aid_acre(struct pack_reader *in, struct msg_aid *aid)
 {
 	size_t n = pack_read_map(in);
@@ -227,6 +247,8 @@ static void read_aid_acre(struct pack_reader *in, struct msg_aid *aid)
 			aid->credit = read_credit(in);
 		else if (slice_is(key, "host"))
 			aid->host = read_text(in);
+		else if (slice_is(key, "auth"))
+			aid->auth = read_auth(in);
 		else
 			pack_skip(in);
 	}
