@@ -52,7 +52,9 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_wait_for(struct acre_actor **ret, const cha
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_query(const char *name, char ret[ACRE_ADDRESS_SIZE]);
 
 /* A portal to whoever listens at that multiaddr: 0, or why not (EINVAL, ECONNREFUSED, ENOENT,
- * ACRE_ETOOSLOW). To be given to acre_release(). A checkpoint; bound: 3 s. */
+ * ACRE_ETOOSLOW; over TCP EOPNOTSUPP: another host; EACCES: this tree has no key, or who
+ * answers does not prove that it has the same). To be given to acre_release(). A checkpoint;
+ * bound: 3 s. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_dial(struct acre_actor **ret, const char *address);
 
 /* Lets a handle go that acre_find(), acre_wait_for() or acre_dial() gave; `*actor` is NULL

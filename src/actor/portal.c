@@ -79,7 +79,8 @@ static int dial(struct acre_actor **ret, const struct address *address)
 		portal_release(a);
 		return r;
 	}
-	if (a->is_keyed) { /* it may be anyone */
+	if (a->is_keyed) { /* it may be anyone, anywhere */
+		link_look_at_host(&a->link);
 		a->link.limits = &runtime_this->server.hello;
 		a->link.mute = true;
 	}

@@ -60,6 +60,8 @@ static int take_caller(struct server *s, const struct server_listener *l, int ta
 	a->listening_since_us = l->since_us;
 	a->link.limits = &s->hello;
 	a->link.mute = true;
+	if (a->is_keyed)
+		link_look_at_host(&a->link);
 	s->n_unadmitted++;
 	timer_set(&a->hello, clock_now() + (int64_t)hello_ms() * LIFE_MS, hello_is_late);
 	return 0;

@@ -7,6 +7,7 @@
 #include "actor/child.h"
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
+#include "base/fault.h"
 #include "base/util.h"
 #include "core/crash.h"
 #include "core/log.h"
@@ -97,7 +98,8 @@ int spec_send(struct acre_actor *child, const struct acre_spawn_options *o)
 
 	buf_init(&packed, wire_limits_default.frame);
 	/* The tree's key is among it, and stays in no memory that is used again. */
-	packed.is_secret = child->link.control.is_secret = runtime_this->discovery.key;
+	packed.is_secret = runtime_this->discovery.key && !PLANTED(KEY_LEFT);
+	child->link.control.is_secret = packed.is_secret;
 	r = pack_with(&packed, pack_exposed, o, &exposed);
 	if (r >= 0)
 		r = pack_with(&packed, pack_registrars, o, &registrars);

@@ -69,6 +69,8 @@
 	P(OVERTAKEN_UNSEEN, "who waited for a resource does not look if it is there")  \
 	P(KEY_UNCHECKED,                                                               \
 	  "over TCP any proof of the tree's key is taken for a right one")             \
+	P(KEY_LEFT, "a buffer through which the tree's key went is freed as it is")    \
+	P(HOST_UNWATCHED, "no link looks whether its peer's host still answers")       \
 	P(REPLAY_ADMITTED, "what a caller over TCP has said is taken a second time")   \
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
 	P(ORPHANS_SWEPT, "a command is not the reaper of what it leaves behind")       \

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
+#include "base/heap.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/report.h"
@@ -64,6 +66,7 @@ static void end(struct link *l, int r)
 	l->closed = true;
 	trace(ACRE_EVENT_LINK_CLOSE, (uintptr_t)l, (uint64_t)report_class(r));
 	loop_undefer(&l->flush);
+	timer_stop(&l->look);
 	loop_unwatch(&l->watch);
 	sys_close(TAKE_FD(l->fd));
 	unpark_all(&l->room, 0);
@@ -82,6 +85,34 @@ static void end_of_socket(struct link *l, int r)
 {
 	end(l, acre_fail(ACRE_ECLOSED, "the link to %s broke: %s", l->name,
 			 strerrordesc_np(-r)));
+}
+
+/*
+ * A host that has died. Who is asked is the kernel, by a timer that runs only while bytes are on
+ * their way: a link that is idle costs nothing, and the kernel watches it alone (keepalive).
+ */
+
+static void look(struct timer *t)
+{
+	struct link *l = container_of(t, struct link, look);
+	int r = transport_look(&l->health, l->fd, &transport_options_default);
+
+	if (r < 0)
+		end_of_socket(l, r);
+	else if (r > 0)
+		timer_set(&l->look, clock_now() + r * INT64_C(1000000), look);
+}
+
+static void look_later(struct link *l)
+{
+	if (l->is_looked_at && !PLANTED(HOST_UNWATCHED) && !heap_is_linked(&l->look.node))
+		timer_set(&l->look, clock_now() + LINK_FIRST_LOOK_NS, look);
+}
+
+void link_look_at_host(struct link *l)
+{
+	l->is_looked_at = true;
+	look_later(l);
 }
 
 /*
@@ -180,6 +211,7 @@ static void flush(struct link *l)
 
 	while (has_queued(l) && n >= 0)
 		n = write_once(l);
+	look_later(l);
 	if (n < 0 && n != -EAGAIN) {
 		lose(l, (int)n);
 		return;

@@ -6,8 +6,10 @@
 #include "base/list.h"
 #include "core/loop.h"
 #include "core/sched.h"
+#include "core/timer.h"
 #include "wire/limits.h"
 #include "wire/msg.h"
+#include "wire/transport.h"
 
 /*
  * A link reads whenever its descriptor is readable, cuts the bytes into frames and hands
@@ -38,6 +40,9 @@
 /* Bytes asked for per read, and reads before the other descriptors have their turn. */
 #define LINK_READ_SIZE	     (64 * 1024)
 #define LINK_READS_PER_EVENT 4
+/* From the first byte written until it is asked whether the peer's host has taken it; then as
+ * often as transport_look() says. */
+#define LINK_FIRST_LOOK_NS (500 * INT64_C(1000000))
 
 struct link;
 
@@ -65,13 +70,20 @@ struct link {
 	bool closed;
 	bool mute;	/* nothing is said to the peer, not even why it is refused */
 	bool finishing; /* closes once everything queued has been written */
-	char name[48];	/* of the peer, for reports */
+	/* over TCP: whether the peer's host still answers while bytes wait for it */
+	bool is_looked_at;
+	struct timer look;
+	struct transport_health health;
+	char name[48]; /* of the peer, for reports */
 };
 
 /* Takes the descriptor (a connected stream socket, made non-blocking here). Frames
  * come from the next turn on. */
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
+/* Its peer's host may die without a word: from now on that is noticed, also while its window is
+ * full. For TCP; the descriptor has transport_options_default. */
+void link_look_at_host(struct link *l);
 /* Ends it now with this reason; idempotent. What was queued is dropped, but for what the
  * socket takes at once of a frame under way. */
 void link_close(struct link *l, int r);
