@@ -96,6 +96,7 @@ static const struct errno_row errno_rows[] = {
 	{ "accept4", ANY, 0, { EAGAIN, ECONNABORTED, NO_DESCRIPTOR } },
 	{ "connect", ANY, 0, { ECONNREFUSED, ENOENT, EACCES } },
 	{ "getsockopt", ANY, 0, { ENOBUFS } },
+	{ "getsockname", ANY, 0, { ENOBUFS } },
 	{ "setsockopt", ANY, 0, { ENOBUFS } },
 	{ "mkdirat", ANY, 0, { EACCES, ENOSPC } },
 	{ "unlinkat", ANY, 0, { 0 } }, /* or the file would be left, by right */

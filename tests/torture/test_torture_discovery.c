@@ -61,3 +61,15 @@ TORTURE(actors_that_find_each_other, .is_whole = true, .may = find_may)
 			&(struct acre_run_options){ .expose = exposed,
 						    .transports = "uds" });
 }
+
+/* The same over TCP, whose callers have to prove that they know the tree's key. */
+TORTURE(actors_that_find_each_other_over_tcp, .is_whole = true, .may = find_may)
+{
+	static const char *const exposed[] = { "main", NULL };
+	static const char *const any_port[] = { "/ip4/127.0.0.1/tcp/0", NULL };
+
+	return acre_run(find_each_other, NULL,
+			&(struct acre_run_options){ .expose = exposed,
+						    .transports = "tcp",
+						    .registrars = any_port });
+}
