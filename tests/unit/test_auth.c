@@ -420,3 +420,89 @@ TEST(what_is_no_key_is_refused)
 	assert_file_refused(file("no/such/folder"), ENOENT);
 	report_thread_fini();
 }
+
+/*
+ * In an Aid.
+ */
+
+TEST(an_aid_says_what_was_proved)
+{
+	const struct auth_hello hello = { .nonce = { 1, 2 },
+					  .time_us = NOW_US,
+					  .proof = { 3 } };
+	struct msg m = { .kind = MSG_AID }, read;
+	struct msg_fault fault;
+	struct buf out;
+
+	m.aid = (struct msg_aid){ .uid = { slice_of("a"), slice_of("b") },
+				  .pid = 1,
+				  .acre_version = 1,
+				  .auth = auth_say(&hello) };
+	buf_init(&out, 4096);
+	assert_int_equal(msg_write(&out, &m), 0);
+	assert_int_equal(msg_read(&read, buf_bytes(&out) + 4, buf_len(&out) - 4,
+				  &wire_limits_default, &fault),
+			 0);
+	assert_true(read.aid.auth.given);
+	assert_int_equal(read.aid.auth.time_us, NOW_US);
+	assert_int_equal(read.aid.auth.nonce.len, AUTH_NONCE_SIZE);
+	assert_memory_equal(read.aid.auth.nonce.p, hello.nonce, AUTH_NONCE_SIZE);
+	assert_int_equal(read.aid.auth.proof.len, AUTH_PROOF_SIZE);
+	assert_memory_equal(read.aid.auth.proof.p, hello.proof, AUTH_PROOF_SIZE);
+	buf_fini(&out);
+}
+
+#define AID_WITH_AUTH(auth)                 \
+	"\x84\xa8msg_type\xa3"              \
+	"Aid\xa4name\xa1n\xa4uuid\xa1u\xa4" \
+	"acre\x82"                          \
+	"\xa1v\x01\xa4"                     \
+	"auth" auth
+
+TEST(what_has_not_the_form_of_a_proof_is_no_aid)
+{
+	static const struct {
+		const char *body;
+		size_t len;
+		int r;
+	} bodies[] = {
+#define BODY(auth, r) { AID_WITH_AUTH(auth), sizeof AID_WITH_AUTH(auth) - 1, r }
+		BODY("\x93\xc4\x01n\x01\xc4\x01p", 0), /* of no use: its lengths */
+		BODY("\x92\xc4\x01n\x01", -EPROTO),
+		BODY("\x93\xa1n\x01\xc4\x01p", -EPROTO),
+		BODY("\x93\xc4\x01n\xff\xc4\x01p", -EPROTO),
+		BODY("\x93\xc4\x01n\x01\xc4\x02p", -EPROTO),
+		BODY("\xc0", -EPROTO),
+	};
+
+	for (size_t i = 0; i < ARRAY_N(bodies); i++) {
+		struct msg_fault fault;
+		struct msg m;
+
+		assert_int_equal(msg_read(&m, (const uint8_t *)bodies[i].body,
+					  bodies[i].len, &wire_limits_default, &fault),
+				 bodies[i].r);
+	}
+}
+
+TEST(what_is_secret_is_left_in_no_buffer)
+{
+	static const char secret[] = "a secret of some length", zeros[sizeof secret];
+	struct buf b;
+	char *at;
+
+	buf_init(&b, 4096);
+	b.is_secret = true;
+	assert_int_equal(buf_append(&b, secret, sizeof secret), 0);
+	assert_int_equal(buf_append(&b, secret, sizeof secret), 0);
+	at = (char *)buf_bytes(&b);
+	buf_consume(&b, sizeof secret);
+	assert_memory_equal(at, zeros, sizeof secret);
+	/* larger, and moved to the front: the content stays */
+	assert_int_equal(buf_reserve(&b, 2000), 0);
+	assert_memory_equal(buf_bytes(&b), secret, sizeof secret);
+	at = (char *)buf_bytes(&b);
+	buf_consume(&b, sizeof secret);
+	assert_memory_equal(at, zeros, sizeof secret);
+	buf_fini(&b);
+}
