@@ -282,13 +282,6 @@ static size_t list_folder(const struct trial *t, pid_t *ret, size_t max)
 	return n;
 }
 
-/* For when nobody of it is left to remove it, or to be asked. */
-static void note_tree(struct trial *t, const pid_t *pids, size_t n)
-{
-	for (size_t i = 0; i < n && !t->tree[0]; i++)
-		cgroup_of_tree(pids[i], t->tree);
-}
-
 /* Its last process may still be on its way out. */
 static void remove_folder(const struct trial *t)
 {
@@ -533,7 +526,6 @@ struct victim trial_kill_one(struct trial *t)
 	pid_t pids[LISTED_MAX];
 	size_t n = trial_list(t, pids, LISTED_MAX), kept = 0;
 
-	note_tree(t, pids, n);
 	for (size_t i = 0; i < n; i++)
 		if (pids[i] != t->root && !is_guard(pids[i]))
 			pids[kept++] = pids[i];
@@ -544,11 +536,14 @@ struct victim trial_kill_one(struct trial *t)
 	return v;
 }
 
+/* Who is in its cgroup is asked where that is: nobody may be left to remove it. */
 struct victim trial_kill_root(struct trial *t)
 {
 	pid_t pids[LISTED_MAX];
+	size_t n = trial_list(t, pids, LISTED_MAX);
 
-	note_tree(t, pids, trial_list(t, pids, LISTED_MAX));
+	for (size_t i = 0; i < n && !t->tree[0]; i++)
+		cgroup_of_tree(pids[i], t->tree);
 	assert_int_equal(kill(t->root, SIGKILL), 0); /* our child, not reaped: it is it */
 	return (struct victim){ .pid = t->root, .member = ROOT, .is_all = true };
 }
@@ -572,12 +567,11 @@ const char *trial_collateral(const struct victim *v)
 	return NULL;
 }
 
-static void kill_rest(struct trial *t)
+static void kill_rest(const struct trial *t)
 {
 	pid_t pids[LISTED_MAX];
 	size_t n = trial_list(t, pids, LISTED_MAX);
 
-	note_tree(t, pids, n);
 	for (size_t i = 0; i < n; i++)
 		kill_pid(pids[i]);
 }

@@ -48,9 +48,11 @@ void cgroup_of_tree(pid_t pid, char ret[CGROUP_PATH_SIZE])
 	f = fopen(path, "re");
 	while (f && !ret[0] && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (is_of_tree(line) && find_mount(mount) &&
-		    strlen(mount) + strlen(line + 3) < CGROUP_PATH_SIZE)
-			strcat(strcpy(ret, mount), line + 3);
+		if (!is_of_tree(line) || !find_mount(mount))
+			continue;
+		if (snprintf(ret, CGROUP_PATH_SIZE, "%s%s", mount, line + 3) >=
+		    CGROUP_PATH_SIZE)
+			ret[0] = '\0'; /* not to remove another one */
 	}
 	if (f)
 		fclose(f);
