@@ -48,7 +48,7 @@ struct acre_run_options {
 	bool reference_peers; /* actors of the reference (tractor) may call, and be called */
 	/* a fence around all actors: whatever they start ends with the tree, daemons too,
 	 * even when the root is killed. A cgroup (version 2, Linux 5.14) where one may be
-	 * made, else a PID namespace (contain.h). EOPNOTSUPP, with the reasons: neither */
+	 * made, else a PID namespace (contain.h), else EOPNOTSUPP with the reasons */
 	bool contained;
 	enum acre_log_level log; /* 0: environment ACRE_LOG, else warning */
 	uint64_t flags; /* ACRE_RUN_PID_NAMESPACE or 0 */

@@ -42,8 +42,8 @@ static int run_in_child(void *arg)
 	return EXIT_NO_EXEC;
 }
 
-/* In between, see pidns.h. The child is made as our sibling, on a stack of its own; it has
- * execed or ended when that returns. */
+/* In between, see pidns.h. The child is made as our sibling, on a stack of its own; it
+ * has execed or ended when that returns. */
 static int make_sibling_in_child(void *arg)
 {
 	static _Alignas(64) uint8_t stack[STACK_SIZE];
@@ -70,8 +70,8 @@ static void collect(struct spawn_request *q)
 	pidref_fini(&q->pid);
 }
 
-/* Instead of the process that made it, which has ended. Only we can reap it, so its number
- * is still its own. */
+/* Instead of the process that made it, which has ended. Only we can reap it, so its
+ * number is still its own. */
 static void take_sibling(struct plan *p)
 {
 	struct spawn_request *q = p->request;

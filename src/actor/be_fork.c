@@ -20,13 +20,13 @@
 #include "core/debug.h"
 
 /*
- * The spawner thread forks, while all other threads of ours stand still where they hold no
- * lock (core/barrier.h), and goes on in the child as its only thread. It has never had a
- * loop or a runtime, so those of the parent are mere memory there; what belongs to the
- * process and not to a runtime is made anew by who needs it (base/forkonce.h), or forgotten
- * below. What is kept is what one
- * forks for: the program's memory, registered endpoints, loaded modules, and the
- * dispositions of signals, which may be handlers in that memory.
+ * The spawner thread forks, while all other threads of ours stand still where they hold
+ * no lock (core/barrier.h), and goes on in the child as its only thread. It has never had
+ * a loop or a runtime, so those of the parent are mere memory there; what belongs to the
+ * process and not to a runtime is made anew by who needs it (base/forkonce.h), or
+ * forgotten below. What is kept is what one forks for: the program's memory, registered
+ * endpoints, loaded modules, and the dispositions of signals, which may be handlers in
+ * that memory.
  *
  * Descriptors are not kept, but for those that every actor gets: an epoll set would wake
  * the parent (kernel-facts K30), a link would have two readers.
@@ -64,10 +64,10 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 }
 
 /*
- * Into a PID namespace it is two steps, see pidns.h: what is forked enters, forks its sibling,
- * tells us its number, and ends. The sibling is the actor. It tells us whether it can be: its
- * number in the namespace must not be the one that we have here, for that is how all that is
- * made anew in a child of fork knows that it is in one.
+ * Into a PID namespace it is two steps, see pidns.h: what is forked enters, forks its
+ * sibling, tells us its number, and ends. The sibling is the actor. It tells us whether
+ * it can be: its number in the namespace must not be the one that we have here, for that
+ * is how all that is made anew in a child of fork knows that it is in one.
  */
 struct word {
 	bool is_of_child;

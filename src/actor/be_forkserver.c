@@ -181,8 +181,8 @@ static int ask(const struct spawn_request *q, const struct newborn *n)
 	return (int)sys_sendmsg(server.control, &msg, 0);
 }
 
-/* In a PID namespace the number is another one for us. A pidfd that did not come, or does not
- * tell, is that of a child which ends when its link is shut. */
+/* In a PID namespace the number is another one for us. A pidfd that did not come, or
+ * does not tell, is that of a child which ends when its link is shut. */
 static void hold_by_pidfd(struct spawn_request *q, int pidfd)
 {
 	pid_t pid = pidfd < 0 ? 0 : proc_behind(0, pidfd);

@@ -8,19 +8,19 @@
 #include "core/loop.h"
 
 /*
- * There are two kinds: a cgroup, or a PID namespace (pidns.h) where it was asked for or no
- * cgroup may be made.
+ * There are two kinds: a cgroup, or a PID namespace (pidns.h) where it was asked for or
+ * no cgroup may be made.
  *
  * The root makes a cgroup (version 2, no controller needed: kernel-facts K44) below its
- * own and its children are born in it, or enter it before they do anything else where they
- * are forked. So all that they start is there too, daemons of daemons included: no fork,
- * exec or setsid leads out (K45). Writing to its cgroup.kill ends all of it. The root does
- * that at its end; the guard does when the root is killed. Threads of the root's process
- * are with the root, and what they make is in the cgroup.
+ * own and its children are born in it, or enter it before they do anything else where
+ * they are forked. So all that they start is there too, daemons of daemons included: no
+ * fork, exec or setsid leads out (K45). Writing to its cgroup.kill ends all of it. The
+ * root does that at its end; the guard does when the root is killed. Threads of the
+ * root's process are with the root, and what they make is in the cgroup.
  *
  * Two processes that must both die before anything is left: whoever kills the root and
- * the guard at once still has the death signals of all that acre has made. In a PID namespace
- * nothing is left then either.
+ * the guard at once still has the death signals of all that acre has made. In a PID
+ * namespace nothing is left then either.
  */
 struct containment {
 	bool is_on;

@@ -21,10 +21,11 @@
 
 /*
  * It is this program, executed anew, and never gets further than this file: it has one
- * thread, no loop, no runtime and little memory. So a fork of it costs the same however big
- * its parent has become (kernel-facts K24), and no lock is held by anybody (K23). What it
- * forks are not its children but its parent's (CLONE_PARENT, K15): their lives hang on the
- * actor that asked for them, not on the forkserver, whose death costs a new start only.
+ * thread, no loop, no runtime and little memory. So a fork of it costs the same however
+ * big its parent has become (kernel-facts K24), and no lock is held by anybody (K23).
+ * What it forks are not its children but its parent's (CLONE_PARENT, K15): their lives
+ * hang on the actor that asked for them, not on the forkserver, whose death costs a new
+ * start only.
  *
  * It keeps nothing of a request (K41). Environment and working directory are those of the
  * moment when it was started.
@@ -90,8 +91,8 @@ static bool answer(int pid, int error, const char *why)
 	return answer_with(-1, pid, error, why);
 }
 
-/* Where our parent is in another PID namespace (pidns.h), the number says nothing to it. It
- * alone reaps the child, so the number is still its own. */
+/* Where our parent is in another PID namespace (pidns.h), the number says nothing to
+ * it. It alone reaps the child, so the number is still its own. */
 static bool answer_child(const struct server *s, pid_t pid)
 {
 	auto_close int pidfd = s->parent == 0 && pid > 0 ? sys_pidfd_open(pid, 0) : -1;
@@ -118,8 +119,8 @@ static void close_fds(struct newborn *n)
 		acre_ignore(sys_close(n->fds[i]));
 }
 
-/* > 0: a request came; 0: nobody is there to ask any more, or cannot be heard. That must not
- * be answered: the one who asks next would take it for his. */
+/* > 0: a request came; 0: nobody is there to ask any more, or cannot be heard. That
+ * must not be answered: the one who asks next would take it for his. */
 static int receive(struct forkserver_request *ret, struct newborn *n)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof n->fds)];
@@ -205,7 +206,8 @@ static bool ignores_nothing(void)
 	return true;
 }
 
-/* The machine stays what it is, and so does this program: no child need find out again. */
+/* The machine stays what it is, and so does this program: no child need find out
+ * again. */
 static void learn_for_children(struct server *s)
 {
 	s->ignores_nothing = ignores_nothing();

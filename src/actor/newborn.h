@@ -30,12 +30,13 @@ void newborn_plan(struct newborn *n, const struct spawn_request *q, int null_fd)
  * default signals, and the planned descriptors, without FD_CLOEXEC, and no others. 0, or
  * -errno of n->step. Makes calls of base/sys.h only, uses no memory but its own. */
 int newborn_begin_in_child(struct newborn *n);
-/* Where its memory is not the parent's: that step and error are the words that it dies with,
- * on the stderr that its parent reads. */
+/* Where its memory is not the parent's: that step and error are the words that it dies
+ * with, on the stderr that its parent reads. */
 void newborn_say_failure(const struct newborn *n, int r);
 
-/* By the parent, whose child it is but who cannot hold it: its link is shut, so it ends by
- * itself, or it is killed if it has none; and it is reaped here. What is not gone after a
- * second is left to the sweep, which kills. `q` is the request that it was made for; `kind`
- * and `id` are as for waitid(): a number, or a pidfd where that is not known. */
+/* By the parent, whose child it is but who cannot hold it: its link is shut, so it
+ * ends by itself, or it is killed if it has none; and it is reaped here. What is not
+ * gone after a second is left to the sweep, which kills. `q` is the request that it
+ * was made for; `kind` and `id` are as for waitid(): a number, or a pidfd where that
+ * is not known. */
 void newborn_let_end(const struct spawn_request *q, idtype_t kind, int id);

@@ -19,7 +19,8 @@ struct doctor_finding {
 	char found[512];	 /* what was seen, in words */
 };
 
-/* id, name, weight, promises (doc/PROMISES.md), what it means when it is not ok, what to do */
+/* id, name, weight, promises (doc/PROMISES.md), what it means when it is not ok, what
+ * to do */
 #define DOCTOR_CHECKS(C)                                                                     \
 	C(kernel, "kernel", WEAKER, "all",                                                   \
 	  "acre is tested from Linux 5.10 on", "use a newer kernel")                         \
