@@ -54,7 +54,7 @@ struct acre_actor; /* opaque */
  *
  * A thread shares what is the process's: signals (.sigint means nothing), exit(), crashes,
  * acre_actor_pid(). It cannot be killed: if it ignores SIGKILL's cancel for 0.5 s, the
- * actor whose process it is ends with it; a root goes on waiting.
+ * actor whose process it is ends with it; a root goes on waiting, and says so.
  */
 #define ACRE_BACKENDS(B)                                                              \
 	B(EXEC, "exec", "a process with a fresh image: this program, or another")     \

@@ -27,15 +27,17 @@
  * does SIGKILL, by the link that is cut. One that does not look at cancellation ends with
  * its process only: an actor that hosts such a thread ends itself then, with a word on
  * stderr, and its own parent is told so. The root's process goes on waiting, whichever of
- * its actors the thread belongs to, for a nursery closes only when all in it has ended, and
- * an impatient user interrupts it a third time.
+ * its actors the thread belongs to, for a nursery closes only when all in it has ended: it
+ * says so, and an impatient user interrupts it a third time.
  */
 
-/* From SIGKILL, which the cut link makes a cancellation, to the end of the process */
+/* From SIGKILL, which the cut link makes a cancellation, to the end of the process, or to a
+ * word on stderr that there will be none */
 #define LAST_GRACE_NS (500 * LIFE_MS)
 
 struct body {
 	struct child_boot boot;
+	const char *name; /* borrowed: as long as it is in the child table */
 	char title[ACTOR_TITLE_MAX];
 	char words[LAST_WORDS_MAX + 1];
 	struct barrier_thread barrier; /* before its loop is registered, and after that */
@@ -111,14 +113,22 @@ static void *run(void *arg)
  * In the parent.
  */
 
-static void ends_process(struct timer *timer)
+static void ladder_is_over(struct timer *timer)
 {
 	struct body *b = container_of(timer, struct body, last);
 
+	if (runtime_this->is_in_root) {
+		log_say(ACRE_LOG_WARNING,
+			"actor %s is a thread that does not end, and cannot be killed "
+			"alone: "
+			"actor %s, in the process of the root, goes on waiting for it",
+			b->name, runtime_this->name);
+		return;
+	}
 	log_say(ACRE_LOG_CRITICAL,
-		"%s is a thread that does not end, and cannot be killed alone: actor %s "
-		"ends with it",
-		b->title, runtime_this->name);
+		"actor %s is a thread that does not end, and cannot be killed alone: "
+		"actor %s ends with it",
+		b->name, runtime_this->name);
 	acre_ignore(pidref_signal(&runtime_this->self, SIGKILL));
 }
 
@@ -141,8 +151,8 @@ static void signal_thread(struct life *l, int sig)
 	b->is_asked |= sig == SIGTERM || sig == SIGKILL;
 	post_end_locked(b);
 	pthread_mutex_unlock(&b->lock);
-	if (sig == SIGKILL && !runtime_this->is_in_root)
-		timer_set(&b->last, clock_now() + LAST_GRACE_NS, ends_process);
+	if (sig == SIGKILL)
+		timer_set(&b->last, clock_now() + LAST_GRACE_NS, ladder_is_over);
 }
 
 static void join(struct life *l)
@@ -206,6 +216,7 @@ static struct body *body_new(const struct birth *birth)
 
 	if (!b)
 		return NULL;
+	b->name = birth->name;
 	snprintf(b->title, sizeof b->title, "%s", birth->title);
 	b->boot = (struct child_boot){ .title = b->title,
 				       .link_fd = -1,

@@ -348,7 +348,7 @@ static int watch_host_end_itself(void)
 	why = acre_why(r);
 	assert_int_equal(why->death->signal, SIGKILL);
 	assert_false(why->death->hard_kill);
-	assert_text_has(why->death->last_words, "_subactor[guest@");
+	assert_text_has(why->death->last_words, "actor guest");
 	assert_text_has(why->death->last_words,
 			"is a thread that does not end, and cannot be killed "
 			"alone: actor host ends with it");

@@ -2,6 +2,8 @@
 /* test_backend_thread.c - actors that are threads: what they share with their process, and their ends. */
 #include "conform/tree.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 
 #include "actor/runtime.h"
@@ -147,8 +149,43 @@ static int wait_until_stuck(void *unused)
 	return 0;
 }
 
-/* Longer than a process waits for a thread that it cannot kill: the absence of an end has no
- * event. */
+/* stderr is this, for what a process says that waits for a thread that it cannot kill. */
+static int said_on_stderr[2], true_stderr;
+
+static void hear_stderr(void)
+{
+	assert_int_equal(pipe2(said_on_stderr, O_CLOEXEC), 0);
+	true_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(dup2(said_on_stderr[1], STDERR_FILENO), STDERR_FILENO);
+	close(said_on_stderr[1]);
+	sem_init(&is_stuck, 0, 0);
+	sem_init(&is_free, 0, 0);
+}
+
+static void give_stderr_back(void)
+{
+	assert_int_equal(dup2(true_stderr, STDERR_FILENO), STDERR_FILENO);
+	close(true_stderr);
+	close(said_on_stderr[0]);
+}
+
+static void wait_until_it_is_said(void)
+{
+	char text[4096] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	while (!strstr(text, "goes on waiting for it")) {
+		assert_true(acre_wait_fd(said_on_stderr[0], POLLIN) > 0);
+		n = read(said_on_stderr[0], text + len, sizeof text - 1 - len);
+		assert_true(n > 0);
+		len += (size_t)n;
+	}
+	assert_text_has(text,
+			" is a thread that does not end, and cannot be killed alone");
+}
+
+/* The word comes when a process that is no root's would have ended. */
 static int host_stuck(void)
 {
 	struct acre_actor *a;
@@ -161,7 +198,7 @@ static int host_stuck(void)
 		assert_ok(acre_blocking(wait_until_stuck, NULL));
 		life_event(&a->life, LIFE_EV_KILL);
 		ACRE_SHIELD(acre_secs(60), shielded)
-			shielded = acre_sleep(acre_ms(700));
+			wait_until_it_is_said();
 		sem_post(&is_free);
 	}
 	return r;
@@ -177,16 +214,19 @@ make_by(hosts_stuck)
 
 	TEST_TREE(a_root_is_not_killed_for_a_thread_that_is_stuck)
 {
-	sem_init(&is_stuck, 0, 0);
-	sem_init(&is_free, 0, 0);
+	hear_stderr();
 	acre_ignore_result(host_stuck());
+	give_stderr_back();
 	return 0;
 }
 
 /* Nor for one of a thread: it is the same process. */
 TEST_TREE(a_root_is_not_killed_for_a_thread_of_a_thread_that_is_stuck)
 {
-	sem_init(&is_stuck, 0, 0);
-	sem_init(&is_free, 0, 0);
-	return hosts_stuck_by_thread();
+	int r;
+
+	hear_stderr();
+	r = hosts_stuck_by_thread();
+	give_stderr_back();
+	return r;
 }
