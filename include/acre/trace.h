@@ -38,6 +38,7 @@ ACRE_BEGIN_
 	E(FRAME_OUT, "link", "kind")          \
 	E(FRAME_DROPPED, "link", "kind")      \
 	E(CONTEXT_STATE, "context", "state")  \
+	E(SHIELD_OVER, "task", "reason")      \
 	E(USER, "a", "b")
 
 #define ACRE_EVENT_ENUM_(name, a, b) ACRE_EVENT_##name,

@@ -117,6 +117,7 @@ void scope_cancel(struct scope *s, enum acre_reason reason)
 static void drop_shield(struct scope *s)
 {
 	s->shield_until = 0;
+	trace(ACRE_EVENT_SHIELD_OVER, s->task ? s->task->id : 0, scope_why(s->outer));
 	if (!s->outer || !s->outer->covered || s->covered)
 		return;
 	log_say(ACRE_LOG_CANCEL,

@@ -4,6 +4,7 @@
 #include <acre/error.h>
 #include <acre/scope.h>
 #include <acre/task.h>
+#include <acre/trace.h>
 
 #include "lib/run.h"
 
@@ -115,6 +116,48 @@ TEST_TASK(of_two_deadlines_the_one_that_passes_says_what_was_waited_for)
 	}
 	assert_text_has(acre_why(outer)->message, "; it slept");
 	return 0;
+}
+
+/* How often a bound has expired, and what reached inside by the last that did. */
+static int count_shields_over(enum acre_reason *ret_last)
+{
+	struct acre_trace_event events[64];
+	size_t n = acre_trace_read(events, sizeof events / sizeof *events);
+	int count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (events[i].kind != ACRE_EVENT_SHIELD_OVER)
+			continue;
+		*ret_last = (enum acre_reason)events[i].b;
+		count++;
+	}
+	return count;
+}
+
+TEST_TASK(s41_the_end_of_a_bound_is_traced_whether_or_not_it_cancels)
+{
+	enum acre_reason last = ACRE_REASON_LIMIT;
+	struct acre_scope scope;
+	int r = 0, s = 0;
+
+	test_virtual_clock();
+	ACRE_SHIELD(acre_ms(10), r)
+		r = acre_sleep(acre_ms(20)); /* nothing is cancelled */
+	assert_ok(r);
+	assert_int_equal(count_shields_over(&last), 1);
+	assert_int_equal(last, ACRE_REASON_NONE);
+	acre_scope_open(&scope);
+	acre_scope_cancel(&scope);
+	ACRE_SHIELD(acre_ms(10), s)
+		s = acre_sleep(acre_ms(5)); /* in time */
+	assert_ok(s);
+	assert_int_equal(count_shields_over(&last), 1);
+	ACRE_SHIELD(acre_ms(10), s)
+		s = acre_sleep(acre_ms(20));
+	assert_class(s, ECANCELED);
+	assert_int_equal(count_shields_over(&last), 2);
+	assert_int_equal(last, ACRE_REASON_ASKED);
+	return acre_scope_close(&scope, s);
 }
 
 TEST_TASK(a_shield_lets_a_goodbye_end_and_no_more)
