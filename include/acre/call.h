@@ -46,8 +46,8 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_call_named(struct acre_actor *actor,
  * A call that makes its own actor: spawn, call, result, end. In a nursery of its own, or
  * with .nursery in that one (the actor is reaped on return all the same), or with .actor
  * in that actor, which survives. Both: EINVAL. An endpoint of kind STREAM: ACRE_ETYPE
- * before anything is spawned. A text or bytes in `ret` is copied and is the caller's to
- * free().
+ * before anything is spawned. What `ret` points to is the caller's own: each text, bytes,
+ * list is a block for free(), and acre_msg_free() frees them all.
  */
 struct acre_oneshot_options {
 	struct acre_nursery *nursery;
@@ -65,6 +65,12 @@ ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_oneshot_(const struct acre_endpoint *endpoi
 					      const void *arg,
 					      const struct acre_msg_kind *kind, void *ret,
 					      const struct acre_oneshot_options *options);
+
+/* Frees what a message of acre_oneshot() points to, and makes it NULL: acre_msg_free(route,
+ * &got). Any thread. */
+#define acre_msg_free(message, value) \
+	acre_msg_free_(message##_msg_(), message##_ret_(value))
+ACRE_PUBLIC_ void acre_msg_free_(const struct acre_msg_kind *kind, void *value);
 
 ACRE_END_
 #endif

@@ -8,7 +8,14 @@
  * how it is checked, so the two cannot differ.
  *
  *	#define RANGE(F) F(uint32_t, lo) F(uint32_t, hi)
- *	ACRE_MSG(range, RANGE) // struct range, and how it travels
+ *	ACRE_MSG(range, RANGE)          // struct range, and how it travels
+ *
+ *	#define ROUTE(F)                     \
+ *		F(const char *, name)        \
+ *		F(uint32_t, limit, optional) \
+ *		F(const char *, tags, list)  \
+ *		F(range, stops, message_list)
+ *	ACRE_MSG(route, ROUTE)          // has bool has_limit, size_t n_tags, n_stops, too
  *
  * On the wire it is a map of field names to values, which every language reads. The
  * receiver checks that each field is there, of its type and in its range; keys it does
@@ -18,46 +25,41 @@
  *
  * Field types: bool, the intN_t and uintN_t, int and its kin, float, double, const char *
  * (UTF-8, never NULL on arrival), struct acre_bytes, struct acre_value (any value, packed:
- * value.h). A string or bytes that was received
- * is borrowed: it is valid until the next receive on the same context, or until the
- * context ends. A text or bytes has at most 1 MiB, a message 16 MiB and 64 fields; what is
- * larger is EMSGSIZE where it is sent: send it as items of a stream.
+ * value.h), and, by a form that begins with `message`, other messages, which may hold the
+ * same one again. A form says that a value may be missing, or that there are many:
+ *
+ *	optional          has_name says if it is there; on the wire nil, or no such key
+ *	or_null           a text that is NULL if it is not there
+ *	list              n_name values; on the wire an array
+ *	map               n_name values and their keys, in two arrays; on the wire a map whose
+ *	                  keys are texts
+ *	message, message_or_null, message_list, message_map
+ *
+ * Of the fields of ACRE_ONE_OF (all of them optional or null) just one is there, and it
+ * travels as a map of that one: a union whose tag is the name of the field.
+ *
+ *	#define SHAPE(F) F(circle, circle, message_or_null) F(square, square, message_or_null)
+ *	ACRE_ONE_OF(shape, SHAPE)
+ *	acre_send(ctx, shape, .circle = &(struct circle){ .radius = 3 });
+ *	if (shape.circle) ...
+ *
+ * What was received and is not in the struct itself (texts, bytes, lists, maps, messages
+ * that may be NULL) is borrowed: it is valid until the next receive on the same context, or
+ * until the context ends. A text or bytes has at most 1 MiB, a list or map 65,536 items, a
+ * message 16 MiB, 64 fields and 32 levels, and what is received of lists and maps takes at
+ * most 64 MiB; what is larger is EMSGSIZE where it is sent: send it as items of a stream.
  *
  * THREADS: any. FORK: harmless.
  */
 
-#include <acre/define.h>
+#include <acre/field.h>
 
 ACRE_BEGIN_
 
-struct acre_bytes {
-	const void *data;
-	size_t len;
-};
-
-/* A packed value of any type (value.h). { NULL, 0 } travels as nil. */
-struct acre_value {
-	const void *packed;
-	size_t len;
-};
-
-enum acre_field_type {
-	ACRE_FIELD_UNKNOWN,
-	ACRE_FIELD_BOOL,
-	ACRE_FIELD_INT,	  /* signed, of the field's size */
-	ACRE_FIELD_UINT,  /* unsigned, of the field's size */
-	ACRE_FIELD_FLOAT, /* float or double by size */
-	ACRE_FIELD_TEXT,
-	ACRE_FIELD_BYTES,
-	ACRE_FIELD_ANY
-};
-
-struct acre_field {
-	const char *name;
-	enum acre_field_type type;
-	uint32_t offset;
-	uint32_t size;
-	uint32_t name_len;
+enum acre_msg_form {
+	ACRE_MSG_MAP,	/* of its fields */
+	ACRE_MSG_BARE,	/* the value of its only field; without one, nil */
+	ACRE_MSG_ONE_OF /* a map of the one field that is there */
 };
 
 struct acre_msg_kind {
@@ -65,7 +67,7 @@ struct acre_msg_kind {
 	const struct acre_field *fields;
 	uint32_t n_fields;
 	uint32_t size;
-	bool bare; /* travels as the value of its only field, not as a map */
+	enum acre_msg_form form;
 };
 
 /*
@@ -75,8 +77,9 @@ struct acre_msg_kind {
  *	static struct name *name_ret_(struct name *)             nothing, but the compiler
  *	static const struct name *name_in_(const struct name *)  checks the pointer
  */
-#define ACRE_MSG(name, FIELDS) ACRE_MSG_AS_(name, FIELDS, false)
-#define ACRE_MSG_AS_(name, FIELDS, is_bare)                                            \
+#define ACRE_MSG(name, FIELDS) ACRE_MSG_AS_(name, FIELDS, ACRE_MSG_MAP)
+#define ACRE_ONE_OF(name, FIELDS) ACRE_MSG_AS_(name, FIELDS, ACRE_MSG_ONE_OF)
+#define ACRE_MSG_AS_(name, FIELDS, form_)                                            \
 	struct name {                                                                  \
 		FIELDS(ACRE_FIELD_MEMBER_)                                             \
 	};                                                                             \
@@ -86,7 +89,7 @@ struct acre_msg_kind {
 		static const struct acre_field fields[] = { FIELDS(ACRE_FIELD_ROW_) }; \
 		static const struct acre_msg_kind kind = {                             \
 			#name, fields, sizeof fields / sizeof *fields,                 \
-			sizeof(acre_this_), is_bare                                    \
+			sizeof(acre_this_), form_                                    \
 		};                                                                     \
 		return &kind;                                                          \
 	}                                                                              \
@@ -107,41 +110,15 @@ struct acre_msg_kind {
 #define ACRE_GIVE_(fn, ctx, message, ...) \
 	fn((ctx), message##_msg_(), ACRE_VALUE_(message, __VA_ARGS__))
 
-#define ACRE_FIELD_MEMBER_(type, name) type name;
-#define ACRE_FIELD_ROW_(type, name)                                            \
-	{ #name, ACRE_FIELD_TYPE_(type), (uint32_t)offsetof(acre_this_, name), \
-	  (uint32_t)sizeof(type), (uint32_t)sizeof(#name) - 1 },
-
-#define ACRE_FIELD_TYPE_(type) \
-	_Generic((type){ 0 },                                                                   \
-		bool: ACRE_FIELD_BOOL,                                                          \
-		char: ACRE_FIELD_INT,                                                           \
-		signed char: ACRE_FIELD_INT,                                                    \
-		short: ACRE_FIELD_INT,                                                          \
-		int: ACRE_FIELD_INT,                                                            \
-		long: ACRE_FIELD_INT,                                                           \
-		long long: ACRE_FIELD_INT,                                                      \
-		unsigned char: ACRE_FIELD_UINT,                                                 \
-		unsigned short: ACRE_FIELD_UINT,                                                \
-		unsigned int: ACRE_FIELD_UINT,                                                  \
-		unsigned long: ACRE_FIELD_UINT,                                                 \
-		unsigned long long: ACRE_FIELD_UINT,                                            \
-		float: ACRE_FIELD_FLOAT,                                                        \
-		double: ACRE_FIELD_FLOAT,                                                       \
-		const char *: ACRE_FIELD_TEXT,                                                  \
-		char *: ACRE_FIELD_TEXT,                                                        \
-		struct acre_bytes: ACRE_FIELD_BYTES,                                            \
-		struct acre_value: ACRE_FIELD_ANY)
-
 #ifndef __cplusplus
 /* Four kinds that travel as a bare value instead of a map: an integer, a text, a value of
  * any type, nothing. */
-#define ACRE_INT_FIELDS_(F)  F(int64_t, value)
-#define ACRE_TEXT_FIELDS_(F) F(const char *, value)
-#define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value)
-ACRE_MSG_AS_(acre_int, ACRE_INT_FIELDS_, true)
-ACRE_MSG_AS_(acre_text, ACRE_TEXT_FIELDS_, true)
-ACRE_MSG_AS_(acre_any, ACRE_ANY_FIELDS_, true)
+#define ACRE_INT_FIELDS_(F)  F(int64_t, value, one)
+#define ACRE_TEXT_FIELDS_(F) F(const char *, value, one)
+#define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value, one)
+ACRE_MSG_AS_(acre_int, ACRE_INT_FIELDS_, ACRE_MSG_BARE)
+ACRE_MSG_AS_(acre_text, ACRE_TEXT_FIELDS_, ACRE_MSG_BARE)
+ACRE_MSG_AS_(acre_any, ACRE_ANY_FIELDS_, ACRE_MSG_BARE)
 
 struct acre_nil {
 	char unused_;
@@ -150,7 +127,8 @@ struct acre_nil {
 __attribute__((unused)) static const struct acre_msg_kind *acre_nil_msg_(void)
 {
 	static const struct acre_msg_kind kind = { "acre_nil", NULL, 0,
-						   sizeof(struct acre_nil), true };
+						   sizeof(struct acre_nil),
+						   ACRE_MSG_BARE };
 
 	return &kind;
 }

@@ -2,7 +2,6 @@
 /* call.c - the one-shot forms: a call, and a call that makes its own actor. */
 #include <acre/call.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "actor/context.h"
@@ -21,7 +20,7 @@ struct kept_result {
 	struct task_kept of_task;
 	struct list of_actor; /* in actor->kept_results */
 	struct acre_actor *actor;
-	struct buf packed;
+	struct schema_held held;
 };
 
 static void drop_result(struct task_kept *k)
@@ -30,7 +29,7 @@ static void drop_result(struct task_kept *k)
 
 	list_remove(&kept->of_task.node);
 	list_remove(&kept->of_actor);
-	buf_fini(&kept->packed);
+	schema_held_fini(&kept->held);
 	mem_free(kept);
 }
 
@@ -58,64 +57,23 @@ static struct kept_result *kept_result(struct task *t, struct acre_actor *a)
 		return NULL;
 	kept->of_task.drop = drop_result;
 	kept->actor = a;
-	buf_init(&kept->packed, wire_limits_default.frame);
+	schema_held_init(&kept->held);
 	list_push(&t->kept, &kept->of_task.node);
 	list_push(&a->kept_results, &kept->of_actor);
 	return kept;
-}
-
-static int own_bytes(const void **bytes, size_t len, const char *name)
-{
-	void *copy = malloc(len ? len : 1); /* allowed: the user's to free() */
-
-	if (!copy)
-		return acre_fail(ENOMEM, "no memory for the bytes %s", name);
-	memcpy(copy, *bytes, len);
-	*bytes = copy;
-	return 0;
-}
-
-/* Texts and bytes of a value that outlives its packed form: copied with malloc, the
- * caller's to free(). */
-static int own_texts(const struct acre_msg_kind *kind, void *value)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r >= 0 && i < kind->n_fields; i++) {
-		const struct acre_field *f = &kind->fields[i];
-		void *at = (uint8_t *)value + f->offset;
-
-		if (f->type == ACRE_FIELD_TEXT) {
-			const char **text = at;
-
-			*text = strdup(*text); /* allowed: the user's to free() */
-			if (!*text)
-				return acre_fail(ENOMEM, "no memory for the text %s",
-						 f->name);
-		} else if (f->type == ACRE_FIELD_BYTES) {
-			struct acre_bytes *bytes = at;
-
-			r = own_bytes(&bytes->data, bytes->len, f->name);
-		} else if (f->type == ACRE_FIELD_ANY) {
-			struct acre_value *any = at;
-
-			r = own_bytes(&any->packed, any->len, f->name);
-		}
-	}
-	return r;
 }
 
 /* The value that was read stays borrowed from its packed form. */
 static int keep_result(struct acre_context *ctx)
 {
 	struct kept_result *kept = kept_result(task_this(), ctx->peer);
-	struct buf old;
+	struct schema_held old;
 
 	if (!kept)
 		return acre_fail(ENOMEM, "no memory to keep the result of %s",
 				 ctx->endpoint_name);
-	old = kept->packed;
-	kept->packed = ctx->held;
+	old = kept->held;
+	kept->held = ctx->held;
 	ctx->held = old;
 	return 0;
 }
@@ -180,7 +138,7 @@ static int call_and_own(struct acre_actor *a, const struct acre_endpoint *e,
 			const void *arg, const struct acre_msg_kind *kind, void *ret)
 {
 	int r = acre_call_(a, e, arg, kind, ret);
-	int owned = r > 0 ? own_texts(kind, ret) : 0;
+	int owned = r > 0 ? schema_own(kind, ret) : 0;
 
 	return owned < 0 ? owned : r;
 }
@@ -199,6 +157,11 @@ static int in_nursery(struct acre_nursery *n, const struct acre_endpoint *e,
 	r = call_and_own(a, e, arg, kind, ret);
 	actor_end(a);
 	return r;
+}
+
+void acre_msg_free_(const struct acre_msg_kind *kind, void *value)
+{
+	schema_free(kind, value);
 }
 
 int acre_oneshot_(const struct acre_endpoint *endpoint, const void *arg,

@@ -33,7 +33,7 @@ struct acre_context *context_new(struct acre_actor *peer, bool is_opener)
 	list_init(&ctx->end_waits);
 	/* a window, overdrawn by one item, with the heads of its items */
 	buf_init(&ctx->inbox, (size_t)limits->frame + 2 * (size_t)limits->credit_bytes);
-	buf_init(&ctx->held, limits->frame);
+	schema_held_init(&ctx->held);
 	buf_init(&ctx->first, limits->frame);
 	buf_init(&ctx->result, limits->frame);
 	buf_init(&ctx->argument, limits->frame);
@@ -54,7 +54,7 @@ struct acre_context *context_free(struct acre_context *ctx)
 	CHECK(list_is_empty(&ctx->recv_waits) && list_is_empty(&ctx->credit_waits) &&
 	      list_is_empty(&ctx->end_waits));
 	buf_fini(&ctx->inbox);
-	buf_fini(&ctx->held);
+	schema_held_fini(&ctx->held);
 	buf_fini(&ctx->first);
 	buf_fini(&ctx->result);
 	buf_fini(&ctx->argument);
@@ -262,13 +262,11 @@ int context_read(struct acre_context *ctx, const struct buf *packed,
 
 	if (buf_len(packed) == 0 || schema_is_nil(buf_bytes(packed), buf_len(packed)))
 		return 0;
-	buf_consume(
-		&ctx->held,
-		buf_len(&ctx->held)); /* a copy: reading spoils it, and it may be read again */
-	r = buf_append(&ctx->held, buf_bytes(packed), buf_len(packed));
+	/* a copy: reading spoils it, and it may be read again */
+	r = schema_hold(&ctx->held, buf_bytes(packed), buf_len(packed));
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for a value of %zu bytes",
 				 buf_len(packed));
-	r = schema_read(kind, buf_bytes(&ctx->held), buf_len(&ctx->held), ret, where);
+	r = schema_read(kind, schema_held_packed(&ctx->held), ret, where);
 	return r < 0 ? r : 1;
 }

@@ -5,6 +5,7 @@
 #include <acre/context.h>
 
 #include "actor/peer.h"
+#include "actor/schema.h"
 #include "base/buf.h"
 #include "base/map.h"
 #include "core/sched.h"
@@ -40,7 +41,7 @@ struct acre_context {
 
 	struct buf inbox; /* items unread: u32 length, packed value */
 	uint32_t n_inbox;
-	struct buf held;     /* the item whose texts the reader may still use */
+	struct schema_held held; /* the item whose texts the reader may still use */
 	struct buf first;    /* packed first value, empty if none came */
 	struct buf result;   /* packed result */
 	struct buf argument; /* callee: the packed argument */

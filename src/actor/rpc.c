@@ -182,19 +182,24 @@ static int run_endpoint(struct acre_context *ctx, const void *in)
 static int serve(struct acre_context *ctx)
 {
 	const struct acre_msg_kind *kind = ctx->endpoint->in();
+	struct arena arrays = { 0 };
 	uint8_t *in = mem_zalloc(kind->size ? kind->size : 1);
 	int r;
 
 	if (!in)
 		return acre_fail(ENOMEM, "no memory for the argument of %s",
 				 ctx->endpoint_name);
-	r = schema_read_argument(kind, buf_bytes(&ctx->argument), buf_len(&ctx->argument),
+	r = schema_read_argument(kind,
+				 (struct schema_packed){ buf_bytes(&ctx->argument),
+							 buf_len(&ctx->argument),
+							 &arrays },
 				 in);
 	if (r >= 0)
 		r = run_endpoint(ctx, in);
 	if (r < 0)
 		r = acre_note(r, "serving %s of %s", ctx->endpoint_name, ctx->peer->name);
 	mem_free(in);
+	arena_fini(&arrays);
 	/* the caller left its stream and we stopped for that: no failure */
 	if (ctx->send_refused && ctx->peer_left && report_class(r) == ACRE_ECLOSED)
 		r = 0;

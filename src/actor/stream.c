@@ -260,21 +260,22 @@ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
  * taken. */
 static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
 {
-	uint8_t *packed = buf_bytes(&ctx->inbox) + ITEM_HEAD;
+	struct schema_packed packed = { buf_bytes(&ctx->inbox) + ITEM_HEAD, 0,
+					&ctx->held.arrays };
 	uint32_t len;
 	int r = 0;
 
 	memcpy(&len, buf_bytes(&ctx->inbox), ITEM_HEAD);
-	if (schema_borrows(
-		    kind)) { /* the inbox moves when more comes: what is borrowed must not */
-		buf_consume(&ctx->held, buf_len(&ctx->held));
-		r = buf_append(&ctx->held, packed, len);
-		packed = buf_bytes(&ctx->held);
+	packed.len = len;
+	if (schema_borrows(kind)) {
+		/* the inbox moves when more comes: what is borrowed must not */
+		r = schema_hold(&ctx->held, packed.bytes, len);
+		packed = schema_held_packed(&ctx->held);
 	}
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for an item of %u bytes",
 				 len);
-	r = schema_read(kind, packed, len, ret, "item");
+	r = schema_read(kind, packed, ret, "item");
 	buf_consume(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox--;
 	ctx->turn_items++;
