@@ -19,6 +19,7 @@
 #include <acre/run.h>
 #include <acre/scope.h>
 #include <acre/share.h>
+#include <acre/shm.h>
 #include <acre/task.h>
 #include <acre/time.h>
 #include <acre/trace.h>

@@ -9,6 +9,7 @@
 #include "actor/patience.h"
 #include "actor/portal.h"
 #include "actor/runtime.h"
+#include "actor/shm.h"
 #include "actor/spec.h"
 #include "actor/watchdog.h"
 #include "base/mem.h"
@@ -127,8 +128,10 @@ static void gone(struct life *l)
 	list_remove(&a->node);
 	count_actors(-1);
 	a->life.death.oom = died_for_memory(a);
-	if (a->pid != runtime_this->self.pid) /* not a thread of ours */
+	if (a->pid != runtime_this->self.pid) { /* not a thread of ours */
 		discovery_clean_up_after(a);
+		shm_child_has_ended();
+	}
 	r = judge(a);
 	unpark_all(&a->end_waits, 0);
 	nursery_member_ended(&a->member, r);

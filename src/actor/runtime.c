@@ -9,6 +9,7 @@
 #include "actor/command.h"
 #include "actor/dumper.h"
 #include "actor/endpoint.h"
+#include "actor/shm.h"
 #include "actor/snap.h"
 #include "actor/spawner.h"
 #include "actor/watchdog.h"
@@ -93,6 +94,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	server_init(&rt->server);
 	discovery_init(&rt->discovery);
 	registry_init(&rt->registry);
+	list_init(&rt->segments);
 	list_init(&rt->commands);
 	list_init(&rt->end_hooks);
 	r = init_identity(rt, name, uuid);
@@ -138,6 +140,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	spawner_stop(); /* with the forkserver: the last sweep need not look at it */
 	contain_close(&rt->containment);
 	watchdog_stop(rt);
+	shm_end(rt); /* after that sweep: whose memory it is has then ended */
 	give_signals_back(rt);
 	while ((node = list_pop(&rt->end_hooks)))
 		mem_free(list_entry(node, struct end_hook, node));

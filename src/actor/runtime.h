@@ -39,6 +39,8 @@ struct runtime {
 	struct discovery discovery;
 	struct registry registry; /* what it knows if it is a registrar; else empty */
 	bool is_registrar;
+	struct list segments; /* struct acre_shm; owned */
+	bool had_processes;   /* as children, which may have left shared memory */
 	struct list commands; /* struct acre_command whose process is there; borrowed */
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */

@@ -75,6 +75,7 @@
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
 	P(ORPHANS_SWEPT, "a command is not the reaper of what it leaves behind")       \
 	P(OUTPUT_CUT, "what a command wrote just before its end is not read")          \
+	P(SHM_LEFT, "shared memory of a killed owner keeps its name")                  \
 	P(TTY_LOST, "the terminal of a killed holder is not taken back")               \
 	P(CLOCKS_RUN_ON, "ladders and deadlines run while somebody debugs")            \
 	P(NO_GUARD, "nobody empties a contained tree whose root was killed")           \

@@ -453,6 +453,11 @@ static int real_ftruncate(int fd, off_t len)
 	return kernel(ftruncate(fd, len));
 }
 
+static int real_fallocate(int fd, int mode, off_t at, off_t len)
+{
+	return kernel(fallocate(fd, mode, at, len));
+}
+
 static ssize_t real_readlinkat(int dir, const char *path, char *ret, size_t len)
 {
 	return kernel(readlinkat(dir, path, ret, len));

@@ -174,6 +174,7 @@ struct sys_spawn_args {
 	C(CALL, int, fstatat, (int dir, const char *path, struct stat *ret, int flags),           \
 		(dir, path, ret, flags))                                                          \
 	C(CALL, int, ftruncate, (int fd, off_t len), (fd, len))                                   \
+	C(CALL, int, fallocate, (int fd, int mode, off_t at, off_t len), (fd, mode, at, len))     \
 	C(CALL, ssize_t, readlinkat, (int dir, const char *path, char *ret, size_t len),          \
 		(dir, path, ret, len))                                                            \
 	C(CALL, ssize_t, getdents64, (int fd, void *ret, size_t len), (fd, ret, len))             \

@@ -113,6 +113,7 @@ static const struct errno_row errno_rows[] = {
 	{ "eventfd", ANY, 0, { NO_DESCRIPTOR } },
 	{ "memfd_create", ANY, 0, { NO_DESCRIPTOR } },
 	{ "ftruncate", ANY, 0, { ENOMEM } },
+	{ "fallocate", ANY, 0, { ENOSPC, EINTR } },
 	{ "signalfd", ANY, 0, { NO_DESCRIPTOR } },
 	{ "timerfd_create", ANY, 0, { NO_DESCRIPTOR } },
 	{ "timerfd_settime", ANY, 0, { 0 } },

@@ -332,6 +332,9 @@ TEST(files_are_made_found_and_removed)
 	assert_ok(sys_ftruncate(fd, 100));
 	assert_ok(sys_fstat(fd, &st));
 	assert_int_equal(st.st_size, 100);
+	assert_ok(sys_fallocate(fd, 0, 0, 200));
+	assert_ok(sys_fstat(fd, &st));
+	assert_int_equal(st.st_size, 200);
 	assert_ok(sys_close(fd));
 	assert_ok(sys_fstatat(dir, "sub/file", &st, 0));
 	assert_int_equal(st.st_mode & 0777, 0600);
