@@ -22,6 +22,7 @@
 #include <acre/shm.h>
 #include <acre/task.h>
 #include <acre/time.h>
+#include <acre/topic.h>
 #include <acre/trace.h>
 #include <acre/tty.h>
 #include <acre/value.h>

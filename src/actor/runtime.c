@@ -95,6 +95,7 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	discovery_init(&rt->discovery);
 	registry_init(&rt->registry);
 	list_init(&rt->segments);
+	list_init(&rt->publishers);
 	list_init(&rt->commands);
 	list_init(&rt->end_hooks);
 	r = init_identity(rt, name, uuid);

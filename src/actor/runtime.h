@@ -41,6 +41,7 @@ struct runtime {
 	bool is_registrar;
 	struct list segments; /* struct acre_shm; owned */
 	bool had_processes;   /* as children, which may have left shared memory */
+	struct list publishers; /* struct acre_publisher; each its generator's */
 	struct list commands; /* struct acre_command whose process is there; borrowed */
 	struct nursery *service;       /* borrowed; NULL while nothing can be served */
 	const struct backend *backend; /* of the tree */
