@@ -21,6 +21,13 @@
 
 #define DISCOVERY_REGISTRARS_MAX 8
 
+/* Below $XDG_RUNTIME_DIR, for all trees of this user; the command acre looks there. */
+#define DISCOVERY_PROGRAM "acre"
+/* The socket of a registrar: REGISTRY@1616.sock. Where others have a pid stands the reference's
+ * port. */
+#define DISCOVERY_REGISTRY	  "registry"
+#define DISCOVERY_REGISTRY_NUMBER 1616
+
 struct acre_run_options;
 struct acre_actor;
 struct runtime;

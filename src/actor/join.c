@@ -22,10 +22,6 @@
  * listens and does not answer as one is an error, and nothing is bound over it.
  */
 
-/* Below $XDG_RUNTIME_DIR, for all trees of this user: `acre ls` looks there. */
-#define RUNDIR_PROGRAM "acre"
-/* Where others have a pid; it is the reference's port, too. */
-#define REGISTRY_NUMBER 1616
 /* An attempt, how many, and the pause before each further one, times its number: the
  * reference's figures. */
 #define PROBE_NS       (1000 * LIFE_MS)
@@ -33,6 +29,10 @@
 #define PROBE_PAUSE_NS (50 * LIFE_MS)
 /* For telling a registrar of the reference that we go: the reference's figure, too. */
 #define TAKE_BACK_NS (500 * LIFE_MS)
+/* Looks whether our folder is left over, and so is locked for some microseconds, by `acre ls` or
+ * `acre reap`: attempts, and the pause before each further one, times its number. */
+#define HOLD_ATTEMPTS 8
+#define HOLD_PAUSE_NS (10 * LIFE_MS)
 
 static struct discovery *discovery(void)
 {
@@ -346,8 +346,8 @@ static int usual_place(struct address *ret, enum address_kind kind, const char *
 	if (kind == ADDRESS_UNIX)
 		return rundir_socket(&discovery()->folder, name, number, ret);
 	*ret = (struct address){ .kind = ADDRESS_TCP4, .ip4 = { 127, 0, 0, 1 } };
-	if (number == REGISTRY_NUMBER)
-		ret->port = REGISTRY_NUMBER;
+	if (number == DISCOVERY_REGISTRY_NUMBER)
+		ret->port = DISCOVERY_REGISTRY_NUMBER;
 	return 0;
 }
 
@@ -356,8 +356,31 @@ static int usual_registrar(struct discovery *d)
 {
 	d->n_registrars = 1;
 	return usual_place(&d->registrars[0].address,
-			   transports[__builtin_ctz(d->transports)].kind, "registry",
-			   REGISTRY_NUMBER);
+			   transports[__builtin_ctz(d->transports)].kind,
+			   DISCOVERY_REGISTRY, DISCOVERY_REGISTRY_NUMBER);
+}
+
+/* Who cleans up between our making it and our holding it may have removed it. */
+static int found_folder(struct rundir *ret)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < HOLD_ATTEMPTS; i++) {
+		r = acre_sleep((acre_span){ .ns = HOLD_PAUSE_NS * i });
+		if (r < 0)
+			return r;
+		r = rundir_open(ret, DISCOVERY_PROGRAM, runtime_this->uuid);
+		if (r >= 0)
+			r = rundir_hold(ret);
+		if (r < 0)
+			rundir_close(ret);
+	}
+	return r == -EAGAIN
+		       ? acre_fail(EBUSY,
+				   "others hold the folder of sockets " DISCOVERY_PROGRAM
+				   "/%s: try again",
+				   runtime_this->uuid)
+		       : r;
 }
 
 int discovery_found(void)
@@ -368,7 +391,7 @@ int discovery_found(void)
 	if (!d->transports)
 		return 0;
 	if (d->transports & transport_bit("uds", 3))
-		r = rundir_open(&d->folder, RUNDIR_PROGRAM, runtime_this->uuid);
+		r = found_folder(&d->folder);
 	if (r >= 0 && !d->n_registrars)
 		r = usual_registrar(d);
 	for (size_t i = 0; r >= 0 && i < d->n_registrars; i++) {

@@ -73,6 +73,7 @@
 	P(HOST_UNWATCHED, "no link looks whether its peer's host still answers")       \
 	P(REPLAY_ADMITTED, "what a caller over TCP has said is taken a second time")   \
 	P(LIVE_SOCKET_TAKEN, "a listener takes the path of one that lives")            \
+	P(HELD_FOLDER_TAKEN, "sockets of a tree that lives are cleaned up")            \
 	P(ORPHANS_SWEPT, "a command is not the reaper of what it leaves behind")       \
 	P(OUTPUT_CUT, "what a command wrote just before its end is not read")          \
 	P(SHM_LEFT, "shared memory of a killed owner keeps its name")                  \

@@ -2,6 +2,7 @@
 /* main.c - the command `acre`: finds the verb and hands it its arguments. */
 #include <acre/run.h>
 
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 } verbs[] = { CLI_VERBS(AS_VERB) };
 
+const char *cli_title = "acre";
+
 static void tell_usage(FILE *f)
 {
 	fprintf(f, "usage: acre VERB [ARGUMENT]...\n\n");
@@ -23,10 +26,19 @@ static void tell_usage(FILE *f)
 	fprintf(f, "\n`acre VERB --help` tells more.\n");
 }
 
+/* What nobody can read is not done. */
+static int written(int status)
+{
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		return cli_tell(CLI_FAILED,
+				"its output cannot be written: is there room?");
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
-	char title[64];
+	static char title[64];
 
 	if (!strcmp(name, "--version")) {
 		printf("acre %s\n", acre_version());
@@ -41,7 +53,9 @@ int main(int argc, char **argv)
 			continue;
 		snprintf(title, sizeof title, "acre %s", name);
 		argv[1] = title;
-		return verbs[i].run(argc - 1, argv + 1);
+		cli_title = title;
+		argp_err_exit_status = CLI_USAGE;
+		return written(verbs[i].run(argc - 1, argv + 1));
 	}
 	if (*name)
 		fprintf(stderr, "acre: there is no verb %s\n", name);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include <acre/error.h>
 
@@ -311,21 +312,63 @@ void rundir_remove(struct rundir *d)
 	rundir_close(d);
 }
 
-void rundir_clear(struct rundir *d)
+int rundir_hold(const struct rundir *d)
+{
+	return rundir_take(d->fd);
+}
+
+int rundir_take(int fd)
+{
+	struct stat st;
+	int r = PLANTED(HELD_FOLDER_TAKEN) ? 0 : sys_flock(fd, LOCK_EX | LOCK_NB);
+
+	if (r >= 0)
+		r = sys_fstat(fd, &st);
+	if (r >= 0 && st.st_nlink == 0)
+		r = -EAGAIN;
+	return r;
+}
+
+bool rundir_is_held(int fd)
+{
+	int r = sys_flock(fd, LOCK_SH | LOCK_NB);
+
+	if (r >= 0)
+		acre_ignore(sys_flock(fd, LOCK_UN));
+	return r < 0;
+}
+
+int rundir_each(int fd,
+		int (*each)(int fd, const char *name, unsigned char type, void *arg),
+		void *arg)
 {
 	_Alignas(struct dirent64) char bytes[4096]; /* of entries at a time */
 	ssize_t n = 1;
+	int r = 0;
 
-	if (d->fd < 0)
-		return;
-	while (n > 0) {
-		n = sys_getdents64(d->fd, bytes, sizeof bytes);
-		for (ssize_t at = 0; at < n;) {
+	while (r == 0 && n > 0) {
+		n = sys_getdents64(fd, bytes, sizeof bytes);
+		for (ssize_t at = 0; r == 0 && at < n;) {
 			const struct dirent64 *e = (const void *)(bytes + at);
 
-			if (e->d_type == DT_SOCK)
-				acre_ignore(sys_unlinkat(d->fd, e->d_name, 0));
+			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+				r = each(fd, e->d_name, e->d_type, arg);
 			at += e->d_reclen;
 		}
 	}
+	return r;
+}
+
+static int remove_socket(int fd, const char *name, unsigned char type, void *arg)
+{
+	(void)arg;
+	if (type == DT_SOCK)
+		acre_ignore(sys_unlinkat(fd, name, 0));
+	return 0;
+}
+
+void rundir_clear(struct rundir *d)
+{
+	if (d->fd >= 0)
+		acre_ignore(rundir_each(d->fd, remove_socket, NULL));
 }

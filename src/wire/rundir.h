@@ -47,6 +47,24 @@ int rundir_open_of(struct rundir *ret, const struct address *socket);
 int rundir_socket(const struct rundir *d, const char *name, uint64_t number,
 		  struct address *ret);
 
+/*
+ * Who made a tree's directory holds it, by a lock that the kernel takes back when it is gone,
+ * so whether a directory is left over is known: nobody holds it. rundir_hold() is the root's,
+ * while it lives; rundir_take() that of who is to remove what is left; rundir_is_held() only
+ * looks. -EAGAIN, plain: somebody else has it (who looks has it for some microseconds), or it
+ * is removed already.
+ */
+int rundir_hold(const struct rundir *d);
+int rundir_take(int fd);
+bool rundir_is_held(int fd);
+
+/* Calls `each` for all that is in an opened directory, once for each opening, until it returns
+ * other than 0, which is the result. `type` is DT_SOCK, DT_DIR ...; what is found may be
+ * removed meanwhile. */
+int rundir_each(int fd,
+		int (*each)(int fd, const char *name, unsigned char type, void *arg),
+		void *arg);
+
 /* Idempotent. */
 void rundir_close(struct rundir *d);
 /* Closes, and removes the directory if nothing is in it any more. */

@@ -403,3 +403,32 @@ TEST_TASK(whatever_call_fails_the_house_is_clean)
 	sys_use(&sys_real);
 	return 0;
 }
+
+TEST(c149_a_directory_is_held_until_its_holder_is_gone)
+{
+	struct rundir d, other;
+
+	assert_ok(rundir_open(&d, "p", "tree"));
+	assert_ok(rundir_open(&other, "p", "tree"));
+	assert_false(rundir_is_held(other.fd));
+
+	assert_int_equal(rundir_hold(&d), 0);
+
+	assert_true(rundir_is_held(other.fd));
+	assert_int_equal(rundir_take(other.fd), -EAGAIN);
+	rundir_close(&d);
+	assert_false(rundir_is_held(other.fd));
+	assert_int_equal(rundir_take(other.fd), 0);
+	rundir_remove(&other);
+}
+
+TEST(what_is_removed_already_is_not_held)
+{
+	struct rundir d, other;
+
+	assert_ok(rundir_open(&d, "p", "tree"));
+	assert_ok(rundir_open(&other, "p", "tree"));
+	rundir_remove(&other);
+	assert_int_equal(rundir_hold(&d), -EAGAIN);
+	rundir_close(&d);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - `acre registry`: a registrar that is nobody's root but its own. */
+#include <acre/run.h>
+#include <acre/actor.h>
+#include <acre/discovery.h>
+#include <acre/error.h>
+#include <acre/time.h>
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actor/discovery.h"
+#include "cli/cli.h"
+#include "wire/rundir.h"
+
+/* Addresses of its own: the one of the registrar, and one to see that there are no more. */
+#define ADDRESSES_MAX 2
+/* It sleeps until it is ended; a day at a time, since a span has an end. */
+#define DAY 86400
+
+struct job {
+	char listen[ACRE_ADDRESS_SIZE];
+	bool served;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct job *job = state->input;
+
+	switch (key) {
+	case 'l':
+		if (strlen(arg) >= sizeof job->listen)
+			argp_error(state, "an address has at most %zu bytes, not %zu: %s",
+				   sizeof job->listen - 1, strlen(arg), arg);
+		snprintf(job->listen, sizeof job->listen, "%s", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "expected nothing, came %s: say --listen %s", arg, arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{ "listen", 'l', "ADDRESS", 0,
+	  "Where to listen; else registry@1616.sock in the folder of all trees", 0 },
+	{ 0 }
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Is a registrar, for trees whose roots name its address among their "
+	       ".registrars. Writes that address to stdout once it serves.\vIt ends on "
+	       "SIGINT, SIGTERM, and by `acre cancel ADDRESS`, all with exit status "
+	       "0.\n\n" CLI_STATUS_TEXT,
+};
+
+/* Beside the folders of trees, where `acre ls` looks, too. */
+static int usual_place(struct job *job)
+{
+	struct address address;
+	struct rundir d;
+	int r = rundir_open(&d, DISCOVERY_PROGRAM, NULL);
+
+	if (r < 0)
+		return r;
+	r = rundir_socket(&d, DISCOVERY_REGISTRY, DISCOVERY_REGISTRY_NUMBER, &address);
+	rundir_close(&d);
+	if (r >= 0)
+		address_text(&address, job->listen);
+	return r;
+}
+
+/* Where another one was, the root has attached to that, and listens elsewhere. */
+static bool is_mine(const char *address)
+{
+	char mine[ADDRESSES_MAX][ACRE_ADDRESS_SIZE];
+	size_t n = acre_self_addresses(mine, ADDRESSES_MAX);
+
+	return n == 1 &&
+	       (!strcmp(mine[0], address) || strncmp(address, "/unix/", 6) != 0);
+}
+
+static int serve(void *arg)
+{
+	struct job *job = arg;
+	int r = 0;
+
+	job->served = true;
+	if (!is_mine(job->listen))
+		return cli_tell(CLI_FAILED,
+				"a registrar is at %s already: use it, end it with "
+				"`acre cancel %s`, or choose another address with "
+				"--listen",
+				job->listen, job->listen);
+	puts(job->listen);
+	fflush(stdout);
+	while (r >= 0) /* bound: none; a signal or a cancel ends it */
+		r = acre_sleep(acre_secs(DAY));
+	return r;
+}
+
+static int failed(const struct job *job, int r)
+{
+	return cli_tell(CLI_FAILED, "%s: %s; choose another address with --listen",
+			job->listen, acre_why(r)->message);
+}
+
+int verb_registry(int argc, char **argv)
+{
+	struct job job = { .listen = "" };
+	const char *registrars[] = { job.listen, NULL };
+	int r = 0;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	if (!*job.listen)
+		r = usual_place(&job);
+	if (r < 0)
+		return failed(&job, r);
+	r = acre_run(serve, &job,
+		     &(struct acre_run_options){
+			     .name = DISCOVERY_REGISTRY,
+			     .signals = true,
+			     .transports = strncmp(job.listen, "/ip", 3) ? "uds" : "tcp",
+			     .registrars = registrars });
+	if (r < 0 && !job.served && acre_is(r, EINVAL))
+		return cli_tell_unreached(r, job.listen);
+	if (r < 0 && !acre_is(r, EINTR))
+		return failed(&job, r);
+	return r < 0 ? 0 : r;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* tell.c - what went wrong, in one line that says what to do. */
+#include <acre/error.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+int cli_tell(int status, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", cli_title);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+int cli_tell_unreached(int r, const char *where)
+{
+	switch (acre_code(r)) {
+	case EINVAL:
+	case ENAMETOOLONG:
+		return cli_tell(CLI_USAGE,
+				"%s; an address is like /unix/run/a.sock or "
+				"/ip4/127.0.0.1/tcp/1616",
+				acre_why(r)->message);
+	case ENOENT:
+	case ECONNREFUSED:
+		return cli_tell(CLI_NOBODY,
+				"nobody listens at %s: `acre ls` tells who is there",
+				where);
+	case ACRE_ETOOSLOW:
+		return cli_tell(
+			CLI_FAILED,
+			"who listens at %s does not answer: look at it with `acre dump "
+			"PID`, or try again",
+			where);
+	case ACRE_ECLOSED:
+		return cli_tell(
+			CLI_FAILED,
+			"who listens at %s closed the link: it ends, or is no acre "
+			"actor of yours; `acre ls` tells who is there",
+			where);
+	default:
+		return cli_tell(CLI_FAILED, "%s: %s; `acre ls` tells who is there", where,
+				acre_why(r)->message);
+	}
+}
+
+int cli_tell_failure(int r)
+{
+	return cli_tell(CLI_FAILED,
+			"%s: free some of what it says is lacking and try again",
+			acre_why(r)->message);
+}

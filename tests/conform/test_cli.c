@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cli.c - `acre ls`, `find` and `cancel` beside real trees, each line that they may say. */
+#include "conform/cli.h"
+
+static char text[4096];
+
+/* The text of a form, for a comparison. */
+__attribute__((format(printf, 1, 2))) static const char *form(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	return text;
+}
+
+/*
+ * Listing.
+ */
+
+TEST_TREE(without_a_tree_there_is_nothing_to_list)
+{
+	assert_acre_tells(3, "acre ls: you have no tree here: a tree is found if", "ls");
+	assert_string_equal(out, "");
+	assert_acre_tells(3, "acre ls: you have no tree here", "ls --json");
+	assert_string_equal(out, "[]\n");
+	return 0;
+}
+
+TEST_FOUND(a_tree_is_listed_with_its_registrar)
+{
+	assert_int_equal(acre("ls"), 0);
+	assert_string_equal(err, "");
+	assert_text_has(out, "TREE  ");
+	assert_text_has(out, form("%s alive     root             %7d      1  %s\n",
+				  acre_self_uuid(), (int)getpid(), registrar_here()));
+	assert_int_equal(acre("ls --json"), 0);
+	assert_string_equal(out,
+			    form("[{\"uuid\":\"%s\",\"state\":\"alive\",\"registrar\":"
+				 "\"%s\",\"name\":\"root\",\"pid\":%d,\"actors\":1}]\n",
+				 acre_self_uuid(), registrar_here(), (int)getpid()));
+	return 0;
+}
+
+static char address_of_child[ACRE_ADDRESS_SIZE];
+
+static int with_child(int (*body)(struct acre_actor *child))
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "child");
+		assert_ok(r);
+		assert_int_equal(acre_query("child", address_of_child), 1);
+		r = body(a);
+		acre_nursery_cancel(&n);
+	}
+	return r;
+}
+
+static int list_actors(struct acre_actor *child)
+{
+	assert_int_equal(acre("ls %s", registrar_here()), 0);
+	assert_text_has(out, "NAME  ");
+	assert_text_has(out, form("root             %s %7d  %s\n", acre_self_uuid(),
+				  (int)getpid(), registrar_here()));
+	assert_text_has(out, form("child            %s %7d  %s\n", acre_actor_uuid(child),
+				  (int)acre_actor_pid(child), address_of_child));
+	assert_int_equal(acre("ls --json %s", registrar_here()), 0);
+	assert_text_has(out, form("{\"name\":\"child\",\"uuid\":\"%s\",\"pid\":%d,"
+				  "\"addresses\":[\"%s\"]}]\n",
+				  acre_actor_uuid(child), (int)acre_actor_pid(child),
+				  address_of_child));
+	assert_acre_tells(3,
+			  form("acre ls: child at %s is no registrar", address_of_child),
+			  "ls %s", address_of_child);
+	return 0;
+}
+
+TEST_FOUND(actors_of_a_tree_are_listed)
+{
+	return with_child(list_actors);
+}
+
+/*
+ * Finding.
+ */
+
+static int find_child(struct acre_actor *child)
+{
+	const char *line = form("child            %s %7d  %s\n", acre_actor_uuid(child),
+				(int)acre_actor_pid(child), address_of_child);
+
+	assert_int_equal(acre("find child"), 0);
+	assert_string_equal(out, line);
+	assert_int_equal(acre("find %s", acre_actor_uuid(child)), 0);
+	assert_string_equal(out, line);
+	assert_int_equal(acre("find child --at %s", registrar_here()), 0);
+	assert_string_equal(out, line);
+	assert_int_equal(acre("find child --json"), 0);
+	assert_string_equal(out, form("[{\"name\":\"child\",\"uuid\":\"%s\",\"pid\":%d,"
+				      "\"addresses\":[\"%s\"]}]\n",
+				      acre_actor_uuid(child), (int)acre_actor_pid(child),
+				      address_of_child));
+	return 0;
+}
+
+TEST_FOUND(an_actor_is_found_by_name_and_uuid)
+{
+	return with_child(find_child);
+}
+
+TEST_FOUND(who_is_not_there_is_not_found)
+{
+	assert_acre_tells(3, "acre find: nobody is registered as someone: `acre ls`",
+			  "find someone");
+	assert_string_equal(out, "");
+	assert_acre_tells(3, "acre find: nobody is registered as someone",
+			  "find -j someone");
+	assert_string_equal(out, "[]\n");
+	assert_acre_tells(3, form("someone at %s: `acre ls /unix/", registrar_here()),
+			  "find someone --at %s", registrar_here());
+	return 0;
+}
+
+/*
+ * Addresses at which nobody is.
+ */
+
+TEST_TREE(who_cannot_be_reached_is_told)
+{
+	static const char *const verbs[] = { "ls", "cancel", "find x --at" };
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_acre_tells(3,
+				  "nobody listens at /unix/no/such.sock: `acre ls` tells",
+				  "%s /unix/no/such.sock", verbs[i]);
+		assert_acre_tells(2, "; an address is like /unix/run/a.sock",
+				  "%s /nonsense", verbs[i]);
+		assert_acre_tells(3, "nobody listens at /ip4/127.0.0.1/tcp/1: ",
+				  "%s /ip4/127.0.0.1/tcp/1", verbs[i]);
+	}
+	return 0;
+}
+
+TEST_TREE(wrong_usage_is_told)
+{
+	static const char *const wrong[] = {
+		"ls x",	    "ls /a /b", "ls --no-such-option", "find",
+		"find a b", "cancel",	"cancel a b",	       "registry x",
+		"reap x",   "dump",	"no-such-verb"
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(acre("%s", wrong[i]), 2);
+		assert_string_equal(out, "");
+		assert_text_has(err, "acre");
+	}
+	assert_text_has(err, "acre: there is no verb no-such-verb");
+	return 0;
+}
+
+TEST_FOUND(output_that_cannot_be_written_is_told)
+{
+	assert_acre_tells(1, "acre find: its output cannot be written: is there room?",
+			  "find root >/dev/full");
+	return 0;
+}
+
+/*
+ * Cancelling.
+ */
+
+static int cancel_child(struct acre_actor *child)
+{
+	assert_int_equal(acre("cancel child"), 0);
+	assert_string_equal(out, "");
+	assert_string_equal(err, "");
+	assert_ok(acre_actor_wait(child));
+	assert_acre_tells(3, "acre cancel: nobody is registered as child",
+			  "cancel child");
+	return 0;
+}
+
+TEST_FOUND(an_actor_is_cancelled_by_name)
+{
+	return with_child(cancel_child);
+}
+
+static int cancel_by_address(struct acre_actor *child)
+{
+	assert_int_equal(acre("cancel %s", address_of_child), 0);
+	return acre_actor_wait(child);
+}
+
+TEST_FOUND(an_actor_is_cancelled_by_address)
+{
+	return with_child(cancel_by_address);
+}
+
+static int two_of_a_name(struct acre_actor *child)
+{
+	struct acre_actor *other;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &other, .name = "child");
+		assert_ok(r);
+		assert_acre_tells(2, "acre cancel: 2 actors are called child: say which",
+				  "cancel child");
+		assert_int_equal(acre("find child"), 0);
+		assert_text_has(out, acre_actor_uuid(other));
+		assert_text_has(out, acre_actor_uuid(child));
+		assert_int_equal(acre("cancel %s", acre_actor_uuid(other)), 0);
+		assert_ok(acre_actor_wait(other));
+	}
+	assert_true(acre_actor_is_connected(child));
+	return r;
+}
+
+TEST_FOUND(who_is_meant_must_be_said)
+{
+	return with_child(two_of_a_name);
+}
