@@ -7,6 +7,8 @@
 #define CLI_VERBS(V)                                                                   \
 	V(ls, "lists trees, or the actors that are registered at an address")          \
 	V(find, "finds actors by name")                                                \
+	V(call, "calls a function of an actor, JSON in and out")                       \
+	V(stream, "the same, with items as lines, both ways")                          \
 	V(cancel, "asks an actor to end")                                              \
 	V(registry, "is a registrar for trees that have none")                         \
 	V(reap, "removes the sockets of trees that are gone")                          \

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reach.c - looking actors up, and dialling the one that was meant. */
+#include <acre/run.h>
+
 #include "cli/reach.h"
 
 #include <string.h>

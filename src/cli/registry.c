@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.c - `acre registry`: a registrar that is nobody's root but its own. */
-#include <acre/run.h>
 #include <acre/actor.h>
 #include <acre/discovery.h>
 #include <acre/error.h>
+#include <acre/run.h>
 #include <acre/time.h>
 
 #include <argp.h>
