@@ -41,26 +41,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PID",
-	.doc = "Tells all of a process that hangs, and of the actors below it: tasks as a tree "
-	       "with what each waits for, the stacks of tasks and threads, descriptors, recent "
+	.doc = "Tells all of a process that hangs, and of the actors below it: tasks as "
+	       "a tree "
+	       "with what each waits for, the stacks of tasks and threads, descriptors, "
+	       "recent "
 	       "events.\v"
-	       "The process needs to do nothing, and may be stopped. Its threads stand still for "
-	       "some milliseconds. Names and lines need libdw. One must be allowed to trace the "
-	       "process: see ptrace(2).",
+	       "The process needs to do nothing, and may be stopped. Its threads stand "
+	       "still for "
+	       "some milliseconds. Names and lines need libdw. One must be allowed to "
+	       "trace the "
+	       "process: see ptrace(2).\n\n" CLI_STATUS_TEXT,
 };
 
 static int fail(pid_t pid, int r, const char *version)
 {
 	switch (r) {
 	case -ESRCH:
-		fprintf(stderr, "acre dump: there is no process %d\n", (int)pid);
+		fprintf(stderr,
+			"acre dump: there is no process %d: `acre ls` tells of some\n",
+			(int)pid);
 		break;
 	case -EPERM:
 	case -EACCES:
-		fprintf(stderr, "acre dump: process %d may not be read by you\n", (int)pid);
+		fprintf(stderr,
+			"acre dump: process %d may not be read by you: see ptrace(2)\n",
+			(int)pid);
 		break;
 	case -ENOENT:
-		fprintf(stderr, "acre dump: process %d does not run acre\n", (int)pid);
+		fprintf(stderr,
+			"acre dump: process %d does not run acre: `acre ls` tells which "
+			"do\n",
+			(int)pid);
 		break;
 	case -EPROTO:
 		fprintf(stderr,

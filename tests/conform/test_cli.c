@@ -162,6 +162,27 @@ TEST_TREE(wrong_usage_is_told)
 	return 0;
 }
 
+/* Both state the exit statuses. */
+TEST_TREE(each_verb_has_help_and_a_page)
+{
+	static char all[SAID_MAX];
+	char verb[32], script[128];
+	int n = 0;
+
+	assert_int_equal(acre("--help"), 0);
+	memcpy(all, out, sizeof all);
+	for (const char *at = all; (at = strstr(at, "\n  ")); at++, n++) {
+		assert_int_equal(sscanf(at, "%31s", verb), 1);
+		assert_int_equal(acre("%s --help", verb), 0);
+		assert_text_has(out, "exit status");
+		snprintf(script, sizeof script,
+			 "grep -q '# EXIT STATUS' doc/man/acre-%s.1.scd", verb);
+		assert_int_equal(run_script(script), 0);
+	}
+	assert_int_equal(n, 9);
+	return 0;
+}
+
 TEST_FOUND(output_that_cannot_be_written_is_told)
 {
 	assert_acre_tells(1, "acre find: its output cannot be written: is there room?",

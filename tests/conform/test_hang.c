@@ -256,12 +256,13 @@ TEST(g11_the_command_fails_in_one_clear_line)
 		_exit(0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	snprintf(arguments, sizeof arguments, "dump %d", (int)pid);
-	snprintf(expected, sizeof expected, "acre dump: there is no process %d\n",
+	snprintf(expected, sizeof expected,
+		 "acre dump: there is no process %d: `acre ls` tells of some\n",
 		 (int)pid);
 	assert_int_equal(run_command(arguments), 1);
 	assert_string_equal(said, expected);
 
-	assert_int_equal(run_command("dump 1x"), 64);
+	assert_int_equal(run_command("dump 1x"), 2);
 	assert_text_has(said, "expected the number of one process, not 1x");
 	assert_int_equal(run_command("dmp 1"), 2);
 	assert_text_has(said, "acre: there is no verb dmp\n");
