@@ -34,29 +34,10 @@
  */
 
 #include <acre/actor.h>
+#include <acre/endpoint.h>
 #include <acre/msg.h>
 
 ACRE_BEGIN_
-
-struct acre_context; /* opaque */
-
-enum acre_endpoint_kind {
-	ACRE_ENDPOINT_CONTEXT, /* acre_open() and acre_call(): items are drained by a call */
-	ACRE_ENDPOINT_ONESHOT, /* one value back; no started, no items */
-	ACRE_ENDPOINT_STREAM   /* acre_open() only */
-};
-
-struct acre_endpoint {
-	const char *name;
-	int (*run)(struct acre_context *ctx, const void *in);
-	const struct acre_msg_kind *(*in)(void);
-	const char *file;
-	int line;
-	enum acre_endpoint_kind kind;
-	const char *name_space; /* NULL: "main" */
-	/* of the task that serves a call, in bytes, at most 1 GiB; 0: the loop's, 64 KiB */
-	size_t stack_size;
-};
 
 /* The section of pointers that ACRE_CONTEXT fills, one in each program and shared
  * object; its first and last are made by the linker, and a constructor tells the

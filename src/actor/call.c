@@ -108,7 +108,10 @@ int acre_call_(struct acre_actor *actor, const struct acre_endpoint *endpoint,
 	r = opener_start(&ctx, actor,
 			 endpoint->name_space ? endpoint->name_space : "main",
 			 endpoint->name, endpoint->in(), arg);
-	return r < 0 ? r : take_result(ctx, kind, ret);
+	if (r < 0)
+		return r;
+	ctx->types = endpoint;
+	return take_result(ctx, kind, ret);
 }
 
 int acre_call_named(struct acre_actor *actor, const char *name_space, const char *name,

@@ -38,12 +38,14 @@ struct acre_context {
 	bool is_oneshot; /* neither Started nor items */
 	enum context_state state;
 	const char *endpoint_name; /* borrowed: for reports */
+	const struct acre_endpoint *types; /* borrowed: what may travel; NULL: anything */
 
 	struct buf inbox; /* items unread: u32 length, packed value */
 	uint32_t n_inbox;
 	struct schema_held held; /* the item whose texts the reader may still use */
 	struct buf first;    /* packed first value, empty if none came */
 	struct buf result;   /* packed result */
+	bool result_matches; /* opener: what the endpoint declares */
 	struct buf argument; /* callee: the packed argument */
 	bool drains;	     /* a call: items are dropped as they come, with credit */
 	bool peer_finished;  /* it sends no more */

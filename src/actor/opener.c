@@ -4,6 +4,7 @@
 
 #include "actor/context.h"
 #include "actor/patience.h"
+#include "actor/payload.h"
 #include "actor/reference.h"
 #include "actor/runtime.h"
 #include "actor/schema.h"
@@ -253,11 +254,11 @@ static int await_first(struct acre_context *ctx)
 	return r;
 }
 
-int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
-		    const char *name_space, const char *name,
-		    const struct acre_msg_kind *kind, const void *arg)
+/* Everything up to the Start. */
+static int begin(struct acre_context **ret, struct acre_actor *actor,
+		 const char *name_space, const char *name,
+		 const struct acre_msg_kind *kind, const void *arg)
 {
-	struct acre_context *ctx = NULL;
 	int r = checkpoint(sched_task("acre_open"));
 
 	if (r < 0)
@@ -267,22 +268,43 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 	if (!actor)
 		return acre_fail(EINVAL,
 				 "Invalid Operation: a context of %s with oneself", name);
-	r = opener_start(&ctx, actor, name_space, name, kind, arg);
-	if (!ctx)
-		return r;
-	r = await_first(ctx);
+	return opener_start(ret, actor, name_space, name, kind, arg);
+}
+
+static int await_open(struct acre_context **ret, struct acre_context *ctx)
+{
+	int r = await_first(ctx);
+
+	if (r >= 0 && ctx->types)
+		r = payload_check_came(ctx, ctx->types->started, buf_bytes(&ctx->first),
+				       buf_len(&ctx->first), "Started");
 	if (r < 0)
 		return acre_context_close(&ctx, r);
 	*ret = ctx;
 	return 0;
 }
 
+int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
+		    const char *name_space, const char *name,
+		    const struct acre_msg_kind *kind, const void *arg)
+{
+	struct acre_context *ctx;
+	int r = begin(&ctx, actor, name_space, name, kind, arg);
+
+	return r < 0 ? r : await_open(ret, ctx);
+}
+
 int acre_open_(struct acre_context **ret, struct acre_actor *actor,
 	       const struct acre_endpoint *endpoint, const void *arg)
 {
-	return acre_open_named(ret, actor,
-			       endpoint->name_space ? endpoint->name_space : "main",
-			       endpoint->name, endpoint->in(), arg);
+	struct acre_context *ctx;
+	int r = begin(&ctx, actor, endpoint->name_space ? endpoint->name_space : "main",
+		      endpoint->name, endpoint->in(), arg);
+
+	if (r < 0)
+		return r;
+	ctx->types = endpoint;
+	return await_open(ret, ctx);
 }
 
 struct acre_context *acre_open_block_(struct acre_context **ret, int *r,
@@ -302,6 +324,19 @@ static bool has_failed_itself(const struct acre_context *ctx)
 	       ctx->r != -ACRE_ECTXC;
 }
 
+/* A result that came is what the endpoint declares. */
+static int check_result(struct acre_context *ctx)
+{
+	int r = 0;
+
+	if (ctx->types && !ctx->result_matches && ctx->state == CONTEXT_DONE &&
+	    ctx->r >= 0)
+		r = payload_check_came(ctx, ctx->types->returns, buf_bytes(&ctx->result),
+				       buf_len(&ctx->result), "Return");
+	ctx->result_matches = r >= 0;
+	return r;
+}
+
 int acre_context_close(struct acre_context **ctx, int r)
 {
 	struct acre_context *c = TAKE_PTR(*ctx);
@@ -317,6 +352,11 @@ int acre_context_close(struct acre_context **ctx, int r)
 	if (c->r < 0 && !is_absorbed(c) &&
 	    (r >= 0 || (report_class(r) == ECANCELED && has_failed_itself(c))))
 		r = context_failure(c);
+	if (r >= 0) {
+		int matches = check_result(c);
+
+		r = matches < 0 ? matches : r;
+	}
 	context_free(c);
 	return r;
 }
@@ -387,5 +427,10 @@ int acre_result_(struct acre_context *ctx, const struct acre_msg_kind *kind, voi
 				 ctx->endpoint_name);
 	if (r >= 0)
 		r = opener_await(ctx);
-	return r < 0 ? r : context_read(ctx, &ctx->result, kind, ret, "Return");
+	if (r >= 0 && ctx->types && payload_differs(ctx->types->returns, kind))
+		r = check_result(ctx);
+	if (r >= 0)
+		r = context_read(ctx, &ctx->result, kind, ret, "Return");
+	ctx->result_matches = r >= 0;
+	return r;
 }

@@ -4,6 +4,7 @@
 
 #include "actor/context.h"
 #include "actor/endpoint.h"
+#include "actor/payload.h"
 #include "actor/runtime.h"
 #include "actor/schema.h"
 #include "actor/self.h"
@@ -67,7 +68,9 @@ int acre_started_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 		return acre_fail(EPROTO,
 				 "%s called acre_started() twice, or after an item",
 				 ctx->endpoint_name);
-	r = send_first(ctx, kind, value);
+	r = payload_check_sent(ctx, ctx->types->started, kind, value, "Started");
+	if (r >= 0)
+		r = send_first(ctx, kind, value);
 	if (r < 0)
 		return r;
 	ctx->started_sent = true;
@@ -86,6 +89,9 @@ int acre_return_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 	if (ctx->result_given)
 		return acre_fail(EPROTO, "%s called acre_return() twice",
 				 ctx->endpoint_name);
+	r = payload_check_sent(ctx, ctx->types->returns, kind, value, "Return");
+	if (r < 0)
+		return r;
 	buf_consume(&ctx->result, buf_len(&ctx->result));
 	pack_writer_init(&w, &ctx->result, &wire_limits_default);
 	schema_write(&w, kind, value);
@@ -274,6 +280,7 @@ static int accept_start(struct acre_actor *from, const struct msg *m,
 	if (!ctx)
 		return acre_fail(ENOMEM, "no memory for a call of %s", e->name);
 	ctx->endpoint = e;
+	ctx->types = e;
 	ctx->endpoint_name = e->name;
 	ctx->is_oneshot = e->kind == ACRE_ENDPOINT_ONESHOT;
 	ctx->may_send = stream_may_send(from, m->start.credit);

@@ -13,6 +13,7 @@
 
 #include <acre/error.h>
 
+#include "base/fault.h"
 #include "base/utf8.h"
 #include "base/util.h"
 
@@ -262,7 +263,8 @@ static void *new_array(struct reading *rd, const struct schema_step *step, size_
 	if (n == 0)
 		return NULL;
 	/* n is at most a count of bytes of a frame, and size that of a struct: no overflow */
-	if (n * size > SCHEMA_READ_MAX - rd->arrays->used) {
+	if (n * size > SCHEMA_READ_MAX - rd->arrays->used &&
+	    !PLANTED(LISTS_WITHOUT_END)) {
 		*r = no_room(rd, step, EMSGSIZE);
 		return NULL;
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actor/context.h"
+#include "actor/payload.h"
 #include "actor/reference.h"
 #include "actor/schema.h"
 #include "base/clock.h"
@@ -235,6 +236,9 @@ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
 	if (r >= 0 && !ctx->is_opener && !ctx->started_sent)
 		r = acre_started_(ctx, acre_nil_msg_(), NULL);
 	if (r >= 0)
+		r = payload_check_sent(ctx, payload_of_items(ctx, true), kind, value,
+				       "Yield");
+	if (r >= 0)
 		r = wait_to_send(ctx);
 	if (r < 0)
 		return r;
@@ -262,6 +266,7 @@ static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 {
 	struct schema_packed packed = { buf_bytes(&ctx->inbox) + ITEM_HEAD, 0,
 					&ctx->held.arrays };
+	payload_type declared = payload_of_items(ctx, false);
 	uint32_t len;
 	int r = 0;
 
@@ -275,7 +280,10 @@ static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for an item of %u bytes",
 				 len);
-	r = schema_read(kind, packed, ret, "item");
+	if (payload_differs(declared, kind))
+		r = payload_check_came(ctx, declared, packed.bytes, len, "Yield");
+	if (r >= 0)
+		r = schema_read(kind, packed, ret, "item");
 	buf_consume(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox--;
 	ctx->turn_items++;

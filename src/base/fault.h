@@ -40,6 +40,8 @@
 	P(LEAK_ON_FAILURE, "a link that cannot be watched keeps its descriptor")       \
 	P(ZOMBIE_LEFT, "a child that ended is not reaped")                             \
 	P(WINDOW_WITHOUT_END, "a stream's window widens beyond its maximum")           \
+	P(PAYLOAD_UNCHECKED, "what an endpoint declares to travel is not checked")     \
+	P(LISTS_WITHOUT_END, "what is read of lists has no bound in memory")           \
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
