@@ -64,9 +64,11 @@ struct acre_cluster_options {
  * callees. EINVAL: another number of names than n, names without one, a name in .spawn,
  * too many; ENOMEM; what acre_spawn() and acre_open() fail with. A checkpoint.
  */
-#define acre_cluster(endpoint, arg, body, data, ...)                               \
+#define acre_cluster(endpoint, arg, body, ...) \
+	ACRE_CLUSTER_(endpoint, arg, body, __VA_ARGS__, )
+#define ACRE_CLUSTER_(endpoint, arg, body, data, ...)                              \
 	acre_cluster_(&endpoint##_endpoint_, endpoint##_arg_(arg), (body), (data), \
-		      &(const struct acre_cluster_options){ __VA_ARGS__ })
+		      ACRE_VALUE_(acre_cluster_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_cluster_(const struct acre_endpoint *endpoint, const void *arg,
 	      int (*body)(struct acre_worker *workers, size_t n, void *data), void *data,

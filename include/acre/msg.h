@@ -113,9 +113,9 @@ struct acre_msg_kind {
 #ifndef __cplusplus
 /* Four kinds that travel as a bare value instead of a map: an integer, a text, a value of
  * any type, nothing. */
-#define ACRE_INT_FIELDS_(F)  F(int64_t, value, one)
-#define ACRE_TEXT_FIELDS_(F) F(const char *, value, one)
-#define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value, one)
+#define ACRE_INT_FIELDS_(F)  F(int64_t, value)
+#define ACRE_TEXT_FIELDS_(F) F(const char *, value)
+#define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value)
 ACRE_MSG_AS_(acre_int, ACRE_INT_FIELDS_, ACRE_MSG_BARE)
 ACRE_MSG_AS_(acre_text, ACRE_TEXT_FIELDS_, ACRE_MSG_BARE)
 ACRE_MSG_AS_(acre_any, ACRE_ANY_FIELDS_, ACRE_MSG_BARE)

@@ -60,7 +60,7 @@ struct acre_shm_options {
  * ACRE_ENORUNTIME outside of an actor; ENOMEM, EMFILE. Not a checkpoint.
  */
 #define acre_shm_create(ret, ...) \
-	acre_shm_create_((ret), &(const struct acre_shm_options){ __VA_ARGS__ })
+	acre_shm_create_((ret), ACRE_VALUE_(acre_shm_options, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_shm_create_(struct acre_shm **ret,
 						 const struct acre_shm_options *options);
 

@@ -89,9 +89,8 @@ acre_topic_serve(struct acre_context *ctx, const struct acre_subscription *in,
  * want its topic, and waits for their credit. Returns how many got it. ACRE_ETYPE: the
  * message has no text field `topic`, or it is no topic's name; what acre_send() says of an item
  * that cannot travel. A subscriber that has left is no failure. A checkpoint. */
-#define acre_publish(publisher, message, ...)        \
-	acre_publish_((publisher), message##_msg_(), \
-		      &(const struct message){ __VA_ARGS__ })
+#define acre_publish(publisher, message, ...) \
+	acre_publish_((publisher), message##_msg_(), ACRE_VALUE_(message, __VA_ARGS__))
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_publish_(struct acre_publisher *publisher,
 					      const struct acre_msg_kind *kind,
 					      const void *value);

@@ -433,7 +433,7 @@ static void await(struct job *job, struct spawn_request *request)
 
 int spawner_make(struct spawn_request *request)
 {
-	struct job *job;
+	struct job *job = NULL;
 	int r;
 
 	if (loop_this->pid != sys_getpid())

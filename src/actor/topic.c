@@ -411,7 +411,7 @@ int acre_publish_(struct acre_publisher *publisher, const struct acre_msg_kind *
 		  const void *value)
 {
 	struct acre_publisher *p = publisher;
-	const char *topic;
+	const char *topic = NULL;
 	int n = 0, r = checkpoint(sched_task("acre_publish"));
 
 	if (r >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ask.c - reading who is to be asked for what, and telling how that failed. */
-#include <acre/run.h>
-
 #include "cli/ask.h"
+
+#include <acre/run.h>
 
 #include <signal.h>
 #include <stdio.h>

@@ -59,8 +59,9 @@ static const struct argp argp = {
 	       "or missing, and if not, which promise (doc/PROMISES.md) is weaker and "
 	       "what to "
 	       "do.\v"
-	       "Each thing is tried out, as the user that asks; nothing is changed. Exit "
-	       "status: 0 if all that counts is ok, 1 if a promise is weaker, 2 if acre "
+	       "Each thing is tried out, as the user that asks; nothing is changed. The "
+	       "exit status is 0 if all that counts is ok, 1 if a promise is weaker, 2 "
+	       "if acre "
 	       "does "
 	       "not run here.",
 };

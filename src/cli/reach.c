@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* reach.c - looking actors up, and dialling the one that was meant. */
-#include <acre/run.h>
-
 #include "cli/reach.h"
+
+#include <acre/run.h>
 
 #include <string.h>
 

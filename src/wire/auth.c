@@ -127,7 +127,7 @@ static int derive(struct auth_key *key)
 
 int auth_key_new(struct auth_key **ret, const uint8_t bytes[AUTH_KEY_SIZE])
 {
-	struct auth_key *key;
+	struct auth_key *key = NULL;
 	ssize_t n = AUTH_KEY_SIZE;
 	int r = self_test();
 
