@@ -59,11 +59,9 @@ static const struct argp argp = {
 	       "or missing, and if not, which promise (doc/PROMISES.md) is weaker and "
 	       "what to "
 	       "do.\v"
-	       "Each thing is tried out, as the user that asks; nothing is changed. The "
-	       "exit status is 0 if all that counts is ok, 1 if a promise is weaker, 2 "
-	       "if acre "
-	       "does "
-	       "not run here.",
+	       "Each thing is tried out, as the user that asks; nothing is changed.\n\n"
+	       "The exit status is 0 if all that counts is ok, 1 if a promise is weaker, "
+	       "2 if acre does not run here.",
 };
 
 static int status_of(const struct check *c, const struct doctor_finding *f)

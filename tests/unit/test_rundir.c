@@ -18,7 +18,7 @@
 /* A path below the test's own runtime directory, or below its directory. */
 static const char *in(const char *dir, const char *name)
 {
-	static char paths[4][256];
+	static char paths[4][512]; /* the longest of ours has 300 */
 	static unsigned n;
 	char *path = paths[n++ % 4];
 

@@ -94,7 +94,7 @@ TEST_TASK(who_dials_has_the_address_that_the_net_says)
 	struct sockaddr_in own;
 	socklen_t len = sizeof own;
 	struct address peer;
-	int fd, accepted;
+	int fd = -1, accepted;
 
 	assert_ok(dial_whole(&fd, &l.address));
 	assert_true(is_ready(l.fd, POLLIN));

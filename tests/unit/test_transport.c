@@ -183,7 +183,7 @@ TEST_TASK(where_nobody_listens_any_more_a_dial_is_refused)
 {
 	struct listener l;
 	struct address a;
-	int fd, r;
+	int fd = -1, r;
 
 	each_listening_row(row)
 	{
@@ -291,7 +291,7 @@ static void stay(void)
 TEST_TASK(a_listener_that_is_stopped_is_reached_and_silent_until_it_dies)
 {
 	struct address a;
-	int fd, status, end;
+	int fd = -1, status, end;
 	char byte;
 	pid_t pid;
 
@@ -352,7 +352,7 @@ TEST_TASK(the_place_of_a_listener_that_was_killed_is_taken_over)
 {
 	struct address a;
 	struct listener l;
-	int fd, b;
+	int fd = -1, b;
 	pid_t pid;
 
 	each_listening_row(row)
@@ -507,7 +507,7 @@ TEST_TASK(what_is_no_address_leads_nowhere)
 	struct address none = { 0 };
 	struct address inherited = { .kind = ADDRESS_INHERITED, .fd = 0 }; /* /dev/null */
 	struct listener l;
-	int fd, r;
+	int fd = -1, r;
 
 	assert_class(transport_dial(&fd, &none, &transport_options_default), EINVAL);
 	r = transport_listen(&l, &none, &transport_options_default);

@@ -242,7 +242,7 @@ TEST_TASK(only_its_own_file_is_removed)
 {
 	struct address a = uds_at("x.sock");
 	struct listener l = listen_at(&a);
-	int fd;
+	int fd = -1;
 
 	assert_int_equal(unlink(a.path), 0);
 	fd = bind_bare(&a, SOCK_STREAM);
@@ -257,7 +257,7 @@ TEST_TASK(who_dials_has_no_address)
 {
 	struct address a = uds_at("x.sock"), peer = { .kind = ADDRESS_TCP4 };
 	struct listener l = listen_at(&a);
-	int fd, accepted;
+	int fd = -1, accepted;
 
 	assert_ok(dial_whole(&fd, &a));
 	assert_ok(transport_accept(&l, &accepted, &peer));
@@ -273,7 +273,7 @@ TEST_TASK(the_longest_path_is_dialled_and_listened_at)
 	char text[256];
 	struct address a;
 	struct listener l;
-	int fd, used;
+	int fd = -1, used;
 
 	used = snprintf(text, sizeof text, "/unix%s/", test_dir());
 	memset(text + used, 'x', (size_t)(5 + ADDRESS_PATH_MAX - used));
