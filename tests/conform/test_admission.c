@@ -23,13 +23,21 @@ static const char *own_path(void)
 	return address[0] + strlen("/unix");
 }
 
+static void put_path(struct sockaddr_un *to, const char *path)
+{
+	size_t len = strlen(path);
+
+	assert_true(len < sizeof to->sun_path);
+	memcpy(to->sun_path, path, len + 1);
+}
+
 static int dial_bare(void)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
-	snprintf(to.sun_path, sizeof to.sun_path, "%s", own_path());
+	put_path(&to, own_path());
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
 	return fd;
 }
@@ -305,7 +313,7 @@ static int try_as_nobody(const char *path)
 
 		if (setresuid(65534, 65534, 65534) < 0)
 			_exit(99);
-		snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+		put_path(&to, path);
 		if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
 			_exit(1);
 		try_send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000003", false);

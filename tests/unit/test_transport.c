@@ -221,7 +221,7 @@ TEST_TASK(a_full_backlog_holds_up_who_dials_until_somebody_was_accepted)
 	struct address a;
 	struct listener l;
 	int fds[MANY], accepted[MANY];
-	int last = 0, more;
+	int last = 0, more = -1;
 	size_t n;
 
 	few.backlog = 1;
@@ -317,7 +317,7 @@ TEST_TASK(a_listener_that_is_stopped_is_reached_and_silent_until_it_dies)
 TEST_TASK(c095_a_second_listener_is_refused_and_the_first_goes_on)
 {
 	struct listener first, second = { .fd = -7 };
-	int a, b, r;
+	int a = -1, b, r;
 
 	each_listening_row(row)
 	{

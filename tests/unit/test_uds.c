@@ -174,7 +174,7 @@ TEST_TASK(of_many_that_begin_at_once_one_listens)
 	enum { CHILDREN = 8 };
 	struct address a = uds_at("x.sock");
 	struct listener l;
-	int go[2], said[2], fd, n = 0;
+	int go[2], said[2], fd = -1, n = 0;
 	char word;
 
 	close(bind_bare(&a, SOCK_STREAM)); /* a stale one, to be removed once */
@@ -222,7 +222,7 @@ TEST_TASK(a_child_of_fork_leaves_the_file_to_its_parent)
 {
 	struct address a = uds_at("x.sock");
 	struct listener l = listen_at(&a);
-	int status, fd;
+	int status, fd = -1;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
