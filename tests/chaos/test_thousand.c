@@ -94,7 +94,7 @@ static int end_a_thousand(void)
 {
 	static struct acre_actor *actors[MANY];
 	acre_instant begun = acre_now();
-	double made, ended;
+	double made = 0, ended;
 	void *none;
 	int r = 0;
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include "conform/found.h"
+#include "conform/unix_at.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/util.h"
 #include "vectors/vectors.h"
@@ -68,11 +68,11 @@ static inline void bare_init(struct bare *b, int fd)
 
 static inline void bare_dial(struct bare *b, const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
-	snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+	to = unix_at(path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
 	bare_init(b, fd);
 }

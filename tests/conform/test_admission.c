@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_admission.c - who is let in at a listener, and what strangers may cost: promise G23, cases C085 to C088. */
 #include "conform/found.h"
+#include "conform/unix_at.h"
 
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "actor/runtime.h"
@@ -23,21 +23,13 @@ static const char *own_path(void)
 	return address[0] + strlen("/unix");
 }
 
-static void put_path(struct sockaddr_un *to, const char *path)
-{
-	size_t len = strlen(path);
-
-	assert_true(len < sizeof to->sun_path);
-	memcpy(to->sun_path, path, len + 1);
-}
-
 static int dial_bare(void)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
-	put_path(&to, own_path());
+	to = unix_at(own_path());
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
 	return fd;
 }
@@ -302,7 +294,7 @@ TEST_FOUND(c021_forged_caller)
  * its credentials. */
 static int try_as_nobody(const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to;
 	pid_t pid = fork();
 	int status;
 
@@ -313,7 +305,7 @@ static int try_as_nobody(const char *path)
 
 		if (setresuid(65534, 65534, 65534) < 0)
 			_exit(99);
-		put_path(&to, path);
+		to = unix_at(path);
 		if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
 			_exit(1);
 		try_send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000003", false);

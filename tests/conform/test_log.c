@@ -379,7 +379,7 @@ TEST(c148_a_dump_on_a_signal_then_an_end_by_force)
 	struct root root = start(hanger_root);
 	pid_t child = hear(&root);
 	acre_instant begun;
-	char killed[64];
+	char killed[128];
 	int status;
 
 	assert_int_equal(pidfd_send_signal(root.pidfd, SIGUSR1, NULL, 0), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reference.c - peers without part B of the protocol, at their best and at their worst: cases C021, C052, C073, C074. */
 #include "conform/dialogue.h"
+#include "conform/unix_at.h"
 
 #include "actor/runtime.h"
 #include "base/clock.h"
@@ -356,12 +357,12 @@ static char place[ACRE_ADDRESS_SIZE];
 
 static int listen_there(void)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct sockaddr_un at;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
 	snprintf(place, sizeof place, "/unix%s/rude.sock", test_dir());
-	snprintf(at.sun_path, sizeof at.sun_path, "%s", place + strlen("/unix"));
+	at = unix_at(place + strlen("/unix"));
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	return fd;

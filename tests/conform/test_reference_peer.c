@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reference_peer.c - recorded dialogues of the reference, with acre in one of the two roles. */
 #include "conform/dialogue.h"
+#include "conform/unix_at.h"
 #include "conform/root.h"
 
 #include "actor/context.h"
@@ -311,12 +312,12 @@ static char registry[ACRE_ADDRESS_SIZE];
 
 static int listen_at_registry(void)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct sockaddr_un at;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
 	snprintf(registry, sizeof registry, "/unix%s/registry.sock", test_dir());
-	snprintf(at.sun_path, sizeof at.sun_path, "%s", registry + strlen("/unix"));
+	at = unix_at(registry + strlen("/unix"));
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	return fd;

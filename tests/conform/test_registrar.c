@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_registrar.c - registrars that are other trees: attaching, probing, and their end: cases C079 to C089. */
 #include "conform/found.h"
+#include "conform/unix_at.h"
 #include "conform/root.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "actor/runtime.h"
 
@@ -460,10 +460,10 @@ TEST(c085_probe_retry)
 
 static int listener_at(const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+	to = unix_at(path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof to), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	return fd;
