@@ -54,6 +54,7 @@ static struct {
 	pid_t runs_in;	    /* the process that has the thread */
 	pthread_t thread;
 	struct barrier_thread barrier;
+	bool has_told;	     /* children of an interrupt, while the loop was stuck */
 	_Atomic bool sweeps; /* there are, or have been, actors below us */
 	bool was_subreaper;  /* before that */
 	_Atomic int ring_fd; /* eventfd; -1: there is none */
@@ -237,13 +238,16 @@ static void say_interrupt(const char *done)
 		(intmax_t)((clock_real() - atomic_load(&dog.stuck_since)) / MS), done);
 }
 
+/* One that is a thread hears the first word only: there are children all the same. */
 static void tell_children(int sig, const char *done)
 {
 	size_t n = child_table_tell(sig);
 	char text[64];
 
+	dog.has_told |= n > 0;
 	snprintf(text, sizeof text, "%s %zu", done, n);
-	say_interrupt(n ? text : "it has no children; the third interrupt ends it");
+	say_interrupt(dog.has_told ? text
+				   : "it has no children; the third interrupt ends it");
 }
 
 static void escalate(void)
@@ -432,7 +436,7 @@ static void reset(struct runtime *rt)
 	dog.runs_in = sys_getpid();
 	dog.ring_fd = dog.signal_fd = dog.dump_fd =
 		-1; /* not those of a parent, in a child of fork */
-	dog.stops = dog.sweep_wanted = dog.sweeps = false;
+	dog.stops = dog.sweep_wanted = dog.sweeps = dog.has_told = false;
 	dog.interrupt_at = dog.stuck_since = 0;
 	dog.interrupt_posted = dog.blocked_posted = false;
 	dog.interrupt = (struct letter){ .fn = loop_was_interrupted };
