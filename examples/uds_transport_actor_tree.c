@@ -29,7 +29,7 @@ static int ask(const char *address)
 
 ACRE_MAIN(.transports = "uds")
 {
-	char address[ACRE_ADDRESS_SIZE], name[16];
+	char address[ACRE_ADDRESS_SIZE], name[32];
 	struct acre_actor *a;
 	int r = 0;
 

@@ -173,7 +173,7 @@ TEST(each_item_gets_its_run_and_the_first_failure_ends_the_rest)
 
 	assert_int_equal(status, 0);
 	for (int i = 1; i <= 7; i++) {
-		char line[32];
+		char line[64];
 
 		snprintf(line, sizeof line, "[%d:out] got %d\n", i, i);
 		assert_text_has(text, line);

@@ -279,7 +279,7 @@ static struct {
 
 static int under_load(void)
 {
-	struct pipe_of pipes[N_STATIC + 1] = { { NULL } };
+	struct pipe_of pipes[N_STATIC + 1] = { { .passed = 0 } };
 	struct acre_actor *publisher;
 	int r = 0;
 

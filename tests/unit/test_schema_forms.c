@@ -180,8 +180,7 @@ TEST_TASK(an_optional_field_is_checked_if_it_is_there)
 
 static const uint16_t hops[] = { 1, 2, 65535 };
 static const char *const tags[] = { "",
-				    "a longer text of more than 31 bytes, so it has "
-				    "a wider head",
+				    "a text of more than 31 bytes has a wider head",
 				    "z" };
 static const struct point stops[] = { { 1, 2 }, { -3, -4 } };
 static const double costs[] = { 0.5, -1 };
