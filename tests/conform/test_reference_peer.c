@@ -396,7 +396,7 @@ static int be_recorded_registrar(int listener)
 static int count_client(const struct acre_registered *entry, void *arg)
 {
 	*(int *)arg += !strcmp(entry->name, "client") &&
-		       !strcmp(entry->uuid, CLIENT + strlen("client.")) &&
+		       !strcmp(entry->uuid, &CLIENT[strlen("client.")]) &&
 		       !strcmp(entry->address, "/ip4/127.0.0.1/tcp/42241");
 	return 0;
 }
