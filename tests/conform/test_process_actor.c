@@ -34,7 +34,7 @@ static size_t n_backends(void)
 
 static const char *lock_file(void)
 {
-	static char path[512];
+	static _Thread_local char path[512]; /* an actor may be a thread */
 
 	snprintf(path, sizeof path, "%s/lock", test_dir());
 	return path;
