@@ -49,6 +49,10 @@ struct acre_context *context_free(struct acre_context *ctx)
 
 	if (!ctx)
 		return NULL;
+	if (ctx->n_cancelling) {
+		ctx->is_closed = true;
+		return NULL;
+	}
 	if (peer->last_named == ctx)
 		peer->last_named = NULL;
 	CHECK(list_is_empty(&ctx->recv_waits) && list_is_empty(&ctx->credit_waits) &&

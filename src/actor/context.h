@@ -72,6 +72,9 @@ struct acre_context {
 	bool cancel_called;
 	bool cancel_acked;
 	uint64_t cancel_req;
+	/* tasks that cancel it and wait for the ack; another may close it meanwhile */
+	uint32_t n_cancelling;
+	bool is_closed; /* it goes with the last of them */
 	enum acre_reason reason;
 	char canceller[ACTOR_NAME_MAX];
 	char canceller_uuid[UUID_SIZE];

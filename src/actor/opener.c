@@ -388,6 +388,19 @@ static int opener_cancel(struct acre_context *ctx)
 	return r;
 }
 
+/* Whose block it is may close it while we wait. */
+static int cancel_held(struct acre_context *ctx)
+{
+	int r;
+
+	ctx->n_cancelling++;
+	r = opener_cancel(ctx);
+	ctx->n_cancelling--;
+	if (ctx->is_closed && !ctx->n_cancelling)
+		context_free(ctx);
+	return r;
+}
+
 int acre_context_cancel(struct acre_context *ctx)
 {
 	int r = checkpoint(sched_task("acre_context_cancel"));
@@ -396,7 +409,7 @@ int acre_context_cancel(struct acre_context *ctx)
 		rpc_cancel_self(ctx);
 		return 0;
 	}
-	return r < 0 ? r : opener_cancel(ctx);
+	return r < 0 ? r : cancel_held(ctx);
 }
 
 int acre_first_(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)

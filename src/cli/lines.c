@@ -19,7 +19,8 @@ static int make_room(struct lines *l)
 {
 	char *more;
 
-	memmove(l->bytes, l->bytes + l->at, l->len - l->at);
+	if (l->len > l->at)
+		memmove(l->bytes, l->bytes + l->at, l->len - l->at);
 	l->len -= l->at;
 	l->at = 0;
 	if (l->len > LINE_MAX_)
