@@ -25,7 +25,7 @@ ACRE_TASK(run_job, struct job *job)
 
 ACRE_MAIN()
 {
-	struct job jobs[5];
+	struct job jobs[5] = { { .of = 0 } };
 	int r = 0;
 
 	ACRE_NURSERY(n, r)

@@ -347,10 +347,10 @@ int acre_dial(struct acre_actor **ret, const char *address)
 	int r = runtime_this ? checkpoint(sched_task("acre_dial")) : no_runtime(address);
 
 	*ret = NULL;
-	if (r >= 0 && !address)
-		r = acre_fail(EINVAL, "acre_dial() without an address");
 	if (r < 0)
 		return r;
+	if (!address)
+		return acre_fail(EINVAL, "acre_dial() without an address");
 	r = address_parse(&parsed, address, strlen(address), &fault);
 	if (r < 0)
 		return acre_fail(report_class(r), "no multiaddr: \"%s\", %s", address,

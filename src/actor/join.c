@@ -272,7 +272,9 @@ static int attach(struct registrar *r, int64_t span_ns)
 	if (r->is_us || r->link)
 		return 0;
 	result = portal_open(&r->link, &r->address, span_ns);
-	if (result >= 0 && !r->link->is_registrar) {
+	if (!r->link)
+		return result;
+	if (!r->link->is_registrar) {
 		r->link = portal_release(r->link);
 		address_text(&r->address, text);
 		result = acre_fail(EADDRINUSE,

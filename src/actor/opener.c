@@ -288,20 +288,20 @@ int acre_open_named(struct acre_context **ret, struct acre_actor *actor,
 		    const char *name_space, const char *name,
 		    const struct acre_msg_kind *kind, const void *arg)
 {
-	struct acre_context *ctx;
+	struct acre_context *ctx = NULL;
 	int r = begin(&ctx, actor, name_space, name, kind, arg);
 
-	return r < 0 ? r : await_open(ret, ctx);
+	return ctx ? await_open(ret, ctx) : r;
 }
 
 int acre_open_(struct acre_context **ret, struct acre_actor *actor,
 	       const struct acre_endpoint *endpoint, const void *arg)
 {
-	struct acre_context *ctx;
+	struct acre_context *ctx = NULL;
 	int r = begin(&ctx, actor, endpoint->name_space ? endpoint->name_space : "main",
 		      endpoint->name, endpoint->in(), arg);
 
-	if (r < 0)
+	if (!ctx)
 		return r;
 	ctx->types = endpoint;
 	return await_open(ret, ctx);

@@ -11,6 +11,8 @@
 
 #include <acre/error.h>
 
+/* NOLINTBEGIN(misc-no-recursion): messages hold messages; what was read is at most DEPTH deep */
+
 static void own_message(const struct acre_msg_kind *kind, void *value, bool *failed);
 
 static void *copy_of(const void *bytes, size_t len, bool *failed)
@@ -18,7 +20,7 @@ static void *copy_of(const void *bytes, size_t len, bool *failed)
 	void *copy = NULL;
 
 	if (bytes && !*failed)
-		copy = malloc(len ? len : 1); /* allowed: the user's to free() */
+		copy = calloc(1, len ? len : 1); /* allowed: the user's to free() */
 	if (copy)
 		memcpy(copy, bytes, len);
 	else if (bytes)
@@ -72,9 +74,9 @@ static void own_array(const struct acre_field *f, uint8_t *message, bool *failed
 		*values = NULL;
 		*n = 0;
 	}
-	for (size_t i = 0; i < *n; i++) {
+	for (size_t i = 0; *values && i < *n; i++) {
 		own_one(f, (uint8_t *)*values + i * f->size, failed);
-		if (f->form == ACRE_FORM_MAP)
+		if (f->form == ACRE_FORM_MAP && (*keys)[i])
 			(*keys)[i] = copy_of((*keys)[i], strlen((*keys)[i]) + 1, failed);
 	}
 }
@@ -172,3 +174,4 @@ void schema_free(const struct acre_msg_kind *kind, void *value)
 			free_one(f, at);
 	}
 }
+/* NOLINTEND(misc-no-recursion) */

@@ -17,6 +17,8 @@
 #include "base/utf8.h"
 #include "base/util.h"
 
+/* NOLINTBEGIN(misc-no-recursion): values hold values, at most DEPTH deep: counted */
+
 #define PATH_SHOWN_MAX 256 /* bytes of a path in a report */
 #define TEXT_SHOWN_MAX 64  /* bytes of a foreign text in a report */
 
@@ -509,3 +511,4 @@ int schema_read_argument(const struct acre_msg_kind *kind, struct schema_packed 
 		return read_end(&rd, read_message(&rd, NULL, kind, ret));
 	return read_end(&rd, read_map(&rd, NULL, kind, ret, true));
 }
+/* NOLINTEND(misc-no-recursion) */

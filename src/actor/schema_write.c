@@ -11,6 +11,8 @@
 #include "base/utf8.h"
 #include "base/util.h"
 
+/* NOLINTBEGIN(misc-no-recursion): messages hold messages; a writer refuses what is deeper than DEPTH */
+
 #define PATH_SHOWN_MAX 256 /* bytes of a path in a report */
 
 static int64_t int_of(const void *at, uint32_t size)
@@ -420,3 +422,4 @@ int schema_unwritten(const struct acre_msg_kind *kind, const void *value, int r,
 				 "%s: an argument is a map whose keys are texts", what);
 	return acre_fail(ACRE_ETYPE, "%s: a %s that cannot be encoded", what, kind->name);
 }
+/* NOLINTEND(misc-no-recursion) */

@@ -441,7 +441,7 @@ int spawner_make(struct spawn_request *request)
 				 "a process made by fork has no thread that makes "
 				 "processes: its parent has");
 	r = job_new(&job, request);
-	if (r < 0)
+	if (!job)
 		return r;
 	loop_this->n_foreign++;
 	r = ask(job);

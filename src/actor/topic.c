@@ -224,7 +224,7 @@ static int start(struct acre_publisher **ret, const struct acre_publication *pub
 static int get_publisher(struct acre_publisher **ret,
 			 const struct acre_publication *publication, const char *task)
 {
-	struct acre_publisher *p;
+	struct acre_publisher *p = NULL;
 	int r = 0;
 
 	while (r >= 0 && (p = find_publisher(publication, task)) && p->ending) {
@@ -234,7 +234,7 @@ static int get_publisher(struct acre_publisher **ret,
 	}
 	if (r >= 0 && !p)
 		r = start(&p, publication, task);
-	if (r < 0)
+	if (r < 0 || !p)
 		return r;
 	p->refs++;
 	*ret = p;
@@ -289,9 +289,9 @@ static int serve(struct subscriber *s, const struct acre_publication *publicatio
 	struct acre_publisher *p;
 	int r = get_publisher(&s->publisher, publication, task);
 
-	if (r < 0)
-		return r;
 	p = s->publisher;
+	if (!p)
+		return r;
 	acre_scope_open(&s->reading);
 	list_push(&p->subscribers, &s->node);
 	r = acre_started(s->ctx, acre_nil);

@@ -117,7 +117,7 @@ int acre_cache_enter(struct acre_cache *cache, const struct acre_resource *resou
 		     void **ret)
 {
 	struct task *t = sched_task("acre_cache_enter");
-	bool was_opening;
+	__attribute__((unused)) bool was_opening;
 	struct entry *e;
 	int r = checkpoint(t);
 

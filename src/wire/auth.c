@@ -134,7 +134,7 @@ int auth_key_new(struct auth_key **ret, const uint8_t bytes[AUTH_KEY_SIZE])
 	*ret = NULL;
 	if (r >= 0)
 		r = key_page(&key);
-	if (r < 0)
+	if (!key)
 		return r;
 	if (bytes)
 		memcpy(key->bytes, bytes, AUTH_KEY_SIZE);
