@@ -23,6 +23,10 @@
  * (cancelled) and returns. What a task started must have ended before it returns;
  * nurseries make that so.
  *
+ * A thread on which acre runs something ends when acre is done with it. pthread_exit() there, in
+ * a task or in a function of acre_blocking(), would leave all that waits for it waiting: it is a
+ * BUG, and of an actor its parent sees that as ACRE_EDIED.
+ *
  * THREADS: the loop's thread only, and checkpoints in a task only, else BUG: a message on
  * stderr and abort(). FORK: tasks stay in the parent.
  */

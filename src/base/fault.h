@@ -46,6 +46,7 @@
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
 	P(SPAWN_COPIES, "a child that execs has a copy of our memory first")           \
+	P(THREAD_GONE, "nobody sees that a thread ends under its tasks")               \
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \
 	P(STACK_NOT_TOLD, "valgrind is not told of the stack of a task")               \
 	P(STRANGER_ADMITTED, "a caller of any user is let in")                         \

@@ -14,6 +14,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/thread_stay.h"
 
 /*
  * A thread that is parked here waits for the condition, with the lock released: it holds
@@ -79,7 +80,21 @@ void barrier_add(struct barrier_thread *t, const char *name, enum barrier_rank r
 	unlock();
 }
 
-static int create(pthread_t *ret, const struct barrier_start *how)
+/* In the thread, which runs unguarded if there is no memory for that. What registers it may be
+ * gone when `fn` returns. */
+static void *live(void *arg)
+{
+	struct barrier_thread *t = arg;
+	void *ret;
+
+	acre_ignore(thread_stay_begin(t->name));
+	ret = t->fn(t->arg);
+	thread_stay_end();
+	return ret;
+}
+
+static int create(struct barrier_thread *t, pthread_t *ret,
+		  const struct barrier_start *how)
 {
 	pthread_attr_t attr;
 	int err = pthread_attr_init(&attr);
@@ -89,7 +104,7 @@ static int create(pthread_t *ret, const struct barrier_start *how)
 	if (how->stack_size)
 		err = pthread_attr_setstacksize(&attr, how->stack_size);
 	if (!err)
-		err = pthread_create(ret, &attr, how->fn, how->arg);
+		err = pthread_create(ret, &attr, live, t);
 	pthread_attr_destroy(&attr);
 	return err;
 }
@@ -103,12 +118,14 @@ int barrier_start(struct barrier_thread *t, pthread_t *ret,
 	int err;
 
 	barrier_add(t, how->name, how->rank, NULL);
+	t->fn = how->fn;
+	t->arg = how->arg;
 	sigfillset(&all);
 	if (how->blocks_all)
 		sys_sigmask(SIG_SETMASK, &all, &before);
 	else
 		sys_block_asynchronous(&before);
-	err = create(ret, how);
+	err = create(t, ret, how);
 	sys_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		barrier_remove(t);

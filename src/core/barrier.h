@@ -38,6 +38,9 @@ struct barrier_thread {
 	enum barrier_rank rank;
 	pid_t pid; /* of the process in which it is registered */
 	pid_t tid; /* 0: it has not begun */
+	/* of a thread that barrier_start() has made */
+	void *(*fn)(void *arg);
+	void *arg;
 	/* Called under the barrier's lock, by the thread that raises it: it is to come to
 	 * rest. NULL: it does so by itself. */
 	void (*wake)(struct barrier_thread *t);
@@ -63,7 +66,8 @@ struct barrier_start {
 	bool blocks_all;
 };
 
-/* Registers a thread and starts it; -EAGAIN, -ENOMEM: neither. Who joins it removes it. */
+/* Registers a thread and starts it; -EAGAIN, -ENOMEM: neither. Who joins it removes it. It ends
+ * by returning from `fn` only, see thread_stay.h. */
 int barrier_start(struct barrier_thread *t, pthread_t *ret,
 		  const struct barrier_start *how);
 

@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "core/barrier.h"
 #include "core/report.h"
+#include "core/thread_stay.h"
 
 /*
  * It is alone: behind the barrier all locks of libc are free, and all of ours are made
@@ -125,6 +126,8 @@ void forked_live(struct forked *child)
 	int r = barrier_is_broken() ? -EPIPE : die_with_parent_in_child(child);
 
 	barrier_forget();
+	if (r >= 0)
+		r = thread_stay_begin("the function that was forked");
 	acre_ignore(sys_close(TAKE_FD(child->gate[1])));
 	if (r >= 0)
 		r = close_fds_in_child(child);

@@ -15,6 +15,7 @@
 #include "core/forker.h"
 #include "core/helper.h"
 #include "core/sched.h"
+#include "core/thread_stay.h"
 
 /*
  * A turn: run what is ready, run what was deferred, poll, run the timers that are due.
@@ -385,7 +386,7 @@ static void register_thread(struct loop *loop, bool embedded)
 int loop_open(struct loop **ret, const struct loop_options *options)
 {
 	struct loop *loop;
-	int r;
+	int stays, r;
 
 	if (loop_this)
 		return -EALREADY;
@@ -417,6 +418,9 @@ int loop_open(struct loop **ret, const struct loop_options *options)
 	if (r >= 0)
 		r = init_descriptors(loop, options->embedded);
 	register_thread(loop, options->embedded);
+	stays = thread_stay_begin(options->embedded ? "an embedded loop" : "a loop");
+	if (r >= 0)
+		r = stays;
 	if (r >= 0)
 		r = trace_init(&loop->trace);
 	if (r < 0) {
@@ -463,6 +467,7 @@ struct loop *loop_free(struct loop *loop)
 	if (loop->mark)
 		acre_ignore(sys_munmap(loop->mark, MARK_LEN));
 	loop_this = NULL;
+	thread_stay_end();
 	return mem_free(loop);
 }
 

@@ -2,6 +2,7 @@
 /* test_crash_tree.c - an actor that its own fault killed, as the root tells of it: promise G9. */
 #include "conform/tree.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/util.h"
@@ -124,4 +125,85 @@ TEST(a_stack_overflow_in_an_actor_is_named_at_the_root)
 
 	assert_text_has(story_of(r), "acre: stack overflow in task ");
 	report_thread_fini();
+}
+
+/*
+ * An endpoint that ends the thread it runs on: the process would live on, and its descriptor never
+ * tell.
+ */
+
+ACRE_CONTEXT(leave_thread, acre_nil)
+{
+	acre_ignore_result(acre_started(ctx, acre_nil));
+	pthread_exit(NULL);
+}
+
+#define TOLD_SOON acre_secs(20) /* hang guard: who waits would else wait for ever */
+
+static int leave_in_actor(struct acre_actor *a)
+{
+	int r = 0;
+
+	ACRE_WITHIN(TOLD_SOON, r)
+		r = acre_call(a, leave_thread, &nil, acre_nil, &nil);
+	return r;
+}
+
+static int leave_in_one(void)
+{
+	return tree_with_actor(leave_in_actor);
+}
+
+/* In a thread of the actor that is called. */
+ACRE_CONTEXT(leave_in_thread_below, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "thread", .backend = "thread");
+		if (r >= 0)
+			r = acre_call(a, leave_thread, &nil, acre_nil, &nil);
+	}
+	return r;
+}
+
+static int call_leave_below(struct acre_actor *a)
+{
+	int r = 0;
+
+	ACRE_WITHIN(TOLD_SOON, r)
+		r = acre_call(a, leave_in_thread_below, &nil, acre_nil, &nil);
+	return r;
+}
+
+static int leave_below_one(void)
+{
+	return tree_with_actor(call_leave_below);
+}
+
+static void assert_thread_is_missed(int (*body)(void))
+{
+	int r;
+
+	skip_under_sanitizers(); /* nor can a task's stack be left so there */
+	r = tree_result(body, false);
+	assert_true(acre_has(r, ACRE_EDIED));
+	assert_text_has(story_of(r), "was killed by signal 6 (SIGABRT");
+	assert_text_has(story_of(r), "a thread has ended by pthread_exit()");
+	assert_text_has(story_of(r), "leave_thread");
+	report_thread_fini();
+}
+
+TEST(g8_an_actor_whose_endpoint_ends_its_thread_has_died)
+{
+	needs_a_process("it takes its process along");
+	assert_thread_is_missed(leave_in_one);
+}
+
+TEST(g8_so_has_the_process_of_a_thread_that_does)
+{
+	needs_a_process("it takes its process along");
+	use_backend("exec");
+	assert_thread_is_missed(leave_below_one);
 }
