@@ -26,7 +26,8 @@ ACRE_BEGIN_
 struct acre_context; /* opaque */
 
 enum acre_endpoint_kind {
-	ACRE_ENDPOINT_CONTEXT, /* acre_open() and acre_call(): items are drained by a call */
+	/* acre_open() and acre_call(): a call drains its items, and sends it none */
+	ACRE_ENDPOINT_CONTEXT,
 	ACRE_ENDPOINT_ONESHOT, /* one value back; no started, no items */
 	ACRE_ENDPOINT_STREAM   /* acre_open() only */
 };

@@ -10,7 +10,10 @@
 #include "core/sched.h"
 
 /*
- * A call is a context whose items nobody reads and whose first value nobody waits for.
+ * A call is a context whose items nobody reads and whose first value nobody waits for. It sends
+ * none either, and says so (stream_finish_soon()) to a callee that has not answered at once: one
+ * that reads its stream would wait for ever. Which endpoint may read, its StartAck tells.
+ *
  * Its result may borrow texts from the context, which ends with the call. So the packed
  * result is kept for the task that called and the actor that it called: until that task
  * calls that actor again and gets texts, and no longer than either of them lives.

@@ -55,6 +55,7 @@ struct acre_context *context_free(struct acre_context *ctx)
 	}
 	if (peer->last_named == ctx)
 		peer->last_named = NULL;
+	loop_undefer(&ctx->finish);
 	CHECK(list_is_empty(&ctx->recv_waits) && list_is_empty(&ctx->credit_waits) &&
 	      list_is_empty(&ctx->end_waits));
 	buf_fini(&ctx->inbox);

@@ -8,6 +8,7 @@
 #include "actor/schema.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "core/loop.h"
 #include "core/sched.h"
 #include "core/scope.h"
 #include "wire/msg.h"
@@ -48,6 +49,7 @@ struct acre_context {
 	bool result_matches; /* opener: what the endpoint declares */
 	struct buf argument; /* callee: the packed argument */
 	bool drains;	     /* a call: items are dropped as they come, with credit */
+	struct deferred finish; /* a call: that no items will come is to be said */
 	bool peer_finished;  /* it sends no more */
 	bool peer_left;	     /* nor does it read */
 	bool finished;	     /* we send no more, and said so */
@@ -157,6 +159,8 @@ void stream_item(struct acre_context *ctx, const struct msg *m);
 void stream_credit(struct acre_context *ctx, const struct msg *m);
 void stream_stop(struct acre_context *ctx, const struct msg *m);
 struct msg_credit stream_window(struct acre_context *ctx);
+/* Of a call: says that no items come, unless it is over by the end of this round. */
+void stream_finish_soon(struct acre_context *ctx);
 /* At the start, `given` by the frame that opens this direction, or by its Aid. */
 struct credit stream_may_send(const struct acre_actor *peer, struct msg_credit given);
 

@@ -79,6 +79,8 @@ void opener_frame(struct acre_context *ctx, const struct msg *m)
 		if (m->start_ack.credit.given)
 			ctx->may_send = stream_may_send(ctx->peer, m->start_ack.credit);
 		unpark_all(&ctx->credit_waits, 0);
+		if (ctx->drains && slice_is(m->start_ack.functype, "context"))
+			stream_finish_soon(ctx);
 		return;
 	case MSG_STARTED:
 		keep(ctx, &ctx->first, m->pld);

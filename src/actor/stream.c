@@ -329,6 +329,19 @@ int acre_finish(struct acre_context *ctx)
 	return ctx->finished ? 0 : say_stop(ctx);
 }
 
+static void finish_call(struct deferred *d)
+{
+	struct acre_context *ctx = container_of(d, struct acre_context, finish);
+
+	if (!ctx->finished && ctx->state != CONTEXT_DONE)
+		acre_ignore(say_stop(ctx)); /* if it fails, the link ends and all is told */
+}
+
+void stream_finish_soon(struct acre_context *ctx)
+{
+	loop_defer(&ctx->finish, finish_call);
+}
+
 int acre_stop(struct acre_context *ctx)
 {
 	sched_task("acre_stop");

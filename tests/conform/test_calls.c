@@ -80,6 +80,49 @@ TEST_TREE(a_call_has_one_result_the_first_that_is_given)
 }
 
 /*
+ * A call sends no items, and its callee is told.
+ */
+
+ACRE_CONTEXT(counts_what_comes, acre_nil)
+{
+	struct acre_int item;
+	int64_t n = 0;
+	int r;
+
+	while ((r = acre_recv(ctx, acre_int, &item)) > 0)
+		n++;
+	for (int i = 0; i < 3 && r >= 0; i++) /* the other direction goes on */
+		r = acre_send(ctx, acre_int, .value = i);
+	return r < 0 ? r : acre_return(ctx, acre_int, .value = n);
+}
+
+static int call_by_name(struct acre_actor *a)
+{
+	const struct acre_value nothing = { NULL, 0 };
+	struct acre_value ret;
+	struct acre_part part;
+
+	assert_int_equal(acre_call_named(a, "main", "counts_what_comes", nothing, &ret),
+			 1);
+	assert_int_equal(acre_value_next(&ret, &part), 1);
+	assert_int_equal(part.integer, 0);
+	return 0;
+}
+
+TEST_ACTOR(a_callee_that_reads_the_stream_of_a_call_sees_its_end)
+{
+	struct acre_int n = { -1 };
+
+	assert_int_equal(acre_call(a, counts_what_comes, &nil, acre_int, &n), 1);
+	assert_int_equal(n.value, 0);
+	n.value = -1;
+	assert_int_equal(acre_oneshot(counts_what_comes, &nil, acre_int, &n, .actor = a),
+			 1);
+	assert_int_equal(n.value, 0);
+	return call_by_name(a);
+}
+
+/*
  * Texts of results: borrowed by the task that called.
  */
 
