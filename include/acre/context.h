@@ -97,9 +97,9 @@ acre_endpoint_register(const struct acre_endpoint *endpoint);
  * Opens a context: sends the argument and the remaining time, waits until the callee has
  * called acre_started() (or sent, received or returned, which start it with nil). On
  * failure nothing is open. The failures: the callee's own (ACRE_EREMOTE with its class),
- * ACRE_ENOTEXPOSED, ACRE_ENOENDPOINT, ACRE_ETYPE, ACRE_ECTXC, ACRE_ECLOSED or ACRE_EDIED
- * (its actor is gone), EAGAIN (1,024 contexts are open), EINVAL (oneself). A checkpoint:
- * cancelled, the callee is cancelled too.
+ * ACRE_ENOTEXPOSED, ACRE_ENOENDPOINT, ACRE_ETYPE, ACRE_ECTXC, ACRE_ECLOSED (its actor is
+ * gone: how it ended its nursery tells, which returns the two as one), EAGAIN (1,024
+ * contexts are open), EINVAL (oneself). A checkpoint: cancelled, the callee is cancelled too.
  */
 #define acre_open(ret, actor, endpoint, arg) \
 	acre_open_((ret), (actor), &endpoint##_endpoint_, endpoint##_arg_(arg))

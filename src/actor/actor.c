@@ -47,6 +47,7 @@ static struct report *death_report(struct acre_actor *a, int class)
 	acre_ignore(report_set_text(rep, &report_public(rep)->actor_uuid, a->uuid,
 				    strlen(a->uuid)));
 	report_public(rep)->pid = a->pid;
+	rep->of_end = a->end_number;
 	acre_ignore(report_set_death(rep, &a->life.death));
 	if (a->link_error)
 		acre_ignore(report_add_member(rep, TAKE_PTR(a->link_error)));

@@ -132,6 +132,21 @@ static int send_start(struct acre_context *ctx, const char *ns, struct slice kwa
 	return peer_send(ctx->peer, &m);
 }
 
+/* How it ended, if that is known already, is the cause. */
+static int is_gone(const struct acre_actor *a, const char *name)
+{
+	int r = acre_fail(ACRE_ECLOSED, "calling %s: the link to %s is closed", name,
+			  a->name);
+	struct report *rep = report_find(report_home_here(), r);
+
+	if (rep) {
+		rep->of_end = a->end_number;
+		if (a->failure)
+			acre_ignore(report_add_member(rep, report_ref(a->failure)));
+	}
+	return r;
+}
+
 int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const char *ns,
 			const char *name, struct slice kwargs)
 {
@@ -145,8 +160,7 @@ int opener_start_packed(struct acre_context **ret, struct acre_actor *a, const c
 		return acre_fail(EINVAL, "the endpoint name %s is longer than %u bytes",
 				 name, wire_limits_default.endpoint);
 	if (a->link_lost)
-		return acre_fail(ACRE_ECLOSED, "calling %s: the link to %s is closed",
-				 name, a->name);
+		return is_gone(a, name);
 	if (a->n_contexts >= wire_limits_default.ctx)
 		return acre_fail(EAGAIN, "%u contexts with %s are open already",
 				 a->n_contexts, a->name);

@@ -2,6 +2,7 @@
 /* peer.c - another actor: introductions, and handing each frame to whom it concerns. */
 #include "actor/peer.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,11 +54,13 @@ static int send_aid(struct acre_actor *a)
 
 struct acre_actor *peer_new(enum peer_role role, const char *name)
 {
+	static _Atomic uint64_t n_peers;
 	struct acre_actor *a = mem_zalloc(sizeof *a);
 
 	if (!a)
 		return NULL;
 	a->role = role;
+	a->end_number = atomic_fetch_add_explicit(&n_peers, 1, memory_order_relaxed) + 1;
 	a->link.fd = -1;
 	snprintf(a->name, sizeof a->name, "%s", name);
 	list_init(&a->end_waits);
@@ -361,6 +364,8 @@ static void on_closed(struct link *l, int r)
 		a->link_error = why;
 		why = why ? closed_by(a, why) : NULL;
 	}
+	if (why)
+		why->of_end = a->end_number;
 	if (a->role != PEER_PARENT || !child_outlives_parent)
 		end_contexts(a, why);
 	self_link_lost(a);

@@ -49,6 +49,7 @@ struct acre_actor {
 	bool is_acre;	   /* and said that it speaks part B */
 	bool is_registrar; /* and that it is one */
 	bool link_lost;
+	uint64_t end_number;	   /* of reports that tell of its end */
 	struct report *link_error; /* owned: why, if it was more than an end; or NULL */
 	uint32_t features;	  /* in force on this link */
 	struct msg_credit credit; /* what it grants each stream at its start */

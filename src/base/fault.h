@@ -31,6 +31,7 @@
 	P(CANCEL_BEFORE_START_LOST, "a task cancelled before its first turn runs on")  \
 	P(TWO_OUTCOMES, "a call that has ended can end a second time")                 \
 	P(FAILURE_DROPPED, "a nursery forgets all failures but the first")             \
+	P(DEATH_TOLD_TWICE, "an actor's death and its lost link are two failures")     \
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
 	P(EINTR_RETURNED, "an interrupted system call is not made again")              \
 	P(NO_PARENT_CHECK, "a child does not check that its parent is there")          \

@@ -32,7 +32,7 @@ void nursery_open(struct nursery *n, const char *file, int line)
 	list_init(&n->members);
 	list_init(&n->ended);
 	n->n_tasks = n->n_others = 0;
-	n->failures.n = n->failures.n_kept = 0;
+	failures_init(&n->failures);
 	n->walk = NULL;
 	n->backend = NULL;
 	n->state = NURSERY_OPEN;
@@ -42,18 +42,9 @@ void nursery_open(struct nursery *n, const char *file, int line)
 
 void nursery_fail(struct nursery *n, int r)
 {
-	struct failures *f = &n->failures;
-
-	if (PLANTED(FAILURE_DROPPED) && f->n)
+	if (PLANTED(FAILURE_DROPPED) && n->failures.n)
 		return;
-	if (!f->n)
-		f->first = -report_class(r);
-	if (f->n_kept < FAILURES_KEPT) {
-		f->kept[f->n_kept++] = report_take(r); /* a group counts its own */
-		f->n++;
-	} else {
-		f->n = (uint32_t)size_min((size_t)f->n + acre_count(r), UINT32_MAX);
-	}
+	failures_add(&n->failures, r);
 	scope_cancel(&n->scope, ACRE_REASON_SIBLING);
 }
 
@@ -117,14 +108,6 @@ static void bury_members(struct nursery *n)
 
 		m->bury(m);
 	}
-}
-
-/* All failures as one: the only one itself, else a group. Takes the kept reports. */
-static int failures_result(struct failures *f)
-{
-	if (f->n == 1)
-		return report_file(f->kept[0], -f->first);
-	return report_group(f->kept, f->n_kept, f->n);
 }
 
 /* The result of the whole, once everything has ended. */

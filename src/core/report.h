@@ -54,6 +54,9 @@ struct report {
 	const struct acre_report **members; /* what the public part shows; referenced */
 	const char **hops;		    /* the same; the uuids lie behind the names */
 	const struct symbol_bt *bt;  /* a backtrace by modules; NULL: none yet */
+	/* which actor's end it tells of, as a number of this process; 0: none. Of a nursery's
+	 * failures that tell of one end, the one that has the death stands for all */
+	uint64_t of_end;
 	struct report *next_dead;    /* while it is being freed */
 };
 

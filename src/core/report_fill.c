@@ -411,6 +411,7 @@ void report_copy(struct report *to, struct report *from)
 	to->public_part.pid = f->pid;
 	to->public_part.remote = f->remote;
 	to->public_part.n_more = f->n_more;
+	to->of_end = from->of_end;
 	copy_strings(to, from);
 	for (uint32_t i = 0; i < f->n_members; i++)
 		report_add_member(to, report_ref(report_of(f->members[i])));

@@ -5,6 +5,7 @@
 #include <acre/task.h>
 
 #include "base/list.h"
+#include "core/failures.h"
 #include "core/fiber.h"
 #include "core/report.h"
 #include "core/scope.h"
@@ -69,16 +70,6 @@ struct member {
 	void (*ask)(struct member *m, enum acre_reason reason); /* NULL for a task */
 	void (*bury)(
 		struct member *m); /* called when the nursery has closed, if not NULL */
-};
-
-/* The failures of a nursery: the first eight are kept, all are counted. Of a group that is not
- * kept, each of its members counts. */
-#define FAILURES_KEPT 8
-struct failures {
-	struct report *kept[FAILURES_KEPT]; /* owned */
-	uint32_t n_kept;
-	uint32_t n;
-	int first; /* class of the first, as -class */
 };
 
 enum nursery_state { NURSERY_CLOSED, NURSERY_OPEN, NURSERY_JOINING, NURSERY_ENDING };
