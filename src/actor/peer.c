@@ -100,7 +100,8 @@ void peer_say_goodbye(struct acre_actor *a)
 {
 	if (a->link.closed)
 		return;
-	timer_set(&a->hello, clock_now() + PEER_GOODBYE_NS, goodbye_is_over);
+	if (!PLANTED(GOODBYE_WITHOUT_END))
+		timer_set(&a->hello, clock_now() + PEER_GOODBYE_NS, goodbye_is_over);
 	link_finish(&a->link);
 }
 

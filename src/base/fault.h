@@ -32,6 +32,7 @@
 	P(TWO_OUTCOMES, "a call that has ended can end a second time")                 \
 	P(FAILURE_DROPPED, "a nursery forgets all failures but the first")             \
 	P(DEATH_TOLD_TWICE, "an actor's death and its lost link are two failures")     \
+	P(GOODBYE_WITHOUT_END, "who does not read our last words is waited for")       \
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
 	P(EINTR_RETURNED, "an interrupted system call is not made again")              \
 	P(NO_PARENT_CHECK, "a child does not check that its parent is there")          \

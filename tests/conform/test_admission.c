@@ -110,6 +110,83 @@ TEST_FOUND(c088_probe_leaves_no_trace)
 	return 0;
 }
 
+static struct acre_actor *await_caller(void)
+{
+	while (!n_peers()) /* bound: it has connected */
+		assert_ok(acre_yield());
+	return list_entry(list_first(&runtime_this->strangers), struct acre_actor, node);
+}
+
+/* Until it takes no more: what is said next stays with us. */
+static void fill_socket(int fd)
+{
+	static const char junk[4096];
+
+	while (send(fd, junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		;
+}
+
+/* It reads nothing, so our answer cannot go out; its link ends all the same. */
+TEST_FOUND(c086_probe_close_is_bounded)
+{
+	int fd = dial_bare();
+
+	fill_socket(await_caller()->link.fd);
+	send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000008", true);
+	await_no_peers(); /* bound: PEER_GOODBYE_NS */
+	assert_int_equal(runtime_this->server.n_unadmitted, 0);
+	close(fd);
+	return 0;
+}
+
+/* Introduces itself, as no registrar, and never ends its link. */
+static void be_an_actor(int listener)
+{
+	int fd = accept(listener, NULL, NULL);
+
+	if (try_send_aid(fd, "4d1e6f3a-0000-4000-8000-000000000009", false))
+		for (;;)
+			pause(); /* bound: the test kills it */
+	_exit(1);
+}
+
+static int not_reached(void *unused)
+{
+	(void)unused;
+	fail_msg("the root has begun");
+	return 0;
+}
+
+/* The probe's own end of it: nobody waits for the other one. */
+TEST(c086_probe_close_is_bounded_for_who_probes)
+{
+	char address[ACRE_ADDRESS_SIZE];
+	const char *const registrars[] = { address, NULL };
+	const char *path = address + strlen("/unix");
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to;
+	pid_t other;
+	int r;
+
+	snprintf(address, sizeof address, "/unix%s/other.sock", test_dir());
+	to = unix_at(path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof to), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	other = fork();
+	assert_true(other >= 0);
+	if (other == 0)
+		be_an_actor(fd);
+	r = acre_run(not_reached, NULL,
+		     &(struct acre_run_options){ .transports = "uds",
+						 .registrars = registrars });
+	assert_class(r, EADDRINUSE);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+	close(fd);
+	report_thread_fini();
+	assert_int_equal(unlink(path), 0);
+}
+
 /*
  * What is answered to whom.
  */

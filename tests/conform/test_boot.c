@@ -121,6 +121,46 @@ TEST(c005_no_runtime)
 	report_thread_fini();
 }
 
+/*
+ * C006: nobody has said anything of the root but that its actors are to be found.
+ */
+
+static int nothing_exposed_yet(const struct acre_registered *entry, void *n)
+{
+	assert_string_equal(entry->name, "root");
+	++*(int *)n;
+	return 0;
+}
+
+static int open_first_nursery(void *unused)
+{
+	char own[1][ACRE_ADDRESS_SIZE], found[ACRE_ADDRESS_SIZE];
+	int n_entries = 0, r = 0;
+
+	(void)unused;
+	ACRE_NURSERY(n, r) {
+		assert_string_equal(acre_self_name(), "root");
+		assert_null(acre_parent());
+		assert_int_equal(acre_children(NULL, 0), 0);
+		assert_int_equal(acre_self_addresses(own, 1), 1);
+		assert_int_equal(acre_query("root", found), 1);
+		assert_string_equal(found, own[0]);
+		/* asked without a link: we are the registrar */
+		assert_ok(acre_registry(NULL, nothing_exposed_yet, &n_entries));
+		assert_int_equal(n_entries, 1);
+	}
+	return r;
+}
+
+TEST(c006_implicit_root)
+{
+	const struct acre_run_options found = { .transports = "uds" };
+
+	assert_ok(acre_run(open_first_nursery, NULL, &found));
+	assert_string_equal(acre_self_name(), "");
+	report_thread_fini();
+}
+
 ACRE_CONTEXT(open_a_second_root, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 {
 	return tree_result(NULL, false);
@@ -183,6 +223,66 @@ TEST_TREE(c009_local_task_in_an_actor)
 }
 
 /*
+ * C012: what this program's image has, and another one has not: see other_program.c.
+ */
+
+static char *image_of; /* told when a program starts */
+
+__attribute__((constructor)) static void bootstrap(void)
+{
+	static char ours[] = "test_boot";
+
+	image_of = ours;
+}
+
+ACRE_CONTEXT(which_image, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_text, .value = image_of);
+}
+
+static void beside_us(char path[4096], const char *name)
+{
+	ssize_t n = readlink("/proc/self/exe", path, 4096 - 64);
+
+	assert_true(n > 0);
+	path[n] = '\0';
+	snprintf(strrchr(path, '/'), 64, "/%s", name);
+}
+
+/* Of an actor that was made of this program, or of another: what it is, and whether it has our
+ * endpoint `ten`. */
+static int ask_image(const char *program, const char *expected, bool is_ours)
+{
+	struct acre_actor *a;
+	struct acre_text image;
+	struct acre_int v;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "of_an_image", .program = program);
+		assert_ok(r);
+		assert_int_equal(acre_call(a, which_image, &nil, acre_text, &image), 1);
+		assert_string_equal(image.value, expected);
+		r = acre_call(a, ten, &nil, acre_int, &v);
+		if (is_ours)
+			assert_int_equal(r, 1);
+		else
+			assert_remote(r, ACRE_ENOENDPOINT);
+		r = 0;
+	}
+	return r;
+}
+
+TEST_TREE_OF(c012_program_image_inheritance_off, "exec")
+{
+	char path[4096];
+	int r = ask_image(NULL, "test_boot", true);
+
+	beside_us(path, "other_program");
+	return r < 0 ? r : ask_image(path, "other_program", false);
+}
+
+/*
  * C014: a module that the child cannot serve. The parent never loads it, so each of these
  * fails in the child alone.
  */
@@ -193,11 +293,10 @@ ACRE_MSG(addends, ADDENDS)
 /* The modules are beside this program. */
 static void find_module(char path[4096], const char *name)
 {
-	ssize_t n = readlink("/proc/self/exe", path, 4096 - 64);
+	char file[64];
 
-	assert_true(n > 0);
-	path[n] = '\0';
-	snprintf(strrchr(path, '/'), 64, "/%s.so", name);
+	snprintf(file, sizeof file, "%s.so", name);
+	beside_us(path, file);
 }
 
 /* The failure of the spawn, which is the spawn's alone: the nursery closes well. */

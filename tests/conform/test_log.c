@@ -260,6 +260,71 @@ TEST(a_line_of_the_log_is_one_line)
 	assert_int_equal(end_of(&root), 0);
 }
 
+/*
+ * C151: names, and what is not said costs nothing.
+ */
+
+static int levels_by_name_main(int argc, char **argv)
+{
+	static const char *const nowhere = (const char *)1; /* whoever reads it dies */
+
+	(void)argc;
+	(void)argv;
+	for (int level = ACRE_LOG_INHERITED + 1; level < (int)acre_log_level(); level++)
+		acre_log((enum acre_log_level)level, "%s", nowhere);
+	for (int level = (int)acre_log_level(); level < ACRE_LOG_OFF; level++)
+		acre_log((enum acre_log_level)level, "level %d", level);
+	acre_log(ACRE_LOG_OFF, "%s", nowhere);
+	acre_log(ACRE_LOG_ERROR, "last");
+	return 0;
+}
+
+static int levels_by_name_root(void)
+{
+	return run_with_stderr(levels_by_name_main);
+}
+
+TEST(c151_a_level_has_a_name_and_one_that_is_not_written_formats_nothing)
+{
+	char head[64], text[32];
+	struct root root;
+
+	setenv("ACRE_LOG", "cancel", 1);
+	root = start(levels_by_name_root);
+	for (int level = ACRE_LOG_CANCEL; level < ACRE_LOG_OFF; level++) {
+		const char *line = line_with("");
+
+		snprintf(head, sizeof head, "%s root[",
+			 acre_log_level_name((enum acre_log_level)level));
+		snprintf(text, sizeof text, "]: level %d", level);
+		assert_int_equal(strncmp(line, head, strlen(head)), 0);
+		assert_text_has(line, text);
+	}
+	assert_text_has(line_with(""), "]: last");
+	assert_int_equal(end_of(&root), 0);
+	assert_string_equal(acre_log_level_name(ACRE_LOG_INHERITED), "");
+	assert_string_equal(acre_log_level_name((enum acre_log_level)77), "");
+}
+
+/* Passed on by each actor above, it is not said again whose it is. */
+TEST(c151_a_name_is_not_doubled_on_its_way_up)
+{
+	struct root root;
+	const char *text;
+
+	setenv("ACRE_LOG", "critical", 1);
+	root = start(inherited_root);
+	hear(&root);
+	hear(&root);
+	text = rest_of_stderr();
+	assert_int_equal(end_of(&root), 0);
+	assert_int_equal(strncmp(text, "critical below[", strlen("critical below[")), 0);
+	assert_text_has(text, "]: yoyoyo\n");
+	assert_null(strstr(text + 1, "critical"));
+	assert_null(strstr(text, "child"));
+	assert_null(strstr(text, "root"));
+}
+
 /* What is not read is counted. */
 static int flood_main(int argc, char **argv)
 {

@@ -482,3 +482,69 @@ TEST_TASK(large_frames_go_from_link_to_link)
 	close_end(&b, -1);
 	return 0;
 }
+
+/*
+ * C075: whatever way a peer has gone, its link is closed; what is something else stays that, also
+ * beside it.
+ */
+
+enum loss { CLOSES, CLOSES_UNREAD, READS_NO_MORE, N_LOSS, NO_LOSS = N_LOSS };
+
+static void lose_peer(struct end *e, int *fd, enum loss loss)
+{
+	if (loss != CLOSES)
+		send_frame(e, MSG_STOP, "x", 0);
+	if (loss == READS_NO_MORE) /* we write: EPIPE */
+		assert_int_equal(shutdown(*fd, SHUT_RD), 0);
+	else
+		link_flush(&e->link);
+	if (loss != READS_NO_MORE) /* with bytes unread we read: ECONNRESET */
+		close(TAKE_FD(*fd));
+}
+
+ACRE_TASK(loses_its_peer, enum loss *loss)
+{
+	struct end e;
+	int fd, r;
+
+	if (*loss == NO_LOSS)
+		return acre_fail(EIO, "something else");
+	fd = open_end(&e, &wire_limits_default);
+	lose_peer(&e, &fd, *loss);
+	while (!e.n_closed) /* ended by the limit of a test */
+		sched_yield_task();
+	r = acre_fail(e.class, "%s", e.why);
+	close_end(&e, fd);
+	return r;
+}
+
+static int lose_all(enum loss *losses, size_t n_losses)
+{
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		ACRE_SHIELD(acre_secs(30), r)
+			for (size_t i = 0; i < n_losses && r >= 0; i++)
+				r = acre_go(&n, loses_its_peer, &losses[i]);
+	return r;
+}
+
+TEST_TASK(c075_reset_classification)
+{
+	enum loss all[] = { CLOSES, CLOSES_UNREAD, READS_NO_MORE };
+	enum loss mixed[] = { CLOSES_UNREAD, NO_LOSS, READS_NO_MORE };
+	int r;
+
+	for (size_t i = 0; i < N_LOSS; i++)
+		assert_class(lose_all(&all[i], 1), ACRE_ECLOSED);
+	r = lose_all(all, 3);
+	assert_class(r, ACRE_ECLOSED);
+	assert_int_equal(acre_count(r), 3);
+
+	r = lose_all(mixed, 3);
+	assert_false(acre_is(r, ACRE_ECLOSED));
+	assert_false(acre_is(r, EPIPE));
+	assert_true(acre_has(r, ACRE_ECLOSED) && acre_has(r, EIO));
+	assert_int_equal(acre_count(r), 3);
+	return 0;
+}

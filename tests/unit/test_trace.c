@@ -169,7 +169,7 @@ static void count(void *arg, const struct acre_trace_event *event)
 	*sum += event->a;
 }
 
-TEST(a_listener_hears_every_event_until_it_leaves)
+TEST(c151_a_listener_hears_every_event_until_it_leaves)
 {
 	uint64_t sum = 0;
 
