@@ -218,10 +218,13 @@ void context_frame(struct acre_context *ctx, const struct msg *m)
 	trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&ctx->peer->link, m->kind);
 }
 
+/* What is served for it is cancelled, also if its task has yet to begin. */
 void context_link_lost(struct acre_context *ctx, struct report *why)
 {
 	if (!ctx->is_opener && ctx->scope)
 		scope_cancel(ctx->scope, ACRE_REASON_DIED);
+	else if (!ctx->is_opener && !ctx->reason)
+		ctx->reason = ACRE_REASON_DIED;
 	context_end(ctx, ACRE_ECLOSED, report_ref(why));
 }
 

@@ -345,6 +345,30 @@ TEST_FOUND(c019_caller_vanishes_before_ack)
 	return 0;
 }
 
+ACRE_CONTEXT(sleep_for_caller, acre_nil)
+{
+	n_runs++;
+	return acre_sleep(acre_secs(3600));
+}
+
+/* The Start and what ends the link come in one read: the task has yet to begin then, and nobody
+ * else would ever cancel it. */
+TEST_FOUND(c019_what_a_vanished_caller_has_started_is_cancelled)
+{
+	static const char uuid[] = "4d1e6f3a-0000-4000-8000-000000000007";
+	int fd = dial_bare();
+
+	n_runs = 0;
+	send_aid(fd, uuid, false);
+	send_start(fd, uuid, "main", "sleep_for_caller", "a-cid");
+	send_bytes(fd, "\x02\0\0\0\xc1\xc1", 6);
+	close(fd);
+	while (!n_runs) /* bound: the Start lies in the socket */
+		assert_ok(acre_yield());
+	await_no_peers();
+	return 0;
+}
+
 static void forge(const char *ns, const char *func)
 {
 	int fd = dial_bare();
