@@ -53,39 +53,43 @@ static int connect_to(int *ret_fd, const struct address *to)
 	return r;
 }
 
-/* On success the peer is among the strangers, and has one holder. */
-static int dial(struct acre_actor **ret, const struct address *address)
+int portal_take(struct acre_actor **ret, const struct address *address, int take_fd)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	struct acre_actor *a;
-	int fd = -1, r = hello_may_use(address);
+	int r;
 
-	if (r >= 0)
-		r = connect_to(&fd, address);
-	if (r < 0)
-		return r;
 	address_text(address, text);
 	a = peer_new(PEER_CALLED, text);
 	if (!a) {
-		sys_close(TAKE_FD(fd));
+		sys_close(take_fd);
 		return -ENOMEM;
 	}
 	a->address = *address;
 	a->is_keyed = hello_is_keyed(address);
 	a->n_holders = 1;
 	list_push(&runtime_this->strangers, &a->node);
-	r = peer_open(a, TAKE_FD(fd), a->name);
+	r = peer_open(a, take_fd, a->name);
 	if (r < 0) {
 		portal_release(a);
 		return r;
 	}
+	a->link.limits = &runtime_this->server.hello;
 	if (a->is_keyed) { /* it may be anyone, anywhere */
 		link_look_at_host(&a->link);
-		a->link.limits = &runtime_this->server.hello;
 		a->link.mute = true;
 	}
 	*ret = a;
 	return 0;
+}
+
+static int dial(struct acre_actor **ret, const struct address *address)
+{
+	int fd = -1, r = hello_may_use(address);
+
+	if (r >= 0)
+		r = connect_to(&fd, address);
+	return r < 0 ? r : portal_take(ret, address, TAKE_FD(fd));
 }
 
 static int wait_for(struct acre_actor *a, enum wait_what what)

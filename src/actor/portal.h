@@ -19,6 +19,9 @@
  * ...: nobody is there; ACRE_ETOOSLOW: no Aid came in that
  * time. A checkpoint. */
 int portal_open(struct acre_actor **ret, const struct address *address, int64_t span_ns);
+/* Takes the descriptor, which is connected to that address: on success the peer is among the
+ * strangers, and has one holder. */
+int portal_take(struct acre_actor **ret, const struct address *address, int take_fd);
 /* One holder less; nothing for a peer that is no portal. NULL is returned. */
 struct acre_actor *portal_release(struct acre_actor *a);
 /* Asks a stranger to end and waits for its ack, or the end of its link; a checkpoint. */

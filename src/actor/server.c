@@ -40,9 +40,10 @@ static void hello_is_late(struct timer *t)
 }
 
 /* A caller that is not known yet may send one short frame. */
-static int take_caller(struct server *s, const struct server_listener *l, int take_fd)
+int server_take(const struct server_listener *l, int take_fd)
 {
 	struct acre_actor *a = peer_new(PEER_CALLER, "a caller");
+	struct server *s = &runtime_this->server;
 	int r;
 
 	if (!a) {
@@ -96,7 +97,7 @@ static void accept_some(struct watch *w, uint32_t events)
 		    !may_be_ours(&l->listener, fd))
 			sys_close(fd);
 		else
-			acre_ignore(take_caller(s, l, fd));
+			acre_ignore(server_take(l, fd));
 	}
 }
 

@@ -40,6 +40,9 @@ struct server {
 void server_init(struct server *s);
 /* Binds and listens: as transport_listen(), and ENOSPC. */
 int server_listen(const struct address *address);
+/* Takes a connection that this listener has accepted: from now on it is a caller, among the
+ * strangers, that has yet to introduce itself. */
+int server_take(const struct server_listener *l, int take_fd);
 /* Where the i-th listener is reached. */
 static inline const struct address *server_address(const struct server *s, size_t i)
 {
