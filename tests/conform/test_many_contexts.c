@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_many_contexts.c - ten thousand contexts over one link, a thousand at once: nothing grows. */
-#include "conform/tree.h"
-
-#include <stdio.h>
-
-#include "actor/context.h"
-#include "base/mem.h"
-#include "base/util.h"
-#include "unit/forks.h"
+#include "conform/footprint.h"
 
 /*
  * Both ends are looked at after each round of a thousand, when all of its contexts are closed.
@@ -17,59 +10,9 @@
 
 #define AT_ONCE 1000
 #define ROUNDS	10
-/* Of resident memory in all rounds but the first: what the C library keeps beside its blocks.
- * 128 bytes left by each context would be more. */
-#define SPARE_KIB 1024
-
-#define FOOTPRINT(F)                                                                     \
-	F(uint64_t, blocks)                                                              \
-	F(uint64_t, contexts) F(uint64_t, entries) F(uint64_t, fds) F(uint64_t, threads) \
-		F(uint64_t, mappings) F(uint64_t, kib)
-ACRE_MSG(footprint, FOOTPRINT)
-
-static uint64_t count_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	uint64_t n = 0;
-	int c;
-
-	assert_non_null(f);
-	while ((c = fgetc(f)) != EOF)
-		n += c == '\n';
-	fclose(f);
-	return n;
-}
-
-static uint64_t resident_kib(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long all, resident = 0;
-
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%lu %lu", &all, &resident), 2);
-	fclose(f);
-	return resident * (uint64_t)getpagesize() / 1024;
-}
-
-static struct footprint footprint_of(const struct acre_actor *peer)
-{
-	struct test_census census = test_census();
-
-	return (struct footprint){ .blocks = mem_live(),
-				   .contexts = peer->n_contexts,
-				   .entries = map_n(&peer->contexts),
-				   .fds = census.fds,
-				   .threads = census.threads,
-				   .mappings = count_mappings(),
-				   .kib = resident_kib() };
-}
-
-ACRE_CONTEXT(look_at_callee, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
-{
-	struct footprint f = footprint_of(acre_context_peer(ctx));
-
-	return acre_return_(ctx, footprint_msg_(), &f);
-}
+/* Of resident memory: stacks of tasks that have ended are kept, and given back after a while.
+ * A page left by each context would be more. */
+#define SPARE_KIB (8 * AT_ONCE)
 
 static void assert_same(const char *whose, const struct footprint *first,
 			const struct footprint *last)
@@ -133,8 +76,7 @@ TEST_ACTOR(ten_thousand_contexts_over_one_link_leave_nothing)
 
 	for (int round = 0; round < ROUNDS; round++) {
 		open_and_close(a, round);
-		assert_int_equal(acre_call(a, look_at_callee, &nil, footprint,
-					   &there[round > 0]),
+		assert_int_equal(acre_call(a, look, &nil, footprint, &there[round > 0]),
 				 1);
 		here[round > 0] = footprint_of(a);
 	}
