@@ -2,6 +2,7 @@
 /* spec.c - a SpawnSpec is written by the parent and read by the child. */
 #include "actor/spec.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "actor/child.h"
@@ -128,8 +129,11 @@ int spec_send(struct acre_actor *child, const struct acre_spawn_options *o)
  * In the child.
  */
 
-static int expose_all(struct slice packed)
+/* A parent of the reference names its debugger's own module, too: of what it names and this
+ * program does not have, calls are refused. */
+static int expose_all(const struct msg_spawn_spec *spec)
 {
+	const struct slice packed = spec->enable_modules;
 	struct pack_reader in;
 	uint32_t n;
 	int r = 0;
@@ -142,6 +146,8 @@ static int expose_all(struct slice packed)
 		pack_skip(&in);
 		if (pack_reader_result(&in) >= 0)
 			r = endpoint_expose(&runtime_this->exposed, name.s, name.len);
+		if (report_class(r) == ENOENT && !spec->acre.p)
+			r = 0;
 	}
 	return r;
 }
@@ -164,6 +170,7 @@ static int keep_preload(struct pack_reader *in)
 	return r;
 }
 
+/* A parent of the reference says nothing of ours: all is as usual. */
 static int be_what_was_asked(const struct msg_spawn_spec *spec)
 {
 	struct pack_reader in;
@@ -172,7 +179,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	int r = 0;
 
 	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
-	for (size_t n = pack_read_map(&in); n--;) {
+	for (size_t n = spec->acre.p ? pack_read_map(&in) : 0; n--;) {
 		struct pack_str key = pack_read_str(&in);
 
 		if (pack_str_is(key, "module"))
@@ -204,7 +211,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	if (r >= 0 && *path)
 		r = endpoint_load(&runtime_this->exposed, path);
 	crash_learn_modules();
-	return r < 0 ? r : expose_all(spec->enable_modules);
+	return r < 0 ? r : expose_all(spec);
 }
 
 int spec_take(const struct msg_spawn_spec *spec)

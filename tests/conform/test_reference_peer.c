@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_reference_peer.c - recorded dialogues of the reference, with acre in one of the two roles. */
-#include "conform/dialogue.h"
-#include "conform/unix_at.h"
+/* test_reference_peer.c - the recorded dialogue of a client and its registrar of the reference, with acre in each role. */
+#include "conform/compare.h"
 #include "conform/root.h"
+#include "conform/unix_at.h"
+#include "conform/wirefns.h"
 
-#include "actor/context.h"
 #include "actor/runtime.h"
 
 /*
@@ -41,166 +41,6 @@ static int run_with_reference(int (*run)(void), const char *registrar)
 	return r;
 }
 
-/*
- * The endpoints that the recorded actor exposed.
- */
-
-#define ADDENDS(F) F(int64_t, a) F(int64_t, b)
-ACRE_MSG(addends, ADDENDS)
-#define NUMBER(F) F(int64_t, n)
-ACRE_MSG(number, NUMBER)
-#define HELLO(F) F(int64_t, hello)
-ACRE_MSG(hello, HELLO)
-
-ACRE_CONTEXT(add, addends, .kind = ACRE_ENDPOINT_ONESHOT)
-{
-	return acre_return(ctx, acre_int, .value = in->a + in->b);
-}
-
-ACRE_CONTEXT(fail, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
-{
-	return acre_fail(EINVAL, "%s", "");
-}
-
-/* Any item goes back as it came. */
-static int send_back(struct acre_context *ctx)
-{
-	struct msg m = { .kind = MSG_YIELD, .cid = context_cid(ctx) };
-	uint32_t len;
-	int r;
-
-	memcpy(&len, buf_bytes(&ctx->inbox), sizeof len);
-	m.pld = (struct slice){ (const char *)buf_bytes(&ctx->inbox) + sizeof len, len };
-	r = peer_send(ctx->peer, &m);
-	buf_consume(&ctx->inbox, sizeof len + len);
-	ctx->n_inbox--;
-	return r;
-}
-
-ACRE_CONTEXT(echo, number)
-{
-	int r = acre_started(ctx, hello, in->n);
-
-	while (r >= 0 && (ctx->n_inbox || !ctx->peer_finished))
-		r = ctx->n_inbox ? send_back(ctx)
-				 : context_wait(ctx, &ctx->recv_waits, WAIT_RECV);
-	return r < 0 ? r : acre_return(ctx, acre_text, .value = "echoed");
-}
-
-ACRE_CONTEXT(count, number)
-{
-	int r = acre_started(ctx, acre_nil);
-
-	for (int64_t i = 0; r >= 0 && i < in->n; i++)
-		r = acre_send(ctx, acre_int, .value = i);
-	if (r >= 0)
-		r = acre_stop(ctx);
-	return r < 0 ? r : acre_return(ctx, acre_int, .value = in->n);
-}
-
-ACRE_CONTEXT(forever, acre_nil)
-{
-	int r = acre_started(ctx, acre_text, .value = "up");
-
-	return r < 0 ? r : acre_sleep(acre_secs(3600));
-}
-
-ACRE_CONTEXT(fail_midway, acre_nil)
-{
-	int r = acre_started(ctx, acre_text, .value = "ok");
-
-	if (r >= 0)
-		r = acre_send(ctx, acre_int, .value = 1);
-	if (r >= 0)
-		r = acre_stop(ctx);
-	return r < 0 ? r : acre_fail(T_VALUE, "%s", "");
-}
-
-/* Under the namespace that the recorded client calls. */
-static void expose_wirefns(void)
-{
-	static const struct acre_endpoint *const all[] = {
-		&add_endpoint_,	  &fail_endpoint_,    &echo_endpoint_,
-		&count_endpoint_, &forever_endpoint_, &fail_midway_endpoint_,
-	};
-	static struct acre_endpoint renamed[ARRAY_N(all)];
-
-	for (size_t i = 0; i < ARRAY_N(all); i++) {
-		renamed[i] = *all[i];
-		renamed[i].name_space = "wirefns";
-		assert_ok(acre_endpoint_register(&renamed[i]));
-	}
-}
-
-/*
- * Comparing.
- */
-
-static void assert_slices_equal(struct slice a, struct slice b)
-{
-	assert_int_equal(!a.p, !b.p);
-	assert_int_equal(a.len, b.len);
-	if (a.p)
-		assert_memory_equal(a.p, b.p, a.len);
-}
-
-static void assert_is_us(struct uid uid)
-{
-	assert_true(slice_is(uid.name, "root"));
-	assert_true(slice_is(uid.uuid, runtime_this->uuid));
-}
-
-/* An acre Aid has one key more, at its end. */
-static void compare_aid(const struct frame *expected, const struct frame *came)
-{
-	char keys[2][512] = { "", "" };
-
-	keys_of(keys[0], sizeof keys[0], bytes_of(expected));
-	keys_of(keys[1], sizeof keys[1], bytes_of(came));
-	assert_memory_equal(keys[0], keys[1], strlen(keys[0]));
-	assert_string_equal(keys[1] + strlen(keys[0]), "acre ");
-	assert_is_us(came->m.aid.uid);
-	assert_int_equal(came->m.aid.pid, getpid());
-	assert_int_equal(came->m.aid.is_registrar, expected->m.aid.is_registrar);
-	assert_int_equal(came->m.aid.registrar_was_nil,
-			 expected->m.aid.registrar_was_nil);
-	assert_int_equal(came->m.aid.is_probe, expected->m.aid.is_probe);
-}
-
-/* The only type that has no class here is KeyError: it stands for one of the program. */
-static struct slice our_type(struct slice recorded_type)
-{
-	return slice_is(recorded_type, "KeyError") ? slice_of("T_VALUE") : recorded_type;
-}
-
-static void compare_error(const struct msg_error *expected, const struct msg_error *came)
-{
-	struct pack_reader in;
-	struct uid hop;
-
-	assert_is_us(came->src_uid);
-	assert_slices_equal(our_type(expected->src_type), came->src_type);
-	assert_slices_equal(our_type(expected->boxed_type), came->boxed_type);
-	pack_reader_init(&in, came->relay_path.p, came->relay_path.len,
-			 &wire_limits_default);
-	assert_int_equal(pack_read_array(&in), 1);
-	assert_int_equal(pack_read_array(&in), 2);
-	for (int i = 0; i < 2; i++) {
-		struct pack_str s = pack_read_str(&in);
-
-		*(i ? &hop.uuid : &hop.name) = (struct slice){ s.s, s.len };
-	}
-	assert_is_us(hop);
-	assert_slices_equal(expected->canceller.name, came->canceller.name);
-	assert_slices_equal(expected->canceller.uuid, came->canceller.uuid);
-	assert_slices_equal(expected->sender.name, came->sender.name);
-	assert_slices_equal(expected->bad_msg, came->bad_msg);
-	assert_slices_equal(expected->bad_msg_dict, came->bad_msg_dict);
-	if (!expected->message
-		     .len) /* for people, but where there is none there is none */
-		assert_int_equal(came->message.len, 0);
-}
-
 static struct slice value_of(struct slice map, const char *wanted)
 {
 	struct pack_reader in;
@@ -235,32 +75,6 @@ static void compare_payload(struct slice expected, struct slice came)
 	assert_slices_equal(expected, came);
 }
 
-static void compare(const struct frame *expected, const struct frame *came)
-{
-	assert_non_null(came);
-	assert_string_equal(msg_name(came->m.kind), msg_name(expected->m.kind));
-	if (expected->m.kind == MSG_AID) {
-		compare_aid(expected, came);
-		return;
-	}
-	assert_keys_equal(expected, came);
-	switch ((int)expected->m.kind) {
-	case MSG_START_ACK:
-		assert_slices_equal(expected->m.start_ack.functype,
-				    came->m.start_ack.functype);
-		break;
-	case MSG_ERROR:
-		compare_error(&expected->m.error, &came->m.error);
-		break;
-	case MSG_CANCEL_ACK:
-		assert_int_equal(expected->m.cancel_ack.pld, came->m.cancel_ack.pld);
-		break;
-	default:
-		compare_payload(expected->m.pld, came->m.pld);
-		break;
-	}
-}
-
 #define CONNECTIONS 6
 
 static void play(struct bare *b, const struct line *l)
@@ -275,7 +89,7 @@ static void play(struct bare *b, const struct line *l)
 		assert_null(bare_next(b, (struct slice){ NULL, 0 }));
 		assert_int_equal(b->n_in, 0);
 	} else {
-		compare(&l->frame, bare_next(b, l->frame.m.cid));
+		compare(&l->frame, bare_next(b, l->frame.m.cid), compare_payload);
 	}
 }
 
@@ -283,6 +97,7 @@ static int play_client(void)
 {
 	static struct bare links[CONNECTIONS];
 
+	us = (struct us){ "root", runtime_this->uuid, getpid() };
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		bare_init(&links[i], -1);
 	for (size_t i = 0; i < recorded.n; i++)
