@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* test_partition.c - the network between two actors is cut: noticed where it lasts, and not where it heals. */
+#include "conform/found.h"
+#include "unit/forks.h"
+
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "actor/context.h"
+
+/*
+ * The whole tree lives in a network namespace of its own, whose only interface is taken down:
+ * no packet of TCP comes through any more, and no end of a link is said. The links that parent
+ * and child were born with are none of the network's business.
+ */
+
+/* Skips where we may have no namespace. */
+static void enter_own_network(void)
+{
+	char map[64];
+	uid_t uid = geteuid();
+	FILE *f;
+
+	if (unshare(CLONE_NEWNET) == 0)
+		return;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		test_skip("no network namespace may be made here: %s", strerror(errno));
+	snprintf(map, sizeof map, "%ju %ju 1", (uintmax_t)uid, (uintmax_t)uid);
+	f = fopen("/proc/self/uid_map", "we");
+	assert_non_null(f);
+	assert_true(fputs(map, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void set_network(bool is_up)
+{
+	struct ifreq lo = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &lo), 0);
+	lo.ifr_flags = (short)(is_up ? lo.ifr_flags | IFF_UP : lo.ifr_flags & ~IFF_UP);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+}
+
+static _Atomic int n_served;
+
+ACRE_CONTEXT(echo, acre_nil)
+{
+	struct acre_int item;
+	int r = acre_started(ctx, acre_nil);
+
+	n_served++;
+	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0)
+		r = acre_send(ctx, acre_int, .value = item.value);
+	n_served--;
+	return r;
+}
+
+ACRE_CONTEXT(count_served, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_int, .value = n_served);
+}
+
+static void await_served(struct acre_actor *near, int64_t n)
+{
+	struct acre_int v = { -1 };
+
+	do /* bound: it notices the partition as we do */
+		assert_int_equal(acre_call(near, count_served, &nil, acre_int, &v), 1);
+	while (v.value != n);
+}
+
+static int with_far(void (*use)(struct acre_actor *near, struct acre_actor *far))
+{
+	char address[ACRE_ADDRESS_SIZE];
+	struct acre_actor *near, *far;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &near, .name = "far");
+		assert_ok(r);
+		assert_int_equal(acre_query("far", address), 1);
+		assert_ok(acre_dial(&far, address));
+		use(near, far);
+		acre_release(&far);
+		await_served(near, 0);
+	}
+	return r;
+}
+
+#define TEST_PARTITION(name)                                                      \
+	static void name##_use_(struct acre_actor *near, struct acre_actor *far); \
+	static int name##_body_(void)                                             \
+	{                                                                         \
+		return with_far(name##_use_);                                     \
+	}                                                                         \
+	TEST(name)                                                                \
+	{                                                                         \
+		use_backend(NULL);                                                \
+		setenv("ACRE_TEST_TRANSPORT", "tcp", 1);                          \
+		needs_key_if_tcp();                                               \
+		enter_own_network();                                              \
+		set_network(true);                                                \
+		assert_ok(found_result(name##_body_));                            \
+		report_thread_fini();                                             \
+	}                                                                         \
+	static void name##_use_(struct acre_actor *near, struct acre_actor *far)
+
+static void echo_some(struct acre_context *ctx, int64_t from, int64_t to)
+{
+	struct acre_int item;
+
+	for (int64_t i = from; i < to; i++)
+		assert_ok(acre_send(ctx, acre_int, .value = i));
+	for (int64_t i = from; i < to; i++) {
+		assert_int_equal(acre_recv(ctx, acre_int, &item), 1);
+		assert_int_equal(item.value, i);
+	}
+}
+
+/* One end says nothing and waits; or its words do not get through. */
+static void await_end(struct acre_actor *near, struct acre_actor *far,
+		      bool says_something)
+{
+	acre_instant begun;
+	struct acre_int item;
+	int r = 0;
+
+	ACRE_OPEN(ctx, r, far, echo, &nil) {
+		echo_some(ctx, 0, 10);
+		await_served(near, 1);
+		set_network(false);
+		begun = acre_now();
+		if (says_something)
+			assert_ok(acre_send(ctx, acre_int, .value = 10));
+		r = acre_recv(ctx, acre_int, &item);
+	}
+	assert_class(r, ACRE_ECLOSED);
+	test_note("noticed after %.1f s", seconds_since(begun));
+	await_served(near, 0);
+}
+
+TEST_PARTITION(a_partition_is_noticed_by_who_says_nothing)
+{
+	await_end(near, far, false);
+}
+
+TEST_PARTITION(a_partition_is_noticed_by_who_says_something)
+{
+	await_end(near, far, true);
+}
+
+TEST_PARTITION(a_partition_that_heals_loses_nothing)
+{
+	int r = 0;
+
+	(void)near;
+	ACRE_OPEN(ctx, r, far, echo, &nil) {
+		echo_some(ctx, 0, 10);
+		set_network(false);
+		for (int64_t i = 10; i < 40; i++)
+			assert_ok(acre_send(ctx, acre_int, .value = i));
+		assert_ok(acre_sleep(acre_ms(1))); /* they are on their way */
+		set_network(true);
+		for (int64_t i = 10; i < 40; i++) {
+			struct acre_int item;
+
+			assert_int_equal(acre_recv(ctx, acre_int, &item), 1);
+			assert_int_equal(item.value, i);
+		}
+		echo_some(ctx, 40, 50);
+		assert_ok(acre_finish(ctx));
+	}
+	assert_ok(r);
+}
