@@ -275,6 +275,6 @@ int context_read(struct acre_context *ctx, const struct buf *packed,
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for a value of %zu bytes",
 				 buf_len(packed));
-	r = schema_read(kind, schema_held_packed(&ctx->held), ret, where);
+	r = schema_read_held(kind, &ctx->held, ret, where);
 	return r < 0 ? r : 1;
 }

@@ -24,7 +24,7 @@ static int matches(const struct acre_msg_kind *kind, const void *packed, size_t 
 	if (r < 0)
 		r = acre_fail(report_class(r), "no memory to check a %s", kind->name);
 	else
-		r = schema_read(kind, schema_held_packed(&held), value, where);
+		r = schema_read_held(kind, &held, value, where);
 	schema_held_fini(&held);
 	mem_free(value);
 	return r;

@@ -196,9 +196,9 @@ static int serve(struct acre_context *ctx)
 		return acre_fail(ENOMEM, "no memory for the argument of %s",
 				 ctx->endpoint_name);
 	r = schema_read_argument(kind,
-				 (struct schema_packed){ buf_bytes(&ctx->argument),
-							 buf_len(&ctx->argument),
-							 &arrays },
+				 &(struct schema_packed){ buf_bytes(&ctx->argument),
+							  buf_len(&ctx->argument),
+							  &arrays },
 				 in);
 	if (r >= 0)
 		r = run_endpoint(ctx, in);

@@ -45,13 +45,13 @@ struct schema_packed {
 	size_t len;
 	struct arena *arrays; /* borrowed, as long as what was read is used */
 };
-int schema_read(const struct acre_msg_kind *kind, struct schema_packed packed, void *ret,
-		const char *where);
+int schema_read(const struct acre_msg_kind *kind, const struct schema_packed *packed,
+		void *ret, const char *where);
 
 /* The same for the argument of an endpoint: always a map, also of a bare kind but acre_any,
  * and with no key that the endpoint does not take. */
-int schema_read_argument(const struct acre_msg_kind *kind, struct schema_packed packed,
-			 void *ret);
+int schema_read_argument(const struct acre_msg_kind *kind,
+			 const struct schema_packed *packed, void *ret);
 
 /* What a value that was read borrows, until the next one is held. */
 struct schema_held {
@@ -62,10 +62,14 @@ void schema_held_init(struct schema_held *h);
 void schema_held_fini(struct schema_held *h);
 /* Copies packed bytes into it, instead of what was there. -ENOMEM. */
 int schema_hold(struct schema_held *h, const void *bytes, size_t len);
-static inline struct schema_packed schema_held_packed(struct schema_held *h)
+/* Reads what is held, once. */
+static inline int schema_read_held(const struct acre_msg_kind *kind, struct schema_held *h,
+				   void *ret, const char *where)
 {
-	return (struct schema_packed){ buf_bytes(&h->packed), buf_len(&h->packed),
-				       &h->arrays };
+	struct schema_packed packed = { buf_bytes(&h->packed), buf_len(&h->packed),
+					&h->arrays };
+
+	return schema_read(kind, &packed, ret, where);
 }
 
 /* Whether a value of that kind points into its packed form or the arena. */

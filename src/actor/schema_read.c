@@ -362,9 +362,9 @@ static int read_field(struct reading *rd, struct schema_step *step, uint8_t *mes
  * Messages
  */
 
-/* The field of a key: nearly always the next one in order. */
-static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint32_t next,
-					 struct pack_str key)
+/* The number of a key's field, nearly always the next one in order; n_fields: it has none. */
+static uint32_t field_of(const struct acre_msg_kind *kind, uint32_t next,
+			 struct pack_str key)
 {
 	for (uint32_t i = 0; i < kind->n_fields; i++, next++) {
 		const struct acre_field *f;
@@ -373,9 +373,9 @@ static const struct acre_field *field_of(const struct acre_msg_kind *kind, uint3
 			next = 0;
 		f = &kind->fields[next];
 		if (f->name_len == key.len && !memcmp(f->name, key.s, key.len))
-			return f;
+			return next;
 	}
-	return NULL;
+	return kind->n_fields;
 }
 
 static int unexpected(const struct reading *rd, const struct schema_step *up,
@@ -395,7 +395,7 @@ static int check_all_came(const struct reading *rd, const struct schema_step *up
 	for (uint32_t i = 0; i < kind->n_fields; i++) {
 		const struct acre_field *f = &kind->fields[i];
 
-		if (seen & (1ull << i))
+		if (likely(seen & (1ull << i)))
 			continue;
 		if (!is_optional(f))
 			return mismatch(rd, up, "no field ", f->name);
@@ -410,7 +410,7 @@ static int read_map(struct reading *rd, const struct schema_step *up,
 {
 	struct schema_step step = { .up = up };
 	uint64_t seen = 0;
-	uint32_t next = 0;
+	uint32_t i, next = 0;
 	int r = deepen(rd, up);
 
 	if (r >= 0 && kind->n_fields > SCHEMA_FIELDS_MAX)
@@ -421,18 +421,19 @@ static int read_map(struct reading *rd, const struct schema_step *up,
 	for (size_t n = pack_read_map(&rd->in); n-- && r >= 0;) {
 		struct pack_str key = pack_read_str(&rd->in);
 
-		step.field = field_of(kind, next, key);
 		if (rd->in.fault)
 			break;
-		if (!step.field && strict)
+		i = field_of(kind, next, key);
+		if (i == kind->n_fields && strict)
 			return unexpected(rd, up, key);
-		if (!step.field) {
+		if (i == kind->n_fields) {
 			pack_skip(&rd->in);
 			continue;
 		}
+		step.field = &kind->fields[i];
 		r = read_field(rd, &step, ret);
-		next = (uint32_t)(step.field - kind->fields) + 1;
-		seen |= 1ull << (next - 1);
+		seen |= 1ull << i;
+		next = i + 1;
 	}
 	rd->in.depth--;
 	if (r < 0)
@@ -478,11 +479,11 @@ static int read_message(struct reading *rd, const struct schema_step *up,
 }
 
 static struct reading reading_of(const struct acre_msg_kind *kind,
-				 struct schema_packed packed, const char *where)
+				 const struct schema_packed *packed, const char *where)
 {
-	struct reading rd = { .kind = kind, .arrays = packed.arrays, .where = where };
+	struct reading rd = { .kind = kind, .arrays = packed->arrays, .where = where };
 
-	pack_reader_init(&rd.in, packed.bytes, packed.len, &wire_limits_default);
+	pack_reader_init(&rd.in, packed->bytes, packed->len, &wire_limits_default);
 	rd.end = rd.in.end;
 	return rd;
 }
@@ -494,16 +495,16 @@ static int read_end(struct reading *rd, int r)
 	return r;
 }
 
-int schema_read(const struct acre_msg_kind *kind, struct schema_packed packed, void *ret,
-		const char *where)
+int schema_read(const struct acre_msg_kind *kind, const struct schema_packed *packed,
+		void *ret, const char *where)
 {
 	struct reading rd = reading_of(kind, packed, where);
 
 	return read_end(&rd, read_message(&rd, NULL, kind, ret));
 }
 
-int schema_read_argument(const struct acre_msg_kind *kind, struct schema_packed packed,
-			 void *ret)
+int schema_read_argument(const struct acre_msg_kind *kind,
+			 const struct schema_packed *packed, void *ret)
 {
 	struct reading rd = reading_of(kind, packed, "argument");
 

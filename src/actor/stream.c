@@ -264,18 +264,18 @@ int acre_send_(struct acre_context *ctx, const struct acre_msg_kind *kind,
  * taken. */
 static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void *ret)
 {
-	struct schema_packed packed = { buf_bytes(&ctx->inbox) + ITEM_HEAD, 0,
-					&ctx->held.arrays };
+	struct schema_packed packed = { .arrays = &ctx->held.arrays };
 	payload_type declared = payload_of_items(ctx, false);
 	uint32_t len;
 	int r = 0;
 
 	memcpy(&len, buf_bytes(&ctx->inbox), ITEM_HEAD);
+	packed.bytes = buf_bytes(&ctx->inbox) + ITEM_HEAD;
 	packed.len = len;
 	if (schema_borrows(kind)) {
 		/* the inbox moves when more comes: what is borrowed must not */
 		r = schema_hold(&ctx->held, packed.bytes, len);
-		packed = schema_held_packed(&ctx->held);
+		packed.bytes = buf_bytes(&ctx->held.packed);
 	}
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for an item of %u bytes",
@@ -283,7 +283,7 @@ static int take(struct acre_context *ctx, const struct acre_msg_kind *kind, void
 	if (payload_differs(declared, kind))
 		r = payload_check_came(ctx, declared, packed.bytes, len, "Yield");
 	if (r >= 0)
-		r = schema_read(kind, packed, ret, "item");
+		r = schema_read(kind, &packed, ret, "item");
 	buf_consume(&ctx->inbox, ITEM_HEAD + len);
 	ctx->n_inbox--;
 	ctx->turn_items++;

@@ -327,6 +327,7 @@ enum pack_type pack_peek(const struct pack_reader *r);
 uint64_t pack_read_uint_(struct pack_reader *r, uint64_t max);
 int64_t pack_read_int_(struct pack_reader *r, int64_t min, int64_t max);
 struct pack_str pack_read_str_(struct pack_reader *r);
+struct pack_bytes pack_read_bin_(struct pack_reader *r);
 size_t pack_read_count_(struct pack_reader *r, enum pack_type type);
 
 /* Whether the next byte is one of those whose bits under `mask` are `bits`. */
@@ -394,7 +395,21 @@ static inline struct pack_str pack_read_str(struct pack_reader *r)
 	return pack_read_str_(r);
 }
 
-struct pack_bytes pack_read_bin(struct pack_reader *r);
+static inline struct pack_bytes pack_read_bin(struct pack_reader *r)
+{
+	const uint8_t *p;
+	size_t len;
+
+	if (pack_comes_(r, 0xff, 0xc4) && r->end - r->p > 1) {
+		p = r->p + 2;
+		len = p[-1];
+		if (likely(len <= (size_t)(r->end - p) && len <= r->limits->str)) {
+			r->p = p + len;
+			return (struct pack_bytes){ p, len };
+		}
+	}
+	return pack_read_bin_(r);
+}
 
 /* Opens a container: returns how many values, or pairs of a key and a value, come now.
  * That many fit into the rest of the bytes. */

@@ -427,7 +427,7 @@ static struct pack_bytes no_bytes(void)
 	return (struct pack_bytes){ (const uint8_t *)"", 0 };
 }
 
-struct pack_bytes pack_read_bin(struct pack_reader *r)
+struct pack_bytes pack_read_bin_(struct pack_reader *r)
 {
 	struct head h;
 

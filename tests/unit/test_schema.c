@@ -77,7 +77,7 @@ static struct packed packed_of(const char *bytes, size_t len)
 static int read_from(const struct acre_msg_kind *kind, void *bytes, size_t len, void *ret)
 {
 	struct arena none = { 0 };
-	int r = schema_read(kind, (struct schema_packed){ bytes, len, &none }, ret,
+	int r = schema_read(kind, &(struct schema_packed){ bytes, len, &none }, ret,
 			    "item");
 
 	assert_null(none.blocks);

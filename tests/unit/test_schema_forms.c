@@ -68,7 +68,7 @@ static void travel(const struct acre_msg_kind *kind, const void *value, void *re
 	schema_held_init(&held);
 	assert_ok(schema_hold(&held, buf_bytes(&out), buf_len(&out)));
 	memset(ret, 0xa5, kind->size);
-	assert_ok(schema_read(kind, schema_held_packed(&held), ret, "item"));
+	assert_ok(schema_read_held(kind, &held, ret, "item"));
 	buf_fini(&out);
 }
 
@@ -79,7 +79,7 @@ static int read_bytes(const struct acre_msg_kind *kind, const void *bytes, size_
 	schema_held_init(&held);
 	assert_ok(schema_hold(&held, bytes, len));
 	memset(ret, 0xa5, kind->size);
-	return schema_read(kind, schema_held_packed(&held), ret, "item");
+	return schema_read_held(kind, &held, ret, "item");
 }
 #define READ(kind, literal, ret) read_bytes((kind), (literal), sizeof(literal) - 1, (ret))
 
@@ -521,7 +521,7 @@ TEST_TASK(without_memory_nothing_is_read)
 	live = mem_live();
 	assert_ok(schema_hold(&held, buf_bytes(&packed), buf_len(&packed)));
 	mem_fail_at(1, true);
-	assert_class(schema_read(route_msg_(), schema_held_packed(&held), &out, "item"),
+	assert_class(schema_read_held(route_msg_(), &held, &out, "item"),
 		     ENOMEM);
 	mem_fail_at(0, false);
 	schema_held_fini(&held);

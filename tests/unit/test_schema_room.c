@@ -20,7 +20,7 @@ static int read_bytes(const struct acre_msg_kind *kind, const void *bytes, size_
 	schema_held_fini(&held);
 	schema_held_init(&held);
 	assert_ok(schema_hold(&held, bytes, len));
-	return schema_read(kind, schema_held_packed(&held), ret, "item");
+	return schema_read_held(kind, &held, ret, "item");
 }
 
 #define EMPTY(F)                      \
