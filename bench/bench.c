@@ -66,12 +66,18 @@ static int call(void *arg)
 	return 0;
 }
 
-double bench_in_task(double (*fn)(void))
+double bench_in_tree(const char *transport, double (*fn)(void))
 {
+	struct acre_run_options options = { .transports = transport };
 	struct in_task t = { .fn = fn };
 
-	bench_check(acre_run(call, &t, NULL));
+	bench_check(acre_run(call, &t, &options));
 	return t.result;
+}
+
+double bench_in_task(double (*fn)(void))
+{
+	return bench_in_tree(NULL, fn);
 }
 
 static double others_delay; /* of processes that are counted as ours */

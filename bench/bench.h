@@ -29,6 +29,9 @@ struct bench_row {
 	/* For rows that differ in nothing else; the sides find them in bench_now. */
 	const char *backend; /* of actors (acre/actor.h) */
 	unsigned int gib;    /* resident memory of their parent */
+	const char *way;     /* between processes (raw.h) */
+	size_t item;	     /* bytes of an item of a stream */
+	const struct peer_row *peer; /* (peers.h) */
 };
 
 extern const struct bench_row *bench_now; /* the row that runs */
@@ -46,6 +49,8 @@ double bench_wall(void);
 /* Runs fn as the root task of a tree (or of a loop without actors) and returns what it
  * returns. */
 double bench_in_task(double (*fn)(void));
+/* The same in a tree whose actors listen over that transport; NULL: nobody listens. */
+double bench_in_tree(const char *transport, double (*fn)(void));
 
 /* Ends the program, with what is known, unless the system call, or ours, went well. */
 void bench_must(int ok);

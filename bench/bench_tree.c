@@ -2,104 +2,74 @@
 /* bench_tree.c - across processes: call and stream round trip, stream throughput. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <acre.h>
 
 #include "bench.h"
-
-#define WARM_UP	    500
-#define TRIPS	    10000
-#define BYTES_SMALL 64
-#define BYTES_TOTAL (256u << 20) /* moved per repetition with the larger items */
+#include "peers.h"
+#include "raw.h"
 
 /*
- * The floor of a round trip: 64 bytes there and back over a socketpair, an epoll_wait
- * before each read, as any loop must.
- */
-
-static int watch_with_epoll(int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN };
-	int set = epoll_create1(EPOLL_CLOEXEC);
-
-	bench_must(set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) == 0);
-	return set;
-}
-
-static void echo_for_ever(int fd)
-{
-	struct epoll_event ev;
-	int set = watch_with_epoll(fd);
-	char text[BYTES_SMALL];
-	ssize_t n;
-
-	while (epoll_wait(set, &ev, 1, -1) == 1 && (n = read(fd, text, sizeof text)) > 0)
-		if (write(fd, text, (size_t)n) != n)
-			break;
-	_exit(0);
-}
-
-/* A forked partner at the other end of a socketpair. */
-static int partner(void (*run)(int fd), pid_t *ret_pid)
-{
-	int pair[2];
-
-	bench_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-	*ret_pid = fork();
-	bench_must(*ret_pid >= 0);
-	if (*ret_pid == 0) {
-		close(pair[0]);
-		run(pair[1]);
-	}
-	close(pair[1]);
-	return pair[0];
-}
-
-static void dismiss(int fd, pid_t pid)
-{
-	close(fd);
-	bench_must(waitpid(pid, NULL, 0) == pid);
-}
-
-static double raw_trip(void)
-{
-	char text[BYTES_SMALL] = "";
-	struct epoll_event ev;
-	double begun = 0;
-	pid_t pid;
-	int fd = partner(echo_for_ever, &pid);
-	int set = watch_with_epoll(fd);
-
-	for (int i = -WARM_UP; i < TRIPS; i++) {
-		if (i == 0)
-			begun = bench_wall();
-		bench_must(write(fd, text, sizeof text) == sizeof text);
-		bench_must(epoll_wait(set, &ev, 1, -1) == 1);
-		bench_must(read(fd, text, sizeof text) == sizeof text);
-	}
-	begun = (bench_wall() - begun) / TRIPS * 1e6;
-	close(set);
-	dismiss(fd, pid);
-	return begun;
-}
-
-/*
- * Ours: the same 64 bytes of payload, packed, checked, within a context.
+ * The same 64 bytes of payload as the floors move, packed, checked, within a context. The
+ * partner is a child, called over the link that it was born with, or a second one that was
+ * dialled: both ends then have admitted each other, over TCP by the tree's key.
  */
 
 #define LOAD(F) F(uint64_t, number) F(struct acre_bytes, rest)
 ACRE_MSG(load, LOAD)
 
-static const char rest[BYTES_SMALL - 16];
+static const char rest[RAW_SMALL - 16];
+
+/* Starts a partner; what is to be called, and, in the end, to be released. */
+static int spawn_partner(struct acre_nursery *n, struct acre_actor **ret)
+{
+	char address[ACRE_ADDRESS_SIZE];
+	int r = acre_spawn(n, ret, .name = "partner");
+
+	if (r < 0 || !bench_now->way)
+		return r;
+	r = acre_query("partner", address);
+	if (r == 0)
+		return acre_fail(ENOENT, "nobody knows the partner");
+	return r < 0 ? r : acre_dial(ret, address);
+}
+
+/*
+ * There and back.
+ */
 
 ACRE_CONTEXT(answer, load, .kind = ACRE_ENDPOINT_ONESHOT)
 {
 	return acre_return(ctx, load, .number = in->number, .rest = in->rest);
+}
+
+static double calls(void)
+{
+	struct acre_actor *a = NULL;
+	struct load out = { .rest = { rest, sizeof rest } }, back;
+	double begun = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_partner(&n, &a);
+		for (int i = -RAW_WARM_UP; i < RAW_TRIPS && r >= 0; i++) {
+			if (i == 0)
+				begun = bench_wall();
+			out.number = (uint64_t)i;
+			r = acre_call(a, answer, &out, load, &back);
+			if (r >= 0 && back.number != (uint64_t)i)
+				abort();
+		}
+		begun = bench_wall() - begun;
+		acre_release(&a);
+	}
+	bench_check(r);
+	return begun / RAW_TRIPS * 1e6;
+}
+
+static double our_call(void)
+{
+	return bench_in_tree(bench_now->way, calls);
 }
 
 ACRE_CONTEXT(echo, acre_nil)
@@ -115,46 +85,18 @@ ACRE_CONTEXT(echo, acre_nil)
 	return r;
 }
 
-static double calls(void)
-{
-	struct acre_actor *a;
-	struct load out = { .rest = { rest, sizeof rest } }, back;
-	double begun = 0;
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "answerer");
-		for (int i = -WARM_UP; i < TRIPS && r >= 0; i++) {
-			if (i == 0)
-				begun = bench_wall();
-			out.number = (uint64_t)i;
-			r = acre_call(a, answer, &out, load, &back);
-			if (back.number != (uint64_t)i)
-				abort();
-		}
-		begun = bench_wall() - begun;
-	}
-	bench_check(r);
-	return begun / TRIPS * 1e6;
-}
-
-static double our_call(void)
-{
-	return bench_in_task(calls);
-}
-
 static double items(void)
 {
 	struct acre_nil none = { 0 };
-	struct acre_actor *a;
+	struct acre_actor *a = NULL;
 	struct load back;
 	double begun = 0;
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "echo");
+		r = spawn_partner(&n, &a);
 		ACRE_OPEN(ctx, r, a, echo, &none) {
-			for (int i = -WARM_UP; i < TRIPS && r >= 0; i++) {
+			for (int i = -RAW_WARM_UP; i < RAW_TRIPS && r >= 0; i++) {
 				if (i == 0)
 					begun = bench_wall();
 				r = acre_send(ctx, load, .number = (uint64_t)i,
@@ -164,139 +106,20 @@ static double items(void)
 			}
 			begun = bench_wall() - begun;
 		}
+		acre_release(&a);
 	}
 	bench_check(r);
-	return begun / TRIPS * 1e6;
+	return begun / RAW_TRIPS * 1e6;
 }
 
 static double our_item(void)
 {
-	return bench_in_task(items);
+	return bench_in_tree(bench_now->way, items);
 }
 
 /*
- * Throughput in one direction, from the first item that came to the last: neither the
- * partner's birth nor the opening of a context is in it. The floor moves the same payload
- * in writes as large as a socket takes well: what is left for a stream that costs nothing.
+ * Throughput in one direction.
  */
-
-static size_t item_size;
-
-static size_t n_items(void)
-{
-	return item_size == BYTES_SMALL ? 1000000 : BYTES_TOTAL / item_size;
-}
-
-/* Writes as a loop does that batches: 64 KiB, or one larger item, at a time. */
-static void write_for_ever(int fd)
-{
-	size_t chunk = item_size > 65536 ? item_size : 65536,
-	       left = n_items() * item_size;
-	char *bytes = calloc(1, chunk);
-
-	bench_must(bytes != NULL);
-	while (left) {
-		ssize_t n = write(fd, bytes, left < chunk ? left : chunk);
-
-		if (n <= 0)
-			break;
-		left -= (size_t)n;
-	}
-	_exit(0);
-}
-
-/* In M/s of small items, in MB/s of larger ones. */
-static double rate(double begun)
-{
-	double n = (double)n_items() / (bench_wall() - begun) / 1e6;
-
-	return item_size == BYTES_SMALL ? n : n * (double)item_size;
-}
-
-/* Reads all that the partner writes; what `heard` says to each read goes back to it. */
-static double read_from(void (*writer)(int fd), void (*heard)(int fd, size_t n))
-{
-	static char bytes[1 << 20];
-	size_t left = n_items() * item_size;
-	struct epoll_event ev;
-	double begun = 0;
-	pid_t pid;
-	int fd = partner(writer, &pid);
-	int set = watch_with_epoll(fd);
-
-	while (left) {
-		ssize_t n;
-
-		bench_must(epoll_wait(set, &ev, 1, -1) == 1);
-		if (begun == 0)
-			begun = bench_wall();
-		n = read(fd, bytes, sizeof bytes);
-		bench_must(n > 0);
-		left -= (size_t)n;
-		if (heard)
-			heard(fd, (size_t)n);
-	}
-	begun = rate(begun);
-	close(set);
-	dismiss(fd, pid);
-	return begun;
-}
-
-static double raw_flood(void)
-{
-	return read_from(write_for_ever, NULL);
-}
-
-/*
- * The floor of a window: items of equal size, no more of them under way than our streams
- * allow at their start, one byte back for each half of them.
- */
-
-#define WINDOW 64
-
-static void write_windows(int fd)
-{
-	static char items[WINDOW * BYTES_SMALL], acks[WINDOW];
-	size_t left = n_items(), credit = WINDOW;
-	struct epoll_event ev;
-	int set = watch_with_epoll(fd);
-
-	while (left) {
-		size_t n = credit < left ? credit : left;
-		ssize_t got;
-
-		if (n && write(fd, items, n * BYTES_SMALL) != (ssize_t)(n * BYTES_SMALL))
-			break;
-		left -= n;
-		credit -= n;
-		if (!left || epoll_wait(set, &ev, 1, -1) != 1)
-			break;
-		got = read(fd, acks, sizeof acks);
-		if (got <= 0)
-			break;
-		credit += (size_t)got * WINDOW / 2;
-	}
-	_exit(0);
-}
-
-static void grant_halves(int fd, size_t n)
-{
-	static const char acks[WINDOW];
-	static size_t taken;
-	size_t halves;
-
-	taken += n;
-	halves = taken / (WINDOW / 2 * BYTES_SMALL);
-	taken %= WINDOW / 2 * BYTES_SMALL;
-	if (halves) /* the writer may have ended with its last item */
-		bench_must(send(fd, acks, halves, MSG_NOSIGNAL) > 0 || errno == EPIPE);
-}
-
-static double raw_windows(void)
-{
-	item_size = BYTES_SMALL;
-	return read_from(write_windows, grant_halves);
-}
 
 #define FLOOD(F) F(uint64_t, items) F(uint64_t, bytes)
 ACRE_MSG(flood_job, FLOOD)
@@ -314,84 +137,156 @@ ACRE_CONTEXT(flood, flood_job)
 
 static double floods(void)
 {
-	struct flood_job job = { .items = n_items(), .bytes = item_size };
-	struct acre_actor *a;
+	struct flood_job job = { .items = raw_n_items(), .bytes = bench_now->item };
+	struct acre_actor *a = NULL;
 	struct load l;
 	uint64_t next = 0;
 	double begun = 0, result = 0;
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
-		r = acre_spawn(&n, &a, .name = "source");
+		r = spawn_partner(&n, &a);
 		ACRE_OPEN(ctx, r, a, flood, &job) {
 			while ((r = acre_recv(ctx, load, &l)) > 0) {
 				if (next == 0)
 					begun = bench_wall();
-				if (l.number != next++ || l.rest.len != item_size - 16)
+				if (l.number != next++ ||
+				    l.rest.len != bench_now->item - 16)
 					abort();
 			}
-			result = rate(begun);
+			result = raw_rate(begun);
 		}
+		acre_release(&a);
 	}
 	bench_check(r);
-	if (next != n_items())
+	if (next != raw_n_items())
 		abort();
 	return result;
 }
 
-static double raw_small(void)
+static double our_flood(void)
 {
-	item_size = BYTES_SMALL;
-	return raw_flood();
+	return bench_in_tree(bench_now->way, floods);
 }
 
-static double our_small(void)
+/*
+ * The rows: those of a way, and those against a peer.
+ */
+
+#define CALL_BAR  1.6
+#define ITEM_BAR  1.3
+#define SMALL_BAR 3 /* M/s */
+
+struct way {
+	const char *name;
+	const char *way; /* of the rows */
+	int has_bars;
+};
+
+static const struct way ways[] = {
+	{ "socketpair", NULL, 1 },
+	{ "uds", "uds", 1 },
+	{ "tcp", "tcp", 0 },
+};
+
+static const struct bench_row of_each_way[] = {
+	{ .name = "call",
+	  .unit = "us",
+	  .floor_name = "socket+epoll",
+	  .floor = raw_trip,
+	  .ours = our_call,
+	  .sense = BENCH_COST,
+	  .bar = CALL_BAR },
+	{ .name = "stream item and back",
+	  .unit = "us",
+	  .floor_name = "socket+epoll",
+	  .floor = raw_trip,
+	  .ours = our_item,
+	  .sense = BENCH_COST,
+	  .bar = ITEM_BAR },
+	{ .name = "stream of 64 B",
+	  .unit = "M/s",
+	  .floor_name = "64 KiB writes",
+	  .floor = raw_flood,
+	  .ours = our_flood,
+	  .sense = BENCH_RATE,
+	  .limit = SMALL_BAR,
+	  .item = RAW_SMALL },
+	{ .name = "64 B in a window",
+	  .unit = "M/s",
+	  .floor_name = "64 items a window",
+	  .floor = raw_windows,
+	  .ours = our_flood,
+	  .sense = BENCH_RATE,
+	  .item = RAW_SMALL },
+	{ .name = "stream of 64 KiB",
+	  .unit = "MB/s",
+	  .floor_name = "64 KiB writes",
+	  .floor = raw_flood,
+	  .ours = our_flood,
+	  .sense = BENCH_RATE,
+	  .item = 65536 },
+	/* with its head within the limit of a bin */
+	{ .name = "stream of 1 MB",
+	  .unit = "MB/s",
+	  .floor_name = "1 MB writes",
+	  .floor = raw_flood,
+	  .ours = our_flood,
+	  .sense = BENCH_RATE,
+	  .item = 1000000 },
+};
+
+#define N_WAYS	  (sizeof ways / sizeof *ways)
+#define N_OF_WAY  (sizeof of_each_way / sizeof *of_each_way)
+#define N_OF_PEER 3
+
+static size_t rows_of_way(const struct way *w, struct bench_row *ret)
 {
-	item_size = BYTES_SMALL;
-	return bench_in_task(floods);
+	for (size_t i = 0; i < N_OF_WAY; i++) {
+		ret[i] = of_each_way[i];
+		ret[i].name = bench_name(w->name, ret[i].name);
+		ret[i].way = w->way;
+		if (!w->has_bars)
+			ret[i].bar = ret[i].limit = 0;
+	}
+	return N_OF_WAY;
 }
 
-static double raw_64k(void)
+/* Ours goes the way that the peer's bytes go. */
+static size_t rows_of_peer(const struct peer_row *p, struct bench_row *ret)
 {
-	item_size = 65536;
-	return raw_flood();
-}
+	struct bench_row row = { .unit = "us",
+				 .floor_name = p->what,
+				 .floor = peer_trip,
+				 .sense = BENCH_COST,
+				 .way = p->way,
+				 .peer = p };
 
-static double our_64k(void)
-{
-	item_size = 65536;
-	return bench_in_task(floods);
-}
-
-static double raw_1m(void)
-{
-	item_size = 1000000; /* with its head within the limit of a bin */
-	return raw_flood();
-}
-
-static double our_1m(void)
-{
-	item_size = 1000000;
-	return bench_in_task(floods);
+	row.name = bench_name(p->name, "call");
+	row.ours = our_call;
+	ret[0] = row;
+	row.name = bench_name(p->name, "item and back");
+	row.ours = our_item;
+	ret[1] = row;
+	row.name = bench_name(p->name, "stream of 64 B");
+	row.unit = "M/s";
+	row.floor = peer_flood;
+	row.ours = our_flood;
+	row.sense = BENCH_RATE;
+	row.item = RAW_SMALL;
+	ret[2] = row;
+	return N_OF_PEER;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct bench_row rows[] = {
-		{ "call", "us", "socketpair+epoll", raw_trip, our_call,
-		  .sense = BENCH_COST, .bar = 1.6 },
-		{ "stream item and back", "us", "socketpair+epoll", raw_trip, our_item,
-		  .sense = BENCH_COST, .bar = 1.3 },
-		{ "stream of 64 B", "M/s", "64 KiB writes", raw_small, our_small,
-		  .sense = BENCH_RATE, .bar = 0 },
-		{ "stream of 64 B, window", "M/s", "64 items a window", raw_windows,
-		  our_small, .sense = BENCH_RATE, .bar = 0 },
-		{ "stream of 64 KiB", "MB/s", "64 KiB writes", raw_64k, our_64k,
-		  .sense = BENCH_RATE, .bar = 0 },
-		{ "stream of 1 MB", "MB/s", "1 MB writes", raw_1m, our_1m,
-		  .sense = BENCH_RATE, .bar = 0 },
-	};
+	static struct bench_row rows[N_WAYS * N_OF_WAY + PEERS_MAX * N_OF_PEER];
+	size_t n = 0;
 
 	acre_boot(argc, argv);
-	return bench_main(argc, argv, rows, sizeof rows / sizeof *rows);
+	for (size_t i = 0; i < N_WAYS; i++)
+		n += rows_of_way(&ways[i], &rows[n]);
+	for (const struct peer_row *p = peer_rows; p->name; p++)
+		n += rows_of_peer(p, &rows[n]);
+	return bench_main(argc, argv, rows, n);
 }
