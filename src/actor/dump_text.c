@@ -285,10 +285,13 @@ static void say_tasks(struct text *t, const struct snap_loop *l)
 
 static void say_status(struct text *t, const struct status *s)
 {
-	say(t, 2, "it %s; its loop %s, and turned %.3f s ago",
-	    status_state_text(status_get(&s->state)),
-	    status_get(&s->waits) ? "waits" : "is at work",
-	    (double)(clock_now() - s->turned_at) / 1e9);
+	char turned[48] = "has not turned yet";
+
+	if (s->turned_at)
+		snprintf(turned, sizeof turned, "turned %.3f s ago",
+			 (double)(clock_now() - s->turned_at) / 1e9);
+	say(t, 2, "it %s; its loop %s, and %s", status_state_text(status_get(&s->state)),
+	    status_get(&s->waits) ? "waits" : "is at work", turned);
 	say(t, 2,
 	    "%ju turns, %ju looks at the clock, %u tasks, %u timers, %u actors, %ju "
 	    "frames in, %ju "
