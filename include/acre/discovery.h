@@ -43,7 +43,7 @@ ACRE_BEGIN_
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_find(struct acre_actor **ret, const char *name);
 
-/* The same, but waits until there is one: 0, or < 0. ACRE_EINVAL_: a tree without discovery. A
+/* The same, but waits until there is one: 0, or < 0. EINVAL: a tree without discovery. A
  * checkpoint; give it a deadline by a scope. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_wait_for(struct acre_actor **ret, const char *name);
 

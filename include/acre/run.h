@@ -87,8 +87,8 @@ ACRE_PUBLIC_ int acre_boot(int argc, char **argv);
 /*
  * ACRE_MAIN() { ... } defines main(): in an actor's process it serves, else the block
  * runs as the root task with SIGINT and SIGTERM taken. Given: argc, argv. Exit status: r
- * if r >= 0; else the story goes to stderr and it is 1, or 130 after an interrupt. A call
- * returns 1 with a value, so end with `return r < 0 ? r : 0;`. It may have options of
+ * if r >= 0; else the story goes to stderr and it is 1; 130 after SIGINT, 143 after SIGTERM.
+ * A call returns 1 with a value, so end with `return r < 0 ? r : 0;`. It may have options of
  * acre_run(), as ACRE_MAIN(.transports = "uds"). It is
  *
  *	int main(int argc, char **argv) { return acre_main_(argc, argv, body, &options); }
