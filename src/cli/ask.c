@@ -18,11 +18,13 @@
 static void take_endpoint(struct ask *a, const char *text, struct argp_state *state)
 {
 	const char *dot = strrchr(text, '.');
+	const char *meant = dot ? dot + 1 : text;
 
 	if (!dot || dot == text || !dot[1] ||
 	    (size_t)(dot - text) >= sizeof a->name_space)
-		argp_error(state, "expected NAMESPACE.FUNCTION, such as main.%s, not %s",
-			   dot && dot[1] ? dot + 1 : text, text);
+		argp_error(state,
+			   "expected NAMESPACE.FUNCTION, such as main.%s, not \"%s\"",
+			   *meant ? meant : "add", text);
 	snprintf(a->name_space, sizeof a->name_space, "%.*s", (int)(dot - text), text);
 	a->func = dot + 1;
 }
@@ -93,8 +95,9 @@ error_t ask_parse(struct ask *a, int key, char *arg, struct argp_state *state)
 		if (rest == arg || *rest ||
 		    !(a->deadline > 0 && a->deadline <= ASK_SECONDS_MOST))
 			argp_error(state,
-				   "the deadline is a number of seconds above 0, not %s",
-				   arg);
+				   "the deadline is a number of seconds above 0, at most "
+				   "%.0f, not %s",
+				   ASK_SECONDS_MOST, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		take_word(a, arg, state);

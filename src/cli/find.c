@@ -32,7 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		job->name = arg;
 		return 0;
 	case ARGP_KEY_END:
-		if (!job->name)
+		if (!job->name || !*job->name)
 			argp_error(state, "expected the name of an actor");
 		return 0;
 	default:

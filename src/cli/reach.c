@@ -131,6 +131,10 @@ int reach_actor(struct acre_actor **ret, const char *who, const char *at)
 	int r;
 
 	*ret = NULL;
+	if (!*who)
+		return cli_tell(CLI_USAGE,
+				"expected an actor, came \"\": `acre ls` tells "
+				"who is there");
 	if (reach_is_address(who)) {
 		r = acre_dial(ret, who);
 		return r < 0 ? cli_tell_unreached(r, who) : 0;

@@ -42,7 +42,9 @@ static double seconds(struct argp_state *state, const char *what, const char *te
 	double s = strtod(text, &end);
 
 	if (end == text || *end || !(s > 0 && s <= SECONDS_MOST))
-		argp_error(state, "%s is a number of seconds above 0, not %s", what, text);
+		argp_error(state,
+			   "%s is a number of seconds above 0, at most %.0f, not %s",
+			   what, SECONDS_MOST, text);
 	return s;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -21,7 +22,14 @@ int cli_tell(int status, const char *fmt, ...)
 
 int cli_tell_unreached(int r, const char *where)
 {
-	switch (acre_code(r)) {
+	int code = acre_code(r);
+
+	if ((code == EACCES || code == EOPNOTSUPP) && strncmp(where, "/unix/", 6) != 0)
+		return cli_tell(CLI_FAILED,
+				"%s; this command calls by the sockets of this host that "
+				"`acre ls` and `acre find` tell",
+				acre_why(r)->message); /* which begins with the address */
+	switch (code) {
 	case EINVAL:
 	case ENAMETOOLONG:
 		return cli_tell(CLI_USAGE,

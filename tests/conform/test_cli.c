@@ -139,7 +139,10 @@ TEST_TREE(who_cannot_be_reached_is_told)
 				  "%s /unix/no/such.sock", verbs[i]);
 		assert_acre_tells(2, "; an address is like /unix/run/a.sock",
 				  "%s /nonsense", verbs[i]);
-		assert_acre_tells(1, "a link over TCP needs a tree key",
+		assert_acre_tells(1,
+				  form("acre %.*s: /ip4/127.0.0.1/tcp/1: a link over TCP "
+				       "needs a tree key",
+				       (int)strcspn(verbs[i], " "), verbs[i]),
 				  "%s /ip4/127.0.0.1/tcp/1", verbs[i]);
 	}
 	return 0;
@@ -148,9 +151,9 @@ TEST_TREE(who_cannot_be_reached_is_told)
 TEST_TREE(wrong_usage_is_told)
 {
 	static const char *const wrong[] = {
-		"ls x",	    "ls /a /b", "ls --no-such-option", "find",
-		"find a b", "cancel",	"cancel a b",	       "registry x",
-		"reap x",   "dump",	"no-such-verb"
+		"ls x",	     "ls /a /b",   "ls --no-such-option", "find",   "find a b",
+		"cancel",    "cancel a b", "registry x",	  "reap x", "find ''",
+		"cancel ''", "dump",	   "no-such-verb"
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

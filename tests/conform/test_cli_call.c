@@ -154,8 +154,10 @@ TEST_TREE(wrong_arguments_are_told)
 		{ "", "expected an actor, and what to call" },
 		{ "x", "expected what to call" },
 		{ "x f", "expected NAMESPACE.FUNCTION, such as main.f" },
-		{ "x .f", "expected NAMESPACE.FUNCTION" },
-		{ "x main.", "expected NAMESPACE.FUNCTION" },
+		{ "x .f", "expected NAMESPACE.FUNCTION, such as main.f, not \".f\"" },
+		{ "x main.",
+		  "expected NAMESPACE.FUNCTION, such as main.add, not \"main.\"" },
+		{ "'' main.f", "expected an actor, came \"\"" },
 		{ "x main.f '{'", "the argument is no JSON: at byte 1" },
 		{ "x main.f 1", "arguments are an object" },
 		{ "x main.f '[]' ", "arguments are an object" },
@@ -167,6 +169,7 @@ TEST_TREE(wrong_arguments_are_told)
 		{ "x main.f '{\"a\": {\"$map\": [[1]]}}'", "a $key of the argument" },
 		{ "x main.f null 2", "expected one JSON value" },
 		{ "x main.f -d 0", "the deadline is a number of seconds" },
+		{ "x main.f -d 1e99", "above 0, at most 4000000000, not 1e99" },
 		{ "x main.f -d soon", "the deadline is a number of seconds" },
 	};
 
