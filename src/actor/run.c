@@ -328,10 +328,8 @@ struct main_call {
 static int call_main(void *arg)
 {
 	struct main_call *call = arg;
-	int r;
+	int r = call->body(call->argc, call->argv);
 
-	acre_ignore(crash_catch()); /* without memory for it the program still runs */
-	r = call->body(call->argc, call->argv);
 	call->reason = (enum acre_reason)root.loop->root.scope.reason;
 	return r;
 }
@@ -345,6 +343,8 @@ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv),
 
 	acre_boot(argc, argv);
 	with_signals.signals = true;
+	/* here, since joining the tree may crash too; without memory for it the program runs */
+	acre_ignore(crash_catch());
 	r = acre_run(call_main, &call, &with_signals);
 	crash_release();
 	if (r >= 0)

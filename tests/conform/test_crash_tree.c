@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_crash_tree.c - an actor that its own fault killed, as the root tells of it: promise G9. */
-#include "conform/tree.h"
+#include "conform/root.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "core/fiber.h"
@@ -206,4 +207,39 @@ TEST(g8_so_has_the_process_of_a_thread_that_does)
 	needs_a_process("it takes its process along");
 	use_backend("exec");
 	assert_thread_is_missed(leave_below_one);
+}
+
+/* A root that crashes before its main task begins: it joins its tree on a page of stack. */
+
+static int never_runs(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+static int run_on_a_page(void)
+{
+	char name[] = "root", *argv[] = { name, NULL };
+
+	dup2(says, STDERR_FILENO);
+	return acre_main_(1, argv, never_runs,
+			  &(struct acre_run_options){ .transports = "uds",
+						      .stack_size = 1 });
+}
+
+TEST(a_crash_of_a_root_that_begins_is_told)
+{
+	struct root root;
+	char said[4096];
+	ssize_t n;
+
+	skip_under_sanitizers();
+	root = root_start(run_on_a_page);
+	n = read(root.hears, said, sizeof said - 1);
+	assert_true(n >= 0);
+	said[n] = '\0';
+	assert_int_equal(WTERMSIG(root_end(&root)), SIGSEGV);
+
+	assert_text_has(said, "acre: stack overflow in task root: ");
 }
