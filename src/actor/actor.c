@@ -465,6 +465,8 @@ int acre_actor_wait(struct acre_actor *actor)
 {
 	int r = checkpoint(sched_task("acre_actor_wait"));
 
+	if (r >= 0 && !actor)
+		r = acre_fail(EINVAL, "waiting for an actor that is NULL");
 	if (r >= 0 && !peer_is_child(actor))
 		r = acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
 	while (r >= 0 && !life_is_over(&actor->life))
@@ -494,6 +496,8 @@ int acre_actor_cancel(struct acre_actor *actor)
 	struct patience p;
 	int r = checkpoint(sched_task("acre_actor_cancel"));
 
+	if (r >= 0 && !actor) /* acre_parent() in the root */
+		r = acre_fail(EINVAL, "cancelling an actor that is NULL");
 	if (r >= 0 && actor->role == PEER_PARENT)
 		r = acre_fail(EINVAL, "%s is the parent of this actor: it ends us, not we it",
 			      actor->name);

@@ -188,6 +188,9 @@ int opener_start(struct acre_context **ret, struct acre_actor *a, const char *ns
 	struct buf packed;
 	int r;
 
+	if (!arg && kind->n_fields)
+		return acre_fail(EINVAL, "calling %s of %s with NULL, not a struct %s", name,
+				 a->name, kind->name);
 	buf_init(&packed, wire_limits_default.frame);
 	pack_writer_init(&w, &packed, &wire_limits_default);
 	schema_write_argument(&w, kind, arg);

@@ -503,6 +503,34 @@ TEST_TREE(an_endpoint_has_the_stack_it_asks_for)
 }
 
 /*
+ * Pointers that are NULL: a root has no parent, and an endpoint with fields wants its argument.
+ */
+
+ACRE_CONTEXT(takes_a_number, acre_int, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_int, .value = in->value);
+}
+
+TEST_TREE(null_is_refused_where_an_actor_or_an_argument_is_wanted)
+{
+	struct acre_actor *a;
+	struct acre_int v;
+	int r = 0;
+
+	assert_class(acre_actor_cancel(acre_parent()), EINVAL);
+	assert_class(acre_actor_wait(acre_parent()), EINVAL);
+	ACRE_NURSERY(n, r) {
+		assert_ok(acre_spawn(&n, &a, .name = "called"));
+		r = acre_call(a, takes_a_number, NULL, acre_int, &v);
+		assert_class(r, EINVAL);
+		assert_text_has(acre_why(r)->message, "with NULL, not a struct acre_int");
+		assert_int_equal(acre_call(a, ten, NULL, acre_int, &v), 1);
+		r = 0;
+	}
+	return r;
+}
+
+/*
  * Names: what cannot be one is refused here, not by the actor that would have it.
  */
 
