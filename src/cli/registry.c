@@ -21,8 +21,14 @@
 
 struct job {
 	char listen[ACRE_ADDRESS_SIZE];
+	const char *key_file; /* NULL: none */
 	bool served;
 };
+
+static bool is_tcp(const char *address)
+{
+	return strncmp(address, "/ip", 3) == 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -35,8 +41,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   sizeof job->listen - 1, strlen(arg), arg);
 		snprintf(job->listen, sizeof job->listen, "%s", arg);
 		return 0;
+	case 'k':
+		job->key_file = arg;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "expected nothing, came %s: say --listen %s", arg, arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (is_tcp(job->listen) && !job->key_file)
+			argp_error(state,
+				   "over TCP only who has its key may call it: give "
+				   "--key the .key_file of the trees");
+		if (!is_tcp(job->listen) && job->key_file)
+			argp_error(state,
+				   "a key is for TCP: --listen is no such address");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -46,6 +64,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "listen", 'l', "ADDRESS", 0,
 	  "Where to listen; else registry@1616.sock in the folder of all trees", 0 },
+	{ "key", 'k', "FILE", 0,
+	  "For an address of TCP: the .key_file of the trees; made if it is missing", 0 },
 	{ 0 }
 };
 
@@ -74,14 +94,17 @@ static int usual_place(struct job *job)
 	return r;
 }
 
-/* Where another one was, the root has attached to that, and listens elsewhere. */
-static bool is_mine(const char *address)
+/* Where another one was, the root has attached to that, and listens elsewhere. A port of 0 is
+ * told as the one that it has become. */
+static bool is_mine(char address[ACRE_ADDRESS_SIZE])
 {
 	char mine[ADDRESSES_MAX][ACRE_ADDRESS_SIZE];
 	size_t n = acre_self_addresses(mine, ADDRESSES_MAX);
 
-	return n == 1 &&
-	       (!strcmp(mine[0], address) || strncmp(address, "/unix/", 6) != 0);
+	if (n != 1 || (strcmp(mine[0], address) != 0 && !is_tcp(address)))
+		return false;
+	snprintf(address, ACRE_ADDRESS_SIZE, "%s", mine[0]);
+	return true;
 }
 
 static int serve(void *arg)
@@ -121,11 +144,12 @@ int verb_registry(int argc, char **argv)
 	if (r < 0)
 		return failed(&job, r);
 	r = acre_run(serve, &job,
-		     &(struct acre_run_options){
-			     .name = DISCOVERY_REGISTRY,
-			     .signals = true,
-			     .transports = strncmp(job.listen, "/ip", 3) ? "uds" : "tcp",
-			     .registrars = registrars });
+		     &(struct acre_run_options){ .name = DISCOVERY_REGISTRY,
+						 .signals = true,
+						 .transports = is_tcp(job.listen) ? "tcp"
+										  : "uds",
+						 .key_file = job.key_file,
+						 .registrars = registrars });
 	if (r < 0 && !job.served && acre_is(r, EINVAL))
 		return cli_tell_unreached(r, job.listen);
 	if (r < 0 && !acre_is(r, EINTR))

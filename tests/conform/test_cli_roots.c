@@ -288,6 +288,56 @@ TEST_TREE(c149_the_socket_of_a_dead_registrar_is_spared_unless_it_is_asked_for)
 	return 0;
 }
 
+/* Over TCP: for who has the key. */
+
+static int cancel_the_registrar(void *unused)
+{
+	struct acre_actor *a;
+	int r = acre_wait_for(&a, "registry");
+
+	(void)unused;
+	if (r >= 0)
+		r = acre_actor_cancel(a);
+	acre_release(&a);
+	return r;
+}
+
+TEST(a_registrar_over_tcp_has_the_key_of_its_trees)
+{
+	const char *registrars[] = { registry, NULL };
+	char command[PATH_MAX + 512], key[PATH_MAX];
+	FILE *daemon;
+
+	setenv("ACRE_TEST_TRANSPORT", "tcp", 1);
+	needs_key_if_tcp();
+	snprintf(key, sizeof key, "%s/key", test_dir());
+	snprintf(command, sizeof command,
+		 "exec %s registry --listen /ip4/127.0.0.1/tcp/0 --key %s", acre_path(),
+		 key);
+	daemon = popen(command, "re");
+	assert_non_null(daemon);
+	assert_non_null(fgets(registry, sizeof registry, daemon));
+	registry[strcspn(registry, "\n")] = '\0';
+	assert_int_equal(strncmp(registry, "/ip4/127.0.0.1/tcp/", 19), 0);
+	assert_true(atoi(registry + 19) > 0);
+
+	assert_ok(acre_run(cancel_the_registrar, NULL,
+			   &(struct acre_run_options){ .transports = "tcp",
+						       .registrars = registrars,
+						       .key_file = key }));
+	assert_int_equal(pclose(daemon), 0);
+	report_thread_fini();
+}
+
+TEST_TREE(a_key_and_tcp_go_together)
+{
+	assert_int_equal(acre("registry --listen /ip4/127.0.0.1/tcp/0"), 2);
+	assert_text_has(err, "give --key the .key_file of the trees");
+	assert_int_equal(acre("registry --key /tmp/x"), 2);
+	assert_text_has(err, "a key is for TCP");
+	return 0;
+}
+
 TEST_TREE(where_no_registrar_can_be_is_told)
 {
 	assert_acre_tells(2, "; an address is like /unix/run/a.sock",
