@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actor/python.h"
 #include "base/util.h"
 #include "core/fiber.h"
 
@@ -15,16 +16,17 @@
 #define NO_FORK NULL
 #endif
 
-#define NO_PYTHON "this build holds no Python guests"
+/* Of guests there is what the plug-in has, where there is one. */
+#define NOT_YET "this version of acre does not have it yet"
 
 static const struct backend backends[] = {
-	{ "exec", be_exec_make, NULL },
-	{ "forkserver", be_forkserver_make, NULL },
-	{ "fork", be_fork_make, NO_FORK },
-	{ "thread", be_thread_make, NULL },
-	{ "subint", NULL, NO_PYTHON },
-	{ "subint_fork", NULL, NO_PYTHON },
-	{ "subint_forkserver", NULL, NO_PYTHON },
+	{ "exec", be_exec_make, NULL, false },
+	{ "forkserver", be_forkserver_make, NULL, false },
+	{ "fork", be_fork_make, NO_FORK, false },
+	{ "thread", be_thread_make, NULL, false },
+	{ "subint", NULL, NOT_YET, true },
+	{ "subint_fork", NULL, NOT_YET, true },
+	{ "subint_forkserver", NULL, NOT_YET, true },
 };
 
 /* The reference's names. */
@@ -38,13 +40,20 @@ static const struct {
 	{ "main_thread_forkserver", "fork" },
 };
 
+static const char *why_not(const struct backend *b)
+{
+	const char *no_python = b->needs_python ? python_why_not() : NULL;
+
+	return no_python ? no_python : b->why_not;
+}
+
 /* The names that can be chosen here, or those that cannot. */
 static void list(char *ret, size_t size, bool can_be_had)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_N(backends) && used < size; i++)
-		if (!backends[i].why_not == can_be_had)
+		if (!why_not(&backends[i]) == can_be_had)
 			used += (size_t)snprintf(ret + used, size - used, " %s",
 						 backends[i].name);
 }
@@ -72,9 +81,9 @@ int backend_find(const struct backend **ret, const char *name)
 	for (size_t i = 0; i < ARRAY_N(backends); i++) {
 		if (strcmp(wanted, backends[i].name) != 0)
 			continue;
-		if (backends[i].why_not)
+		if (why_not(&backends[i]))
 			return acre_fail(EOPNOTSUPP, "the backend %s cannot be had: %s",
-					 wanted, backends[i].why_not);
+					 wanted, why_not(&backends[i]));
 		*ret = &backends[i];
 		return 0;
 	}

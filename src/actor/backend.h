@@ -24,6 +24,7 @@ struct backend {
 	 * step and errno for a child that did not get to its exec. */
 	int (*make)(struct life *life, const struct birth *birth);
 	const char *why_not; /* NULL: available; else the reason, one sentence */
+	bool needs_python;   /* and so it is only where the plug-in is (python.h) */
 };
 
 /* The row of a name or alias: EINVAL lists the choices, EOPNOTSUPP says why not here.

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* python.c - the Python plug-in is looked for, loaded, and given what it may call. */
+#include "actor/python.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <acre/run.h>
+
+#include "base/sys.h"
+#include "base/util.h"
+
+#define WHY_MAX 512 /* bytes of a reason, with the end: the words of a loader */
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return sys_fstatat(AT_FDCWD, path, &st, 0) >= 0 && S_ISREG(st.st_mode);
+}
+
+/* Beside the running program. */
+static bool find_beside(char path[PATH_MAX])
+{
+	ssize_t n = sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, PATH_MAX - 1);
+	char *slash;
+
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || (size_t)(slash - path) + sizeof "/" PYTHON_PLUGIN > PATH_MAX)
+		return false;
+	memcpy(slash, "/" PYTHON_PLUGIN, sizeof "/" PYTHON_PLUGIN);
+	return is_file(path);
+}
+
+static bool find(char path[PATH_MAX])
+{
+	const char *named = getenv(PYTHON_PLUGIN_VAR);
+
+	if (named && *named) {
+		snprintf(path, PATH_MAX, "%s", named);
+		return is_file(path);
+	}
+	if (find_beside(path))
+		return true;
+	snprintf(path, PATH_MAX, "%s", ACRE_LIBDIR "/" PYTHON_PLUGIN);
+	return is_file(path);
+}
+
+const char *python_why_not(void)
+{
+	static _Thread_local char why[WHY_MAX];
+	char path[PATH_MAX];
+
+	if (find(path))
+		return NULL;
+	snprintf(why, sizeof why, "this build holds no Python guests (there is no %.*s)",
+		 WHY_MAX / 2, path);
+	return why;
+}
+
+static const struct sys_table *sys_table_now(void)
+{
+	return sys_used();
+}
+
+static bool plant_is_on_here(enum planted_bug bug)
+{
+#ifdef ACRE_PLANTS
+	return plant_is_on(bug);
+#else
+	(void)bug;
+	return false;
+#endif
+}
+
+#define AS_GIVEN(name) .name = name,
+
+static const struct python_host host = { .sys_table = sys_table_now,
+					 .poll = sys_poll,
+					 .plant_is_on = plant_is_on_here,
+					 PYTHON_HOST_CALLS(AS_GIVEN) };
+
+/* Its symbols are for all: modules of Python that are loaded later look for it there. */
+static int open_plugin(const char *path, const struct python_plugin **ret)
+{
+	static struct python_host given;
+	void *object = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+	python_entry_fn *entry;
+
+	if (!object)
+		return acre_fail(EOPNOTSUPP, "the Python plug-in does not load: %s",
+				 dlerror());
+	entry = (python_entry_fn *)(uintptr_t)dlsym(object, PYTHON_PLUGIN_SYMBOL);
+	given = host;
+	given.version = acre_version();
+	*ret = entry ? entry(&given) : NULL;
+	if (!*ret || strcmp((*ret)->version, given.version) != 0)
+		return acre_fail(EOPNOTSUPP, "%s is of acre %s, and this is acre %s",
+				 path, *ret ? (*ret)->version : "unknown", given.version);
+	return 0;
+}
+
+int python_load(const struct python_plugin **ret)
+{
+	char path[PATH_MAX];
+
+	if (!find(path))
+		return acre_fail(EOPNOTSUPP, "%s", python_why_not());
+	return open_plugin(path, ret);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* python.h - the Python plug-in: where it is, what it is given, and what it can do. */
+#pragma once
+
+#include <poll.h>
+
+#include <acre/error.h>
+#include <acre/value.h>
+
+#include "base/fault.h"
+
+/*
+ * The library itself has nothing of Python. What embeds libpython is an object of its own,
+ * libacre-python.so (src/py), which is loaded where the first guest is to live: never in the
+ * process of a root or of an actor without one. Looked for in this order: the file that
+ * ACRE_PYTHON_PLUGIN names; beside the running program; where libraries are installed.
+ *
+ * It links with nothing of ours. One table of calls goes in, one comes out, and both sides
+ * say which version they are of.
+ */
+#define PYTHON_PLUGIN	     "libacre-python.so"
+#define PYTHON_PLUGIN_VAR    "ACRE_PYTHON_PLUGIN"
+#define PYTHON_PLUGIN_SYMBOL "acre_python_plugin"
+
+struct sys_table;
+
+/* Public calls that the plug-in makes. */
+#define PYTHON_HOST_CALLS(C)  \
+	C(acre_fail_at_)      \
+	C(acre_pack_nil)      \
+	C(acre_pack_bool)     \
+	C(acre_pack_int)      \
+	C(acre_pack_natural)  \
+	C(acre_pack_float)    \
+	C(acre_pack_text_of)  \
+	C(acre_pack_bytes)    \
+	C(acre_pack_list)     \
+	C(acre_pack_map)      \
+	C(acre_value_next)    \
+	C(acre_part_name)
+
+#define PYTHON_AS_POINTER(name) typeof(name) *name;
+
+struct python_host {
+	const char *version; /* of the library */
+	const struct sys_table *(*sys_table)(void);
+	int (*poll)(struct pollfd *fds, nfds_t n, int64_t timeout_ns);
+	bool (*plant_is_on)(enum planted_bug bug);
+	PYTHON_HOST_CALLS(PYTHON_AS_POINTER)
+};
+
+/* What this Python can do here: found out by doing it, each in a child that may crash. */
+#define PYTHON_ABILITIES(A)                                                     \
+	A(FORKS, "a fork of it runs on, with an event loop")                    \
+	A(SHARES_GIL, "an interpreter beside the main one, under the same GIL") \
+	A(OWN_GIL, "an interpreter with a GIL of its own")
+
+#define PYTHON_AS_ABILITY(name, text) PYTHON_##name,
+enum python_ability { PYTHON_ABILITIES(PYTHON_AS_ABILITY) N_PYTHON_ABILITIES };
+
+struct python_probe {
+	bool can[N_PYTHON_ABILITIES];
+	char why_not[N_PYTHON_ABILITIES][64];
+};
+
+struct python_plugin {
+	const char *version;	       /* of the library that it was built with */
+	const char *(*python)(void); /* the version of Python that it has loaded */
+	/* Tries out what it can do; in a process with one thread, which is to be thrown away.
+	 * Starts Python there. Bound: 5 s for each ability. */
+	int (*probe)(struct python_probe *ret);
+};
+
+typedef const struct python_plugin *python_entry_fn(const struct python_host *host);
+
+/* NULL: there is a plug-in; else why no guest can be had, one sentence of this thread. Looks
+ * for the file, and loads nothing. */
+const char *python_why_not(void);
+
+/* Loads it into this process, for good: 0, or EOPNOTSUPP with the reason. Takes more stack
+ * than a task has: not on a fiber. */
+int python_load(const struct python_plugin **ret);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* plugin.c - the one door of the plug-in: a table of calls in, and one out. */
+#include "py/plugin.h"
+
+#include "base/sys.h"
+#include "py/probe.h"
+
+/* The wrappers of base/sys.h call through it, as they do in the library. */
+const struct sys_table *_Atomic sys;
+
+const struct python_host *plugin_host;
+
+int sys_poll(struct pollfd *fds, nfds_t n, int64_t timeout_ns)
+{
+	return plugin_host->poll(fds, n, timeout_ns);
+}
+
+#ifdef ACRE_PLANTS
+bool plant_is_on(enum planted_bug bug)
+{
+	return plugin_host->plant_is_on(bug);
+}
+#endif
+
+static const char *python(void)
+{
+	return Py_GetVersion();
+}
+
+static const struct python_plugin plugin = {
+	.version = ACRE_PLUGIN_VERSION,
+	.python = python,
+	.probe = probe_run,
+};
+
+__attribute__((visibility("default"))) python_entry_fn acre_python_plugin;
+
+const struct python_plugin *acre_python_plugin(const struct python_host *host)
+{
+	plugin_host = host;
+	atomic_store(&sys, host->sys_table());
+	return &plugin;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* python.h - tests of Python guests: where the plug-in of this build is. */
+#pragma once
+
+#include <stdlib.h>
+
+#include "actor/python.h"
+#include "lib/test.h"
+
+/* In this test's processes from here on; skips it where the build has none. */
+static inline void use_python(void)
+{
+#ifdef TEST_PYTHON_PLUGIN
+	setenv(PYTHON_PLUGIN_VAR, TEST_PYTHON_PLUGIN, 1);
+#endif
+	if (python_why_not())
+		test_skip("%s", python_why_not());
+}
