@@ -16,6 +16,7 @@
 #include <acre/log.h>
 #include <acre/msg.h>
 #include <acre/process.h>
+#include <acre/python.h>
 #include <acre/run.h>
 #include <acre/scope.h>
 #include <acre/share.h>

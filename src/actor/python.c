@@ -14,6 +14,7 @@
 
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/report.h"
 
 #define WHY_MAX 512 /* bytes of a reason, with the end: the words of a loader */
 
@@ -81,11 +82,29 @@ static bool plant_is_on_here(enum planted_bug bug)
 #endif
 }
 
+/* Its place is where it was raised, which the trace says, and not here. */
+static int fail_with_trace(int class, const char *type, const char *text,
+			   const char *trace)
+{
+	struct report *rep = report_new(class);
+	struct acre_report *p = rep ? report_public(rep) : NULL;
+	char message[REPORT_TEXT_MAX];
+
+	if (p) {
+		snprintf(message, sizeof message, "%s%s%s", type, *text ? ": " : "",
+			 text);
+		acre_ignore(report_set_text(rep, &p->message, message, strlen(message)));
+		acre_ignore(report_set_text(rep, &p->trace, trace, strlen(trace)));
+	}
+	return report_file(rep, class);
+}
+
 #define AS_GIVEN(name) .name = name,
 
 static const struct python_host host = { .sys_table = sys_table_now,
 					 .poll = sys_poll,
 					 .plant_is_on = plant_is_on_here,
+					 .fail_with_trace = fail_with_trace,
 					 PYTHON_HOST_CALLS(AS_GIVEN) };
 
 /* Its symbols are for all: modules of Python that are loaded later look for it there. */

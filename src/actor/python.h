@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <acre/error.h>
+#include <acre/python.h>
 #include <acre/value.h>
 
 #include "base/fault.h"
@@ -46,6 +47,9 @@ struct python_host {
 	const struct sys_table *(*sys_table)(void);
 	int (*poll)(struct pollfd *fds, nfds_t n, int64_t timeout_ns);
 	bool (*plant_is_on)(enum planted_bug bug);
+	/* Files a failure "TYPE: TEXT" that has a traceback of the guest's. */
+	int (*fail_with_trace)(int class, const char *type, const char *text,
+			       const char *trace);
 	PYTHON_HOST_CALLS(PYTHON_AS_POINTER)
 };
 
@@ -63,12 +67,24 @@ struct python_probe {
 	char why_not[N_PYTHON_ABILITIES][64];
 };
 
+struct python_source {
+	const char *text;
+	const char *name; /* as its file, in tracebacks */
+	enum acre_gil gil;
+};
+
 struct python_plugin {
 	const char *version;	       /* of the library that it was built with */
 	const char *(*python)(void); /* the version of Python that it has loaded */
 	/* Tries out what it can do; in a process with one thread, which is to be thrown away.
 	 * Starts Python there. Bound: 5 s for each ability. */
 	int (*probe)(struct python_probe *ret);
+	/* Starts Python in this process, by its main thread; then runs a source, by a thread
+	 * that was made for that, and packs its `result`. No bound: the process is thrown
+	 * away when its time is over, and when it has run. ACRE_EGUEST with a trace,
+	 * ACRE_ETYPE, EOPNOTSUPP. */
+	int (*subint_begin)(void);
+	int (*subint_run)(const struct python_source *source, struct acre_packer *to);
 };
 
 typedef const struct python_plugin *python_entry_fn(const struct python_host *host);

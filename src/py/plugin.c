@@ -4,6 +4,7 @@
 
 #include "base/sys.h"
 #include "py/probe.h"
+#include "py/subint.h"
 
 /* The wrappers of base/sys.h call through it, as they do in the library. */
 const struct sys_table *_Atomic sys;
@@ -31,6 +32,8 @@ static const struct python_plugin plugin = {
 	.version = ACRE_PLUGIN_VERSION,
 	.python = python,
 	.probe = probe_run,
+	.subint_begin = subint_begin,
+	.subint_run = subint_run,
 };
 
 __attribute__((visibility("default"))) python_entry_fn acre_python_plugin;

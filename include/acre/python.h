@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* python.h - Python beside C: a source that is run, and what comes of it. */
+#ifndef ACRE_PYTHON_H
+#define ACRE_PYTHON_H
+
+/*
+ * Python is in no program of acre's but where it is asked for: a plug-in holds it,
+ * libacre-python.so, which is loaded in the process that needs it. Where there is none, or
+ * none that works, the calls here are EOPNOTSUPP with the reason; `acre doctor` tells more.
+ *
+ *	struct acre_any got;
+ *	int r = acre_run_subint_in_worker("result = sum(range(10))", &got);
+ *
+ *	if (r >= 0) {
+ *		use(got.value);                 // see value.h
+ *		acre_msg_free(acre_any, &got);
+ *	}
+ *
+ * An exception of Python is a failure of class ACRE_EGUEST. Its message begins with the
+ * exception's type, as the last line of a traceback does ("ValueError: no such key"), and
+ * the traceback is the report's `trace`.
+ */
+
+#include <acre/msg.h>
+#include <acre/time.h>
+
+ACRE_BEGIN_
+
+/* Which lock an interpreter runs under. */
+enum acre_gil {
+	ACRE_GIL_BEST,	/* its own where that works (Python 3.13 and newer), else shared */
+	ACRE_GIL_OWN,	/* EOPNOTSUPP where it does not */
+	ACRE_GIL_SHARED /* that of the process's main interpreter */
+};
+
+/* Zero is right for all that is left out. */
+struct acre_subint_options {
+	acre_span limit; /* until it is ended, Python's start included; 0: 10 s */
+	enum acre_gil gil;
+	uint64_t flags; /* ACRE_FORK_STRANGERS of process.h, or 0 */
+	uint64_t reserved[4];
+};
+
+/*
+ * Runs a source in an interpreter of its own, beside an idle main one, on a thread of its
+ * own, in a child of fork (see acre_fork_from_worker(), which also says when that is refused):
+ * acre_run_subint_in_worker(source, &got, .limit = acre_secs(1)). That process is ended when
+ * the source has ended, when its time is over, or when this task is cancelled, so whatever
+ * the source does no thread is left behind. What it prints goes to our stdout and stderr.
+ *
+ * 1: `ret` has what the source left in its global `result`; 0: it left none, or None, and
+ * `ret` is nil. None, bool, int of 64 bits, float, str, bytes, lists, tuples and dicts with
+ * keys of str travel. What `ret` has is the caller's, for acre_msg_free().
+ *
+ * ACRE_EGUEST (an exception: of its syntax, of a module that is not there, any), ACRE_ETYPE
+ * (`result` holds what does not travel), EMSGSIZE (too large), ETIMEDOUT (its time was over),
+ * ACRE_EDIED (its process died: the report says how), EOPNOTSUPP, EINVAL (options), and those
+ * of acre_fork_from_worker(). A checkpoint.
+ */
+#define acre_run_subint_in_worker(source, ...) \
+	ACRE_RUN_SUBINT_IN_WORKER_(source, __VA_ARGS__, )
+#define ACRE_RUN_SUBINT_IN_WORKER_(source, ret, ...)           \
+	acre_run_subint_in_worker_((source), acre_any_ret_(ret), \
+				   ACRE_VALUE_(acre_subint_options, __VA_ARGS__))
+ACRE_PUBLIC_ ACRE_MUST_USE_ int
+acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
+			   const struct acre_subint_options *options);
+
+ACRE_END_
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* convert.c - Python's values as packed ones. */
+#include "py/convert.h"
+
+/*
+ * What a message may hold has a form here, and nothing else has one: an object of a class is
+ * not pickled, since its other side may be no Python. True is no 1: bool comes before int.
+ */
+
+/* NOLINTBEGIN(misc-no-recursion): bound: Python's own limit of recursion */
+
+static int pack_int(PyObject *value, struct acre_packer *to)
+{
+	int overflow;
+	long long integer = PyLong_AsLongLongAndOverflow(value, &overflow);
+	unsigned long long natural;
+
+	if (integer == -1 && PyErr_Occurred())
+		return -1;
+	if (!overflow) {
+		plugin_host->acre_pack_int(to, integer);
+		return 0;
+	}
+	natural = overflow > 0 ? PyLong_AsUnsignedLongLong(value) : 0;
+	if (overflow < 0 || PyErr_Occurred()) {
+		PyErr_SetString(PyExc_OverflowError,
+				"an int that travels is from -2**63 to 2**64-1");
+		return -1;
+	}
+	plugin_host->acre_pack_natural(to, natural);
+	return 0;
+}
+
+static int pack_text(PyObject *value, struct acre_packer *to)
+{
+	Py_ssize_t len;
+	const char *text = PyUnicode_AsUTF8AndSize(value, &len);
+
+	if (!text)
+		return -1;
+	plugin_host->acre_pack_text_of(to, text, (size_t)len);
+	return 0;
+}
+
+static int pack_buffer(PyObject *value, struct acre_packer *to)
+{
+	Py_buffer view;
+
+	if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0)
+		return -1;
+	plugin_host->acre_pack_bytes(to, view.buf, (size_t)view.len);
+	PyBuffer_Release(&view);
+	return 0;
+}
+
+static int pack_any(PyObject *value, struct acre_packer *to);
+
+/* Of a copy: what the items do while they are packed must not reach it. */
+static int pack_list(PyObject *value, struct acre_packer *to)
+{
+	PyObject *items = PySequence_Tuple(value);
+	int r = items ? 0 : -1;
+
+	if (r < 0)
+		return r;
+	plugin_host->acre_pack_list(to, (size_t)PyTuple_GET_SIZE(items));
+	for (Py_ssize_t i = 0; r >= 0 && i < PyTuple_GET_SIZE(items); i++)
+		r = pack_any(PyTuple_GET_ITEM(items, i), to);
+	Py_DECREF(items);
+	return r;
+}
+
+static int pack_key(PyObject *key, struct acre_packer *to)
+{
+	if (PyUnicode_Check(key))
+		return pack_text(key, to);
+	PyErr_Format(PyExc_TypeError, "a dict that travels has keys of str, not %.100s",
+		     Py_TYPE(key)->tp_name);
+	return -1;
+}
+
+static int pack_map(PyObject *value, struct acre_packer *to)
+{
+	PyObject *copy = PyDict_Copy(value), *key, *item;
+	Py_ssize_t at = 0;
+	int r = copy ? 0 : -1;
+
+	if (r < 0)
+		return r;
+	plugin_host->acre_pack_map(to, (size_t)PyDict_GET_SIZE(copy));
+	while (r >= 0 && PyDict_Next(copy, &at, &key, &item)) {
+		r = pack_key(key, to);
+		if (r >= 0)
+			r = pack_any(item, to);
+	}
+	Py_DECREF(copy);
+	return r;
+}
+
+static int pack_none(PyObject *value, struct acre_packer *to)
+{
+	(void)value;
+	plugin_host->acre_pack_nil(to);
+	return 0;
+}
+
+static int pack_bool(PyObject *value, struct acre_packer *to)
+{
+	plugin_host->acre_pack_bool(to, value == Py_True);
+	return 0;
+}
+
+static int pack_float(PyObject *value, struct acre_packer *to)
+{
+	plugin_host->acre_pack_float(to, PyFloat_AS_DOUBLE(value));
+	return 0;
+}
+
+static int refuse(PyObject *value, struct acre_packer *to)
+{
+	(void)to;
+	PyErr_Format(PyExc_TypeError, "a value of type %.100s does not travel",
+		     Py_TYPE(value)->tp_name);
+	return -1;
+}
+
+typedef int pack_fn(PyObject *value, struct acre_packer *to);
+
+static pack_fn *packer_of(PyObject *value)
+{
+	if (value == Py_None)
+		return pack_none;
+	if (PyBool_Check(value))
+		return pack_bool;
+	if (PyLong_Check(value))
+		return pack_int;
+	if (PyFloat_Check(value))
+		return pack_float;
+	if (PyUnicode_Check(value))
+		return pack_text;
+	if (PyObject_CheckBuffer(value))
+		return pack_buffer;
+	if (PyList_Check(value) || PyTuple_Check(value))
+		return pack_list;
+	return PyDict_Check(value) ? pack_map : refuse;
+}
+
+static int pack_any(PyObject *value, struct acre_packer *to)
+{
+	int r;
+
+	if (Py_EnterRecursiveCall(" while a value is packed"))
+		return -1;
+	r = packer_of(value)(value, to);
+	Py_LeaveRecursiveCall();
+	return r;
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+int convert_pack(PyObject *value, struct acre_packer *to)
+{
+	return pack_any(value, to);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* exception.h - an exception of Python becomes a failure. */
+#pragma once
+
+#include "py/plugin.h"
+
+/* Takes the current exception, which there is, and files it as a failure of this class: type
+ * and text are its message, the traceback its trace. Whatever str() of it does: no exception is
+ * left. The thread holds the GIL. */
+int exception_fail(int class);

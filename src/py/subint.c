@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* subint.c - a source runs in an interpreter beside the main one. */
+#include "py/subint.h"
+
+#include "py/convert.h"
+#include "py/exception.h"
+#include "py/interp.h"
+
+/*
+ * The thread comes from C and is new: no state of another interpreter is left in it. It takes
+ * one of the main interpreter, since an interpreter is made from another one. Nothing is ended
+ * here: who runs a source ends the process when it has what came of it, and Python's own end
+ * would wait for threads of the source.
+ */
+
+int subint_begin(void)
+{
+	int r = interp_start();
+
+	if (r >= 0)
+		PyEval_SaveThread(); /* the main interpreter idles from here on */
+	return r;
+}
+
+/* What it has printed is not lost. Its own failure is nobody's. */
+static void flush(const char *name)
+{
+	PyObject *file = PySys_GetObject(name); /* borrowed */
+	PyObject *unused = NULL;
+
+	if (file && file != Py_None)
+		unused = PyObject_CallMethod(file, "flush", NULL);
+	Py_XDECREF(unused);
+	PyErr_Clear();
+}
+
+static int pack_result(PyObject *globals, struct acre_packer *to)
+{
+	PyObject *result = PyDict_GetItemString(globals, "result"); /* borrowed */
+
+	return convert_pack(result ? result : Py_None, to) < 0
+		       ? exception_fail(ACRE_ETYPE)
+		       : 0;
+}
+
+static int run(const struct python_source *source, struct acre_packer *to)
+{
+	PyObject *main = PyImport_AddModule("__main__"); /* borrowed */
+	PyObject *globals = main ? PyModule_GetDict(main) : NULL;
+	int r;
+
+	if (!globals)
+		return exception_fail(ACRE_EGUEST);
+	r = interp_run(source->text, source->name, globals);
+	if (r < 0)
+		r = exception_fail(ACRE_EGUEST);
+	else
+		r = pack_result(globals, to);
+	flush("stdout");
+	flush("stderr");
+	return r;
+}
+
+static bool has_own_gil(enum acre_gil gil)
+{
+	return gil == ACRE_GIL_OWN || (gil == ACRE_GIL_BEST && PLUGIN_HAS_OWN_GIL);
+}
+
+int subint_run(const struct python_source *source, struct acre_packer *to)
+{
+	PyThreadState *main = PyThreadState_New(PyInterpreterState_Main()), *interp;
+	int r;
+
+	PyEval_AcquireThread(main);
+	r = interp_new(&interp, has_own_gil(source->gil));
+	if (r >= 0)
+		r = run(source, to);
+	PyEval_SaveThread();
+	return r;
+}
