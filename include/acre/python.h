@@ -21,7 +21,7 @@
  * the traceback is the report's `trace`.
  */
 
-#include <acre/msg.h>
+#include <acre/call.h>
 #include <acre/time.h>
 
 ACRE_BEGIN_

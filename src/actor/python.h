@@ -85,6 +85,8 @@ struct python_plugin {
 	 * ACRE_ETYPE, EOPNOTSUPP. */
 	int (*subint_begin)(void);
 	int (*subint_run)(const struct python_source *source, struct acre_packer *to);
+	/* The same in the main interpreter, which it starts, on the thread that calls. */
+	int (*main_run)(const struct python_source *source, struct acre_packer *to);
 };
 
 typedef const struct python_plugin *python_entry_fn(const struct python_host *host);

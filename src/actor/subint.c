@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* subint.c - a Python source runs in an interpreter of its own, in a process to be thrown away. */
-#include <acre/python.h>
+#include "actor/subint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include <acre/scope.h>
 #include <acre/task.h>
 
-#include "actor/python.h"
 #include "actor/schema.h"
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -36,11 +36,20 @@
 #define ANSWER_BEYOND (64 * 1024)
 #define SOURCE_NAME   "<subint>"
 
+/* A thread that runs a source. What it leaves is for who has seen that it is done. */
+struct work {
+	struct python_source source;
+	const struct python_plugin *plugin;
+	struct barrier_thread barrier;
+	struct acre_packer *to; /* borrowed */
+	int done_fd;		/* its end of a pipe; owned */
+	int r;
+	struct report *report; /* owned: of that failure; or NULL */
+};
+
 struct run {
 	struct python_source source;
 	int tell_fd;
-	const struct python_plugin *plugin;
-	struct barrier_thread barrier;
 	struct acre_packer *answer; /* owned */
 };
 
@@ -90,31 +99,64 @@ static void unblock_signals(void)
 
 static void *work_in_child(void *arg)
 {
-	struct run *run = arg;
-	struct acre_packer *value = acre_pack_new();
+	struct work *w = arg;
 
-	barrier_begin(&run->barrier);
+	barrier_begin(&w->barrier);
 	unblock_signals();
-	pack_answer(run, run->plugin->subint_run(&run->source, value), value);
-	acre_pack_free(value);
+	w->r = w->plugin->subint_run(&w->source, w->to);
+	w->report = w->r < 0 ? report_take(w->r) : NULL;
 	report_thread_fini();
+	acre_ignore(sys_write(w->done_fd, "", 1));
 	return NULL;
 }
 
-/* Bound: the parent ends this process. */
-static int work_on_thread_in_child(struct run *run)
+/* Of a thread that has done its work, or will be there when the process ends. */
+static int await_work(struct work *w, pthread_t thread, int done_fd, int64_t limit_ns)
 {
+	struct pollfd p = { .fd = done_fd, .events = POLLIN };
+	int r = sys_poll(&p, 1,
+			 limit_ns); /* bound: the limit, or who ends this process */
+
+	if (r <= 0)
+		return r < 0 ? r : -ETIMEDOUT;
+	pthread_join(thread, NULL);
+	return w->r < 0 ? report_file(w->report, report_class(w->r)) : w->r;
+}
+
+static int work_on_thread(struct work *w, int64_t limit_ns)
+{
+	int pipe[2], r = sys_pipe2(pipe, 0);
 	pthread_t thread;
-	int r = barrier_start(&run->barrier, &thread,
-			      &(const struct barrier_start){ .name = "a Python source",
-							     .rank = BARRIER_CALLS,
-							     .fn = work_in_child,
-							     .arg = run });
 
 	if (r < 0)
+		return acre_fail(-r, "no pipe for the thread of a Python source");
+	w->done_fd = pipe[1];
+	r = barrier_start(&w->barrier, &thread,
+			  &(const struct barrier_start){ .name = "a Python source",
+							 .rank = BARRIER_CALLS,
+							 .fn = work_in_child,
+							 .arg = w });
+	if (r < 0)
 		return acre_fail(-r, "no thread for a Python source");
-	pthread_join(thread, NULL);
-	return 0;
+	return await_work(w, thread, pipe[0],
+			  limit_ns); /* the end of the process closes it */
+}
+
+int subint_run_in_child(const struct python_source *source, struct acre_packer *to,
+			int64_t limit_ns)
+{
+	/* not on the stack: the thread may outlive this call */
+	struct work *w = mem_zalloc(sizeof *w);
+	int r = w ? 0 : acre_fail(ENOMEM, "no memory for a Python source");
+
+	if (r >= 0) {
+		w->source = *source;
+		w->to = to;
+		r = python_load(&w->plugin);
+	}
+	if (r >= 0)
+		r = w->plugin->subint_begin();
+	return r < 0 ? r : work_on_thread(w, limit_ns);
 }
 
 /* Nobody is left to hear of a failure to write. */
@@ -133,17 +175,13 @@ static void write_all(int fd, struct acre_value answer)
 static int run_in_child(void *arg)
 {
 	struct run *run = arg;
+	struct acre_packer *value = acre_pack_new();
 	struct acre_value answer;
 	int r;
 
 	run->answer = acre_pack_new();
-	r = python_load(&run->plugin);
-	if (r >= 0)
-		r = run->plugin->subint_begin();
-	if (r >= 0)
-		r = work_on_thread_in_child(run);
-	if (r < 0)
-		pack_failure(run->answer, r);
+	r = subint_run_in_child(&run->source, value, -1);
+	pack_answer(run, r, value);
 	r = acre_pack_end(run->answer, &answer);
 	if (r >= 0)
 		write_all(run->tell_fd, answer);

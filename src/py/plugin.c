@@ -34,6 +34,7 @@ static const struct python_plugin plugin = {
 	.probe = probe_run,
 	.subint_begin = subint_begin,
 	.subint_run = subint_run,
+	.main_run = subint_main_run,
 };
 
 __attribute__((visibility("default"))) python_entry_fn acre_python_plugin;

@@ -78,3 +78,10 @@ int subint_run(const struct python_source *source, struct acre_packer *to)
 	PyEval_SaveThread();
 	return r;
 }
+
+int subint_main_run(const struct python_source *source, struct acre_packer *to)
+{
+	int r = interp_start();
+
+	return r < 0 ? r : run(source, to);
+}

@@ -7,3 +7,4 @@
 /* See struct python_plugin. */
 int subint_begin(void);
 int subint_run(const struct python_source *source, struct acre_packer *to);
+int subint_main_run(const struct python_source *source, struct acre_packer *to);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cli_selftest.c - `acre selftest`: the four scenarios of the reference, rows S06 to S09. */
+#include "conform/cli.h"
+
+#include "conform/python.h"
+
+/* Each runs the command: there is no Python in this process. */
+#define TEST_SELFTEST(name)                                  \
+	static int name##_body_(void);                       \
+	TEST(name)                                           \
+	{                                                    \
+		use_python();                                \
+		assert_ok(tree_result(name##_body_, false)); \
+		report_thread_fini();                        \
+	}                                                    \
+	static int name##_body_(void)
+
+#define BANNER "============================================================\n"
+
+#define assert_passes(scenario)                                                     \
+	do {                                                                        \
+		assert_int_equal(acre("selftest --scenario " scenario), 0);         \
+		assert_text_has(out, BANNER scenario "\n" BANNER "[PASS] " scenario \
+						     ": expected ");                \
+	} while (0)
+
+TEST_SELFTEST(s06_control_subint_thread_fork)
+{
+	assert_passes("control_subint_thread_fork");
+	assert_text_has(err, "Fatal Python error");
+	assert_text_has(err, "not main interpreter");
+	return 0;
+}
+
+TEST_SELFTEST(s07_main_thread_fork)
+{
+	assert_passes("main_thread_fork");
+	assert_text_has(out, "observed rc=0\n");
+	return 0;
+}
+
+TEST_SELFTEST(s08_worker_thread_fork)
+{
+	assert_passes("worker_thread_fork");
+	assert_text_has(out, "observed rc=0\n");
+	return 0;
+}
+
+TEST_SELFTEST(s09_full_architecture)
+{
+	assert_passes("full_architecture");
+	assert_text_has(out, "observed rc=0\n");
+	return 0;
+}
+
+TEST_SELFTEST(s09_all_of_them)
+{
+	assert_int_equal(acre("selftest | grep -c '^.PASS'"), 0);
+	assert_string_equal(out, "4\n");
+	return 0;
+}
+
+/* An event loop of this text, in the place of Python's. */
+static void bring_asyncio(const char *text)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/asyncio.py", test_dir());
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	snprintf(path, sizeof path, "%s/trio.py", test_dir());
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("raise ImportError\n", f);
+	fclose(f);
+	setenv("PYTHONPATH", test_dir(), 1);
+}
+
+TEST_SELFTEST(s09_another_outcome_is_status_1)
+{
+	bring_asyncio("raise RuntimeError('not today')\n");
+	assert_int_equal(acre("selftest --scenario full_architecture"), 1);
+	assert_text_has(out, "[FAIL] full_architecture: expected rc=0 of ");
+	assert_text_has(out, "; observed rc=4: its source has raised\n");
+	assert_text_has(err, "RuntimeError: not today");
+	return 0;
+}
+
+TEST_SELFTEST(s09_a_hang_is_status_1_and_has_an_end)
+{
+	bring_asyncio("while True: pass\n");
+	assert_int_equal(acre("selftest --scenario full_architecture --limit 1"), 1);
+	assert_text_has(out, "[FAIL] ");
+	assert_text_has(out, "observed rc=3: its thread did not come back\n");
+	return 0;
+}
+
+TEST_SELFTEST(s05_what_cannot_be_tried_is_status_2)
+{
+	setenv(PYTHON_PLUGIN_VAR, "/nowhere", 1);
+	assert_int_equal(acre("selftest --scenario control_subint_thread_fork"), 2);
+	assert_text_has(out,
+			"[SETUP] control_subint_thread_fork: this build holds no Python");
+	assert_int_equal(acre("selftest --scenario main_thread_fork"), 2);
+	assert_int_equal(acre("selftest --scenario full_architecture"), 2);
+	assert_int_equal(acre("selftest"), 2);
+	return 0;
+}
+
+TEST_SELFTEST(selftest_called_wrongly_is_status_2)
+{
+	assert_int_equal(acre("selftest --scenario telepathy"), 2);
+	assert_text_has(err, "there is no scenario telepathy");
+	assert_int_equal(acre("selftest --limit 0"), 2);
+	assert_int_equal(acre("selftest main_thread_fork"), 2);
+	return 0;
+}
