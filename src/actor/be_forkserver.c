@@ -33,52 +33,66 @@
 /* From the end of a socket to that of its process, which has little memory to give back */
 #define EXIT_NS 1000000000
 
-/* The spawner thread's alone. */
-static struct {
+/* One of each profile, made when first asked. The spawner thread's alone. */
+struct forkserver {
 	struct pidref pid;
 	struct child_entry entry;
 	int control; /* our end */
 	bool runs;
-} server;
+};
+
+static struct forkserver servers[N_FORKSERVERS];
+
+static struct forkserver *server_of(const struct spawn_request *q)
+{
+	return &servers[q->forkserver];
+}
+
+static void stop(struct forkserver *s)
+{
+	if (!s->runs)
+		return;
+	s->runs = false;
+	sys_close(TAKE_FD(s->control)); /* which ends it, too */
+	acre_ignore(pidref_signal(&s->pid, SIGKILL));
+	acre_ignore(pidref_reap(&s->pid, NULL, 0)); /* bound: SIGKILL, little memory */
+	child_table_remove(&s->entry);
+	pidref_fini(&s->pid);
+}
 
 void forkserver_stop(void)
 {
-	if (!server.runs)
-		return;
-	server.runs = false;
-	sys_close(TAKE_FD(server.control)); /* which ends it, too */
-	acre_ignore(pidref_signal(&server.pid, SIGKILL));
-	acre_ignore(pidref_reap(&server.pid, NULL, 0)); /* bound: SIGKILL, little memory */
-	child_table_remove(&server.entry);
-	pidref_fini(&server.pid);
+	for (size_t i = 0; i < ARRAY_N(servers); i++)
+		stop(&servers[i]);
 }
 
 /* Its end of the socket is closed, so it is dead or about to be: how is what is to be told. */
-static void stop_dead(struct spawn_request *q)
+static void stop_dead(struct forkserver *s, struct spawn_request *q)
 {
-	struct pollfd p = { .fd = server.pid.fd, .events = POLLIN };
+	struct pollfd p = { .fd = s->pid.fd, .events = POLLIN };
 	struct acre_death death = { 0 };
 	char text[DEATH_SENTENCE_MAX];
 
-	if (sys_poll(&p, 1, EXIT_NS) > 0 && reap(&server.pid, &death) > 0) {
+	if (sys_poll(&p, 1, EXIT_NS) > 0 && reap(&s->pid, &death) > 0) {
 		death_sentence_of("the forkserver", &death, text);
 		snprintf(q->detail, sizeof q->detail, "%.*s", (int)sizeof q->detail - 1,
 			 text);
 	}
-	forkserver_stop();
+	stop(s);
 }
 
 void forkserver_forget(void)
 {
-	server.runs = false;
+	for (size_t i = 0; i < ARRAY_N(servers); i++)
+		servers[i].runs = false;
 }
 
 /* -ECONNRESET: it has died; -ETIMEDOUT: it is silent. Either way it is of no use. */
-static int await_answer(struct forkserver_answer *ret, int *ret_pidfd,
-			int64_t patience_ns)
+static int await_answer(const struct forkserver *s, struct forkserver_answer *ret,
+			int *ret_pidfd, int64_t patience_ns)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof *ret_pidfd)];
-	struct pollfd p = { .fd = server.control, .events = POLLIN };
+	struct pollfd p = { .fd = s->control, .events = POLLIN };
 	struct iovec iov = { ret, sizeof *ret };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
@@ -91,7 +105,7 @@ static int await_answer(struct forkserver_answer *ret, int *ret_pidfd,
 	*ret_pidfd = -1;
 	if (r <= 0)
 		return r < 0 ? r : -ETIMEDOUT;
-	n = sys_recvmsg(server.control, &msg, 0);
+	n = sys_recvmsg(s->control, &msg, 0);
 	if (n != sizeof *ret)
 		return n < 0 ? (int)n : -ECONNRESET;
 	c = CMSG_FIRSTHDR(&msg);
@@ -107,25 +121,25 @@ static void say_why(struct spawn_request *q, const char *step, const struct fork
 	snprintf(q->detail, sizeof q->detail, "%s", a->why);
 }
 
-static int ready(struct spawn_request *q)
+static int ready(struct forkserver *s, struct spawn_request *q)
 {
 	struct forkserver_answer hello;
-	int pidfd, r = await_answer(&hello, &pidfd, BOOT_NS); /* none comes with it */
+	int pidfd, r = await_answer(s, &hello, &pidfd, BOOT_NS); /* none comes with it */
 
 	if (r < 0)
 		spawn_failed(q, "starting the forkserver", r);
 	else if (hello.error)
 		say_why(q, "starting the forkserver", &hello);
 	if (r == -ECONNRESET)
-		stop_dead(q);
+		stop_dead(s, q);
 	else if (q->step)
-		forkserver_stop();
+		stop(s);
 	return q->step ? -1 : 0;
 }
 
-static int start(struct spawn_request *q)
+static int start(struct forkserver *s, struct spawn_request *q)
 {
-	struct spawn_request s = {
+	struct spawn_request made = {
 		.path = q->path,
 		.argv = q->argv,
 		.env = q->env,
@@ -137,28 +151,28 @@ static int start(struct spawn_request *q)
 	};
 	int pair[2], r;
 
-	if (server.runs)
+	if (s->runs)
 		return 0;
 	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
 	if (r < 0) {
 		spawn_failed(q, "a socket pair for the forkserver", r);
 		return r;
 	}
-	s.fds[0] = pair[1];
-	spawn_exec(&s);
+	made.fds[0] = pair[1];
+	spawn_exec(&made);
 	sys_close(pair[1]);
-	if (s.step) {
+	if (made.step) {
 		sys_close(pair[0]);
-		spawn_failed(q, "starting the forkserver", -s.error);
-		return -s.error;
+		spawn_failed(q, "starting the forkserver", -made.error);
+		return -made.error;
 	}
-	server.pid = s.pid;
+	s->pid = made.pid;
 	child_table_lock();
-	child_table_add(&server.entry, s.pid.pid, s.pid.fd, CHILD_HELPER);
+	child_table_add(&s->entry, made.pid.pid, made.pid.fd, CHILD_HELPER);
 	child_table_unlock();
-	server.control = pair[0];
-	server.runs = true;
-	return ready(q);
+	s->control = pair[0];
+	s->runs = true;
+	return ready(s, q);
 }
 
 static int ask(const struct spawn_request *q, const struct newborn *n)
@@ -178,7 +192,7 @@ static int ask(const struct spawn_request *q, const struct newborn *n)
 	c->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(c), n->fds, size);
 	snprintf(request.title, sizeof request.title, "%s", q->title);
-	return (int)sys_sendmsg(server.control, &msg, 0);
+	return (int)sys_sendmsg(server_of(q)->control, &msg, 0);
 }
 
 /* In a PID namespace the number is another one for us. A pidfd that did not come, or
@@ -212,14 +226,15 @@ static void hold_by_number(struct spawn_request *q, pid_t pid)
 static void await_child(struct spawn_request *q)
 {
 	struct forkserver_answer a;
-	int pidfd, r = await_answer(&a, &pidfd, ANSWER_NS);
+	struct forkserver *s = server_of(q);
+	int pidfd, r = await_answer(s, &a, &pidfd, ANSWER_NS);
 
 	if (r < 0) {
 		spawn_failed(q, "asking the forkserver", r);
 		if (r == -ECONNRESET)
-			stop_dead(q);
+			stop_dead(s, q);
 		else
-			forkserver_stop();
+			stop(s);
 	} else if (a.error) {
 		say_why(q, "forking from the forkserver", &a);
 	} else if (q->pidns) {
@@ -232,15 +247,16 @@ static void await_child(struct spawn_request *q)
 /* One that has died since the last request is replaced: it cannot have got this one. */
 static int ask_running(struct spawn_request *q, const struct newborn *n)
 {
-	bool is_old = server.runs;
-	int r = start(q);
+	struct forkserver *s = server_of(q);
+	bool is_old = s->runs;
+	int r = start(s, q);
 
 	if (r < 0)
 		return r;
 	r = ask(q, n);
 	if (r < 0 && is_old) {
-		forkserver_stop();
-		r = start(q);
+		stop(s);
+		r = start(s, q);
 		if (r >= 0)
 			r = ask(q, n);
 	}
@@ -264,24 +280,32 @@ static void spawn_from_forkserver(struct spawn_request *q)
 		spawn_failed(q, "asking the forkserver", r);
 }
 
-/* argv: title, --acre-forkserver, modules. */
-static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3],
-		      char title[FORKSERVER_TITLE_MAX], char *const *modules)
+/* How they say what they are. */
+static const char *const arguments[] = {
+	[FORKSERVER_PLAIN] = FORKSERVER_ARGUMENT,
+	[FORKSERVER_PYTHON] = FORKSERVER_PYTHON_ARGUMENT,
+};
+
+/* argv: title, what it is to be, modules. */
+static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3], char title[FORKSERVER_TITLE_MAX],
+		      enum forkserver_profile profile, char *const *modules)
 {
 	memset(title, ' ', FORKSERVER_TITLE_MAX - 1);
 	memcpy(title, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
 	title[FORKSERVER_TITLE_MAX - 1] = '\0';
 	*argv++ = title;
-	*argv++ = (char *)(uintptr_t)FORKSERVER_ARGUMENT;
+	*argv++ = (char *)(uintptr_t)arguments[profile];
 	while (*modules)
 		*argv++ = *modules++;
 	*argv = NULL;
 }
 
-int be_forkserver_make(struct life *life, const struct birth *birth)
+static int make_by(enum forkserver_profile profile, struct life *life,
+		   const struct birth *birth)
 {
 	char *argv[ENDPOINT_SPACES_MAX + 3], title[FORKSERVER_TITLE_MAX];
 	struct spawn_request q = { .make = spawn_from_forkserver,
+				   .forkserver = profile,
 				   .argv = argv,
 				   .title = birth->title };
 	struct program *program = NULL;
@@ -294,10 +318,21 @@ int be_forkserver_make(struct life *life, const struct birth *birth)
 	r = program_new(&program, NULL);
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for actor %s", birth->name);
-	fill_argv(argv, title, runtime_this->preload);
+	fill_argv(argv, title, profile, runtime_this->preload);
 	q.path = program->path;
 	q.env = program->env;
 	r = birth_of_process(life, birth, &q);
 	program_free(program);
 	return r;
+}
+
+int be_forkserver_make(struct life *life, const struct birth *birth)
+{
+	return make_by(FORKSERVER_PLAIN, life, birth);
+}
+
+/* Where it has a warm Python, a child of it is a guest's process (guest.h). */
+int be_subint_forkserver_make(struct life *life, const struct birth *birth)
+{
+	return make_by(FORKSERVER_PYTHON, life, birth);
 }

@@ -16,6 +16,9 @@
 
 struct pidns;
 
+/* What a forkserver has loaded when it forks. */
+enum forkserver_profile { FORKSERVER_PLAIN, FORKSERVER_PYTHON, N_FORKSERVERS };
+
 struct spawn_request {
 	/* What the thread does; sets the answers. */
 	void (*make)(struct spawn_request *q);
@@ -23,6 +26,7 @@ struct spawn_request {
 	char *const *argv;
 	char *const *env;
 	const char *title; /* of a process that is forked */
+	enum forkserver_profile forkserver; /* the one that forks it */
 	bool is_fork;	   /* of us: made while all threads of ours are at rest */
 	bool with_strangers; /* also if there are threads that are not ours */
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
