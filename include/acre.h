@@ -7,6 +7,7 @@
 #include <acre/call.h>
 #include <acre/chan.h>
 #include <acre/cluster.h>
+#include <acre/coded.h>
 #include <acre/command.h>
 #include <acre/contain.h>
 #include <acre/context.h>

@@ -43,6 +43,8 @@
  *	acre_send(ctx, shape, .circle = &(struct circle){ .radius = 3 });
  *	if (shape.circle) ...
  *
+ * A struct that is none of this, say one with pointers, travels by two hooks (coded.h).
+ *
  * What was received and is not in the struct itself (texts, bytes, lists, maps, messages
  * that may be NULL) is borrowed: it is valid until the next receive on the same context, or
  * until the context ends. A text or bytes has at most 1 MiB, a list or map 65,536 items, a
@@ -59,7 +61,8 @@ ACRE_BEGIN_
 enum acre_msg_form {
 	ACRE_MSG_MAP,	/* of its fields */
 	ACRE_MSG_BARE,	/* the value of its only field; without one, nil */
-	ACRE_MSG_ONE_OF /* a map of the one field that is there */
+	ACRE_MSG_ONE_OF, /* a map of the one field that is there */
+	ACRE_MSG_CODED	 /* another message, by hooks: coded.h */
 };
 
 struct acre_msg_kind {

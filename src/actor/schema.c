@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <acre/error.h>
+
+#include "base/util.h"
+
 /* NOLINTBEGIN(misc-no-recursion): messages hold messages; as deep as the program's own structs */
 
 static bool field_borrows(const struct acre_field *f)
@@ -38,6 +42,36 @@ bool schema_is_any(const struct acre_msg_kind *kind)
 {
 	return kind->form == ACRE_MSG_BARE && kind->n_fields &&
 	       kind->fields[0].type == ACRE_FIELD_ANY;
+}
+
+static const struct acre_coded_kind *coded(const struct acre_msg_kind *kind)
+{
+	return container_of(kind, struct acre_coded_kind, kind);
+}
+
+const struct acre_msg_kind *schema_coded_as(const struct acre_msg_kind *kind)
+{
+	return coded(kind)->as();
+}
+
+int schema_encode(const struct acre_msg_kind *kind, const void *value,
+		  struct schema_coded *ret)
+{
+	memset(ret->bytes, 0, schema_coded_as(kind)->size);
+	return coded(kind)->encode(value, ret->bytes);
+}
+
+int schema_decode(const struct acre_msg_kind *kind, const struct schema_coded *came,
+		  void *ret)
+{
+	memset(ret, 0, kind->size);
+	return coded(kind)->decode(came->bytes, ret);
+}
+
+const char *schema_hook_says(int r)
+{
+	return r == ACRE_NO_HOOK_ ? "this program has no hook for that"
+				  : acre_why(r)->message;
 }
 
 bool schema_is_nil(const void *packed, size_t len)

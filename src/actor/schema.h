@@ -2,6 +2,9 @@
 /* schema.h - structs of ACRE_MSG as msgpack values, and back, checked. */
 #pragma once
 
+#include <stddef.h>
+
+#include <acre/coded.h>
 #include <acre/msg.h>
 
 #include "base/arena.h"
@@ -77,6 +80,23 @@ bool schema_borrows(const struct acre_msg_kind *kind);
 /* Whether it is acre_any: a value of any type, also as an argument. */
 bool schema_is_any(const struct acre_msg_kind *kind);
 bool schema_is_nil(const void *packed, size_t len);
+
+/* A type of the program's own, as the message that stands for it. */
+struct schema_coded {
+	_Alignas(max_align_t) uint8_t bytes[ACRE_CODED_MAX];
+};
+static inline bool schema_is_coded(const struct acre_msg_kind *kind)
+{
+	return kind->form == ACRE_MSG_CODED;
+}
+const struct acre_msg_kind *schema_coded_as(const struct acre_msg_kind *kind);
+/* By the program's hooks: 0, or < 0 what the hook says. */
+int schema_encode(const struct acre_msg_kind *kind, const void *value,
+		  struct schema_coded *ret);
+int schema_decode(const struct acre_msg_kind *kind, const struct schema_coded *came,
+		  void *ret);
+/* Why not, for a report; valid as long as the report of `r`. */
+const char *schema_hook_says(int r);
 
 /* Where in a value we are: on the stack of who goes into it, innermost first. */
 struct schema_step {

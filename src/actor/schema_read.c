@@ -464,11 +464,38 @@ static int read_bare(struct reading *rd, const struct schema_step *up,
 	return rd->in.fault ? refused(rd, up) : 0;
 }
 
+/* What the message borrows, and its lists, are for the hook alone. */
+static int decode(struct reading *rd, const struct schema_step *up,
+		  const struct acre_msg_kind *kind, struct schema_coded *came, void *ret)
+{
+	int r = schema_decode(kind, came, ret);
+
+	return r < 0 ? mismatch(rd, up, "cannot be decoded: ", schema_hook_says(r)) : 0;
+}
+
+static int read_coded(struct reading *rd, const struct schema_step *up,
+		      const struct acre_msg_kind *kind, void *ret)
+{
+	struct arena own = { 0 }, *around = rd->arrays;
+	struct schema_coded came;
+	int r;
+
+	rd->arrays = &own;
+	r = read_message(rd, up, schema_coded_as(kind), came.bytes);
+	if (r >= 0)
+		r = decode(rd, up, kind, &came, ret);
+	rd->arrays = around;
+	arena_fini(&own);
+	return r;
+}
+
 static int read_message(struct reading *rd, const struct schema_step *up,
 			const struct acre_msg_kind *kind, void *ret)
 {
 	int r;
 
+	if (schema_is_coded(kind))
+		return read_coded(rd, up, kind, ret);
 	if (kind->form == ACRE_MSG_BARE)
 		r = read_bare(rd, up, kind, ret);
 	else
@@ -503,13 +530,24 @@ int schema_read(const struct acre_msg_kind *kind, const struct schema_packed *pa
 	return read_end(&rd, read_message(&rd, NULL, kind, ret));
 }
 
+static int read_argument(struct reading *rd, const struct acre_msg_kind *kind, void *ret)
+{
+	struct schema_coded came;
+	int r;
+
+	if (schema_is_any(kind) || kind->form == ACRE_MSG_ONE_OF)
+		return read_message(rd, NULL, kind, ret);
+	if (!schema_is_coded(kind))
+		return read_map(rd, NULL, kind, ret, true);
+	r = read_argument(rd, schema_coded_as(kind), came.bytes);
+	return r < 0 ? r : decode(rd, NULL, kind, &came, ret);
+}
+
 int schema_read_argument(const struct acre_msg_kind *kind,
 			 const struct schema_packed *packed, void *ret)
 {
 	struct reading rd = reading_of(kind, packed, "argument");
 
-	if (schema_is_any(kind) || kind->form == ACRE_MSG_ONE_OF)
-		return read_end(&rd, read_message(&rd, NULL, kind, ret));
-	return read_end(&rd, read_map(&rd, NULL, kind, ret, true));
+	return read_end(&rd, read_argument(&rd, kind, ret));
 }
 /* NOLINTEND(misc-no-recursion) */

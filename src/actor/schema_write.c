@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "base/util.h"
+#include "core/report.h"
 
 /* NOLINTBEGIN(misc-no-recursion): messages hold messages; a writer refuses what is deeper than DEPTH */
 
@@ -192,6 +193,21 @@ static void write_map(struct pack_writer *w, const struct acre_msg_kind *kind,
 		write_named(w, &kind->fields[i], value);
 }
 
+static void write_coded(struct pack_writer *w, const struct acre_msg_kind *kind,
+			const void *value, bool is_argument)
+{
+	const struct acre_msg_kind *as = schema_coded_as(kind);
+	struct schema_coded coded;
+	int r = schema_encode(kind, value, &coded);
+
+	if (r < 0) /* why is told by schema_unwritten() */
+		pack_writer_fail(w, report_class(r) == ENOMEM ? -ENOMEM : -EINVAL);
+	else if (is_argument)
+		schema_write_argument(w, as, coded.bytes);
+	else
+		schema_write(w, as, coded.bytes);
+}
+
 /* Ends for a message that holds itself: it is nested deeper than a writer goes. */
 void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 		  const void *value)
@@ -200,6 +216,8 @@ void schema_write(struct pack_writer *w, const struct acre_msg_kind *kind,
 		write_map(w, kind, value);
 	else if (kind->form == ACRE_MSG_ONE_OF)
 		write_one_of(w, kind, value);
+	else if (schema_is_coded(kind))
+		write_coded(w, kind, value, false);
 	else if (kind->n_fields)
 		write_field(w, &kind->fields[0], value);
 	else
@@ -237,6 +255,8 @@ void schema_write_argument(struct pack_writer *w, const struct acre_msg_kind *ki
 		as_map.form = ACRE_MSG_MAP;
 	if (schema_is_any(kind))
 		write_any_argument(w, &((const struct acre_any *)value)->value);
+	else if (schema_is_coded(kind))
+		write_coded(w, kind, value, true);
 	else
 		schema_write(w, &as_map, value);
 }
@@ -374,6 +394,18 @@ static int many_unwritten(const struct blame *b, struct schema_step *step,
 	return why;
 }
 
+static int coded_unwritten(const struct blame *b, const struct schema_step *up,
+			   const struct acre_msg_kind *kind, const void *value)
+{
+	struct schema_coded coded;
+	int r = schema_encode(kind, value, &coded);
+
+	if (r < 0)
+		return blame(b, up, ACRE_ETYPE, "cannot be encoded: %s",
+			     schema_hook_says(r));
+	return message_unwritten(b, up, schema_coded_as(kind), coded.bytes);
+}
+
 static int message_unwritten(const struct blame *b, const struct schema_step *up,
 			     const struct acre_msg_kind *kind, const void *value)
 {
@@ -382,6 +414,8 @@ static int message_unwritten(const struct blame *b, const struct schema_step *up
 
 	if (b->depth >= wire_limits_default.depth)
 		return too_deep(b, up);
+	if (schema_is_coded(kind))
+		return coded_unwritten(b, up, kind, value);
 	if (kind->n_fields > SCHEMA_FIELDS_MAX)
 		return blame(b, up, ACRE_ETYPE, "has %u fields, and %d can travel",
 			     kind->n_fields, SCHEMA_FIELDS_MAX);
