@@ -152,7 +152,7 @@ static const char *verdict(const struct bench_row *row, double is, double bar)
 
 static void print_bars(const struct bench_row *row, double ratio, double ours)
 {
-	if (row->bar > 0)
+	if (row->bar > 0 && row->floor)
 		printf("  bar x%.2f %s", row->bar, verdict(row, ratio, row->bar));
 	if (row->limit > 0)
 		printf("  bar %.0f %s %s", row->limit, row->unit,
