@@ -98,16 +98,22 @@ static int check(const struct nursery *n, const struct acre_command_options *o)
 	return r < 0 ? r : n->scope.covered ? -ECANCELED : 0;
 }
 
-static void choose_label(char ret[ACRE_COMMAND_LABEL_SIZE],
-			 const struct acre_command_options *o)
+static void set_name(char ret[ACRE_COMMAND_LABEL_SIZE], const char *name)
 {
-	const char *slash = strrchr(o->argv[0], '/');
-	const char *label = o->label ? o->label : slash ? slash + 1 : o->argv[0];
-
-	snprintf(ret, ACRE_COMMAND_LABEL_SIZE, "%s", label);
+	snprintf(ret, ACRE_COMMAND_LABEL_SIZE, "%s", name);
 	for (; *ret; ret++)
 		if ((unsigned char)*ret < ' ' || *ret == 0x7f)
 			*ret = '?'; /* argv[0] is not ours to refuse */
+}
+
+/* Without a label lines are as they come; failures have a name all the same. */
+static void choose_names(struct acre_command *c, const struct acre_command_options *o)
+{
+	const char *slash = strrchr(o->argv[0], '/');
+	const char *program = slash ? slash + 1 : o->argv[0];
+
+	set_name(c->label, o->label ? o->label : program);
+	set_name(c->title, *c->label ? c->label : program);
 }
 
 /*
@@ -275,7 +281,7 @@ static struct acre_command *command_new(const struct acre_command_options *o)
 	c->death.last_words = c->words;
 	list_init(&c->end_waits);
 	acre_event_init(&c->reaped);
-	choose_label(c->label, o);
+	choose_names(c, o);
 	for (size_t i = 0; i < ARRAY_N(c->outputs); i++)
 		output_init(&c->outputs[i], o->keep ? o->keep : KEEP_DEFAULT,
 			    command_output_changed, c);
@@ -289,7 +295,7 @@ static int make(struct acre_command *c, const struct acre_command_options *o)
 	int r = open_all(c, o, standard);
 
 	if (r < 0)
-		r = acre_fail(-r, "no descriptors for command %s", c->label);
+		r = acre_fail(-r, "no descriptors for command %s", c->title);
 	else
 		r = find_and_make(c, o, standard);
 	for (size_t i = 0; i < ARRAY_N(standard); i++)
@@ -380,7 +386,7 @@ int acre_command_signal(struct acre_command *command, int sig)
 
 	if (r < 0 && r != -ECHILD)
 		return acre_fail(-r, "signal %d cannot be sent to command %s", sig,
-				 command->label);
+				 command->title);
 	return r;
 }
 
@@ -417,7 +423,7 @@ ssize_t acre_command_recv(struct acre_command *command, enum acre_command_stream
 
 	if (r >= 0 && (!o->is_source || !len))
 		r = acre_fail(EINVAL, "no source of command %s, or no room to read into",
-			      command->label);
+			      command->title);
 	while (r >= 0) {
 		is_last = acre_event_is_set(&command->reaped);
 		n = sys_read(o->fd, buf, len);
@@ -425,7 +431,7 @@ ssize_t acre_command_recv(struct acre_command *command, enum acre_command_stream
 			return n;
 		if (n != -EAGAIN)
 			return acre_fail((int)-n, "reading from command %s",
-					 command->label);
+					 command->title);
 		if (is_last && output_is_empty(o))
 			return 0;
 		r = wait_readable(command, o->fd);

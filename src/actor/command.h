@@ -69,6 +69,7 @@ struct acre_command {
 	struct acre_event reaped; /* what a source then has is all */
 	struct acre_command_result *result; /* borrowed; NULL: nobody wants it */
 	char label[ACRE_COMMAND_LABEL_SIZE];
+	char title[ACRE_COMMAND_LABEL_SIZE]; /* in failures: never "" */
 	char words[COMMAND_WORDS_MAX + 1];
 };
 

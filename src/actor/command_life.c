@@ -62,7 +62,7 @@ static struct report *death_report(struct acre_command *c)
 
 	if (!rep)
 		return NULL;
-	snprintf(who, sizeof who, "command %s (pid %d)", c->label, (int)c->number);
+	snprintf(who, sizeof who, "command %s (pid %d)", c->title, (int)c->number);
 	death_sentence_of(who, &c->death, text);
 	acre_ignore(report_set_text(rep, &report_public(rep)->message, text,
 				    strlen(text)));
@@ -87,10 +87,12 @@ static int trouble_with_output(const struct acre_command *c)
 {
 	for (size_t i = 0; i < ARRAY_N(c->outputs); i++)
 		if (c->outputs[i].error)
-			return acre_fail(c->outputs[i].error,
-					 "the std%s of command %s could not be read, kept "
-					 "or relayed",
-					 i == ACRE_COMMAND_OUT ? "out" : "err", c->label);
+			return acre_fail(
+				c->outputs[i].error,
+				"the std%s of command %s could not be read, kept "
+				"or relayed: %s",
+				i == ACRE_COMMAND_OUT ? "out" : "err", c->title,
+				acre_class_text(c->outputs[i].error));
 	return 0;
 }
 
@@ -101,8 +103,9 @@ static int judge(struct acre_command *c)
 	if (ended_as_asked(c))
 		return 0;
 	if (c->is_lost)
-		return acre_fail(ECHILD, "command %s (pid %d) was collected by somebody else",
-				 c->label, (int)c->number);
+		return acre_fail(ECHILD,
+				 "command %s (pid %d) was collected by somebody else",
+				 c->title, (int)c->number);
 	if (!ended_well(c))
 		return report_file(death_report(c), ACRE_EDIED);
 	return trouble_with_output(c);
@@ -352,7 +355,7 @@ static int end_at_once(struct acre_command *c, int r)
 	acre_ignore(pidref_reap(&c->pid, NULL, 0));
 	child_table_remove(&c->entry);
 	pidref_fini(&c->pid);
-	return acre_fail(report_class(r), "watching the command %s", c->label);
+	return acre_fail(report_class(r), "watching the command %s", c->title);
 }
 
 int command_begin(struct acre_command *c)

@@ -84,6 +84,14 @@ TEST(what_cannot_run_is_told_as_env_does)
 	assert_int_equal(acre_run_of("--no-such-option true 2>&1"), 125);
 }
 
+TEST(output_that_cannot_be_written_is_told)
+{
+	assert_int_equal(acre_run_of("echo a 2>&1 >/dev/full"), 125);
+	assert_text_has(output,
+			"acre run: echo: the stdout of command echo could not be ");
+	assert_text_has(output, "no space left on device");
+}
+
 TEST(if_nobody_reads_it_ends_by_sigpipe)
 {
 	assert_int_equal(acre_run_of("sh -c 'yes; exit $?' | head -n 1"), 0);
