@@ -35,9 +35,10 @@ CLI_VERBS(CLI_AS_FUNCTION)
  * `status`. */
 int cli_tell(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Such a line about dialling or asking who is at `where`; returns the exit status. */
+/* Such a line about dialling or asking who is at `where`; returns the exit status. A
+ * cancellation is nothing to tell: -ECANCELED is returned. */
 int cli_tell_unreached(int r, const char *where);
-/* About a failure that is nobody's answer: of the loop, of memory. */
+/* The same about a failure that is nobody's answer: of the loop, of memory. */
 int cli_tell_failure(int r);
 
 /* main.c: "acre VERB" of this run */

@@ -21,10 +21,10 @@
 bool reach_is_address(const char *who);
 
 /* Asks the registrar at `at`, or (NULL) those of all trees. To be freed by forest_free(), also
- * on failure. 0, or an exit status. */
+ * on failure. 0, an exit status, or -ECANCELED. */
 int reach_forest(struct forest *ret, const char *at);
 
-/* A portal to that one actor, for acre_release(). 0, or an exit status. */
+/* A portal to that one actor, for acre_release(). 0, an exit status, or -ECANCELED. */
 int reach_actor(struct acre_actor **ret, const char *who, const char *at);
 
 /* That nobody in it is called so: a line, and the exit status. */

@@ -119,8 +119,8 @@ static int serve(void *arg)
 				"`acre cancel %s`, or choose another address with "
 				"--listen",
 				job->listen, job->listen);
-	puts(job->listen);
-	fflush(stdout);
+	if (puts(job->listen) < 0 || fflush(stdout) != 0)
+		return 0; /* nobody could know of it; told by whoever writes all that is left */
 	while (r >= 0) /* bound: none; a signal or a cancel ends it */
 		r = acre_sleep(acre_secs(DAY));
 	return r;

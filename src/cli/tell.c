@@ -24,6 +24,8 @@ int cli_tell_unreached(int r, const char *where)
 {
 	int code = acre_code(r);
 
+	if (code == ECANCELED)
+		return r;
 	if ((code == EACCES || code == EOPNOTSUPP) && strncmp(where, "/unix/", 6) != 0)
 		return cli_tell(CLI_FAILED,
 				"%s; this command calls by the sockets of this host that "
@@ -61,6 +63,8 @@ int cli_tell_unreached(int r, const char *where)
 
 int cli_tell_failure(int r)
 {
+	if (acre_is(r, ECANCELED))
+		return r;
 	return cli_tell(CLI_FAILED,
 			"%s: free some of what it says is lacking and try again",
 			acre_why(r)->message);

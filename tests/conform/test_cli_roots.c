@@ -122,6 +122,8 @@ static int list_silent(void)
 	assert_text_has(out, " is silent: ");
 	assert_acre_tells(3, "in the trees that answer; `acre ls` tells of 1 more",
 			  "find x");
+	assert_acre_tells(1, "main.f of root has not ended within 0.1 s",
+			  "call root main.f --deadline 0.1");
 	return reap_nothing();
 }
 
@@ -340,6 +342,7 @@ TEST_TREE(a_key_and_tcp_go_together)
 
 TEST_TREE(where_no_registrar_can_be_is_told)
 {
+	assert_acre_tells(1, "its output cannot be written", "registry >/dev/full");
 	assert_acre_tells(2, "; an address is like /unix/run/a.sock",
 			  "registry --listen nonsense");
 	assert_acre_tells(1, "; choose another address with --listen",
