@@ -115,7 +115,8 @@ struct acre_msg_kind {
 
 #ifndef __cplusplus
 /* Four kinds that travel as a bare value instead of a map: an integer, a text, a value of
- * any type, nothing. */
+ * any type, nothing. Where a pointer to nothing is wanted, to send it or to receive it, NULL will
+ * do: acre_call(actor, hello, NULL, acre_nil, NULL). */
 #define ACRE_INT_FIELDS_(F)  F(int64_t, value)
 #define ACRE_TEXT_FIELDS_(F) F(const char *, value)
 #define ACRE_ANY_FIELDS_(F)  F(struct acre_value, value)

@@ -527,6 +527,10 @@ int schema_read(const struct acre_msg_kind *kind, const struct schema_packed *pa
 {
 	struct reading rd = reading_of(kind, packed, where);
 
+	if (!ret && kind->n_fields)
+		return acre_fail(EINVAL,
+				 "the %s cannot be read into NULL: it is a struct %s",
+				 where, kind->name);
 	return read_end(&rd, read_message(&rd, NULL, kind, ret));
 }
 

@@ -511,6 +511,11 @@ ACRE_CONTEXT(takes_a_number, acre_int, .kind = ACRE_ENDPOINT_ONESHOT)
 	return acre_return(ctx, acre_int, .value = in->value);
 }
 
+ACRE_CONTEXT(says_nothing, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return 0;
+}
+
 TEST_TREE(null_is_refused_where_an_actor_or_an_argument_is_wanted)
 {
 	struct acre_actor *a;
@@ -525,6 +530,10 @@ TEST_TREE(null_is_refused_where_an_actor_or_an_argument_is_wanted)
 		assert_class(r, EINVAL);
 		assert_text_has(acre_why(r)->message, "with NULL, not a struct acre_int");
 		assert_int_equal(acre_call(a, ten, NULL, acre_int, &v), 1);
+		assert_int_equal(acre_call(a, says_nothing, NULL, acre_nil, NULL), 0);
+		r = acre_call(a, ten, NULL, acre_int, NULL);
+		assert_class(r, EINVAL);
+		assert_text_has(acre_why(r)->message, "cannot be read into NULL");
 		r = 0;
 	}
 	return r;
