@@ -18,6 +18,7 @@
 #include "core/crash.h"
 #include "core/fiber.h"
 #include "core/report.h"
+#include "core/thread_stay.h"
 
 /*
  * It is this program, executed anew, and never gets further than this file: it has one
@@ -211,6 +212,8 @@ static bool ignores_nothing(void)
 static void learn_for_children(struct server *s)
 {
 	s->ignores_nothing = ignores_nothing();
+	acre_ignore(thread_stay_begin("a forkserver")); /* which makes a key */
+	thread_stay_end();
 	fiber_learn_stack();
 	crash_prepare();
 	report_set_actor("", ""); /* and the host's name */

@@ -70,14 +70,18 @@ static int reset_signals_in_child(const struct newborn *n)
 	return sys_sigmask(SIG_SETMASK, &none, NULL);
 }
 
-/* All are moved out of the way first, so that no place is taken while it holds what is
- * still needed. */
+/* Places are taken in order. What is in an earlier one, or in its own, is moved out of the way
+ * first, so that none is taken while it holds what is still needed. */
 static int place_fds_in_child(struct newborn *n)
 {
 	int moved[NEWBORN_FDS_MAX], r = 0;
 
-	for (int i = 0; r >= 0 && i < n->n_fds; i++)
-		r = moved[i] = sys_fcntl(n->fds[i], F_DUPFD_CLOEXEC, NEWBORN_FDS_MAX);
+	for (int i = 0; r >= 0 && i < n->n_fds; i++) {
+		moved[i] = n->fds[i];
+		if (n->fds[i] <= i)
+			r = moved[i] = sys_fcntl(n->fds[i], F_DUPFD_CLOEXEC,
+						 NEWBORN_FDS_MAX);
+	}
 	for (int i = 0; r >= 0 && i < n->n_fds; i++) {
 		r = sys_dup3(moved[i], i, 0);
 		if (r >= 0)

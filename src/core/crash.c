@@ -494,10 +494,14 @@ static int begin_locked(void)
 {
 	if (caught)
 		return 0;
-	caught = prepared ? TAKE_PTR(prepared) : mem_zalloc(sizeof *caught);
+	if (prepared) { /* nothing was loaded since: who has prepared forks at once */
+		caught = TAKE_PTR(prepared);
+	} else {
+		caught = mem_zalloc(sizeof *caught);
+		learn_modules_locked(caught);
+	}
 	if (!caught)
 		return -ENOMEM;
-	learn_modules_locked(caught);
 	panic_hook_set(tell_events);
 	take_signals(caught);
 	return 0;

@@ -24,7 +24,7 @@
 int crash_catch(void);
 
 /* By a process with one thread, which forks those that will catch: these then know its modules
- * already. */
+ * already. Nothing is loaded between this and crash_catch(). */
 void crash_prepare(void);
 
 /* Makes modules known that were loaded since. No-op unless crashes are caught. */
