@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "chaos/folder.h"
 #include "lib/proc.h"
 #include "lib/test.h"
 
@@ -36,7 +37,6 @@
 
 #define MARK	    "ACRE_CHAOS_MEMBER"
 #define LISTED_MAX  256
-#define PATH_LEN    512
 #define LOOK_MS	    50 /* between two looks at who goes with a victim: it may enter itself */
 #define FORKS_GUARD 30 /* s: a tree that is not made meanwhile hangs */
 /* Between clone and the tie to the parent, in a third of all births: kernel-facts K3 */
@@ -116,6 +116,15 @@ static bool read_mark(const char *mark, uint64_t *ret_trial, uint32_t *ret_membe
 	return mark && sscanf(mark, "%" SCNu64 ":%" SCNu32, ret_trial, ret_member) == 2;
 }
 
+/* Which PID namespace a member is in: the root's, or that of a contained tree. */
+static uint64_t own_namespace(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	return st.st_ino;
+}
+
 uint32_t roll_enter(uint32_t maker, enum member_kind kind, bool makes_others)
 {
 	uint32_t i, unused;
@@ -127,6 +136,7 @@ uint32_t roll_enter(uint32_t maker, enum member_kind kind, bool makes_others)
 	assert_true(i < MEMBERS_MAX);
 	roll->members[i].maker = maker;
 	roll->members[i].kind = kind;
+	roll->members[i].pidns = own_namespace();
 	atomic_store(&roll->members[i].pid, getpid());
 	atomic_store(&roll->members[i].is_entered, true);
 	if (makes_others && read_mark(getenv(MARK), &trial, &unused))
@@ -145,13 +155,44 @@ void roll_tell_failure(uint32_t member, const char *text)
 	snprintf(roll->failures[i].text, sizeof roll->failures[i].text, "%s", text);
 }
 
+/* The number by which a process knows itself, and whether it is in another namespace than we
+ * are; false: it is gone. */
+static bool look_inside(pid_t pid, pid_t *ret, bool *ret_is_inside)
+{
+	char path[64], line[256];
+	int outer, inner, n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && n < 1 && fgets(line, sizeof line, f))
+		n = sscanf(line, "NSpid: %d %d", &outer, &inner);
+	if (f)
+		fclose(f);
+	*ret = n > 1 ? inner : pid;
+	*ret_is_inside = n > 1;
+	return n > 0;
+}
+
+static bool is_member(uint32_t i, pid_t own, bool is_inside)
+{
+	const struct tree_member *m = &roll->members[i];
+
+	return atomic_load(&m->is_entered) && atomic_load(&m->pid) == own &&
+	       (m->pidns != roll->members[ROOT].pidns) == is_inside;
+}
+
+/* A process in its last moments is nobody. */
 static uint32_t find_member(pid_t pid)
 {
 	uint32_t n = atomic_load(&roll->n);
+	bool is_inside;
+	pid_t own;
 
+	if (!look_inside(pid, &own, &is_inside))
+		return NOBODY;
 	for (uint32_t i = 0; i < n && i < MEMBERS_MAX; i++)
-		if (atomic_load(&roll->members[i].is_entered) &&
-		    atomic_load(&roll->members[i].pid) == pid)
+		if (is_member(i, own, is_inside))
 			return i;
 	return NOBODY;
 }
@@ -191,104 +232,6 @@ __attribute__((constructor)) static void begin_in_exec(void)
 {
 	if (getenv(MARK))
 		widen_windows();
-}
-
-/*
- * The cgroup.
- */
-
-/* The mount point of v2, or of v1's hierarchy without a controller: fields 5 and, behind
- * " - ", type, source and options. */
-static bool find_mount(FILE *mountinfo, char ret[1024])
-{
-	char line[1024], *type;
-
-	while (fgets(line, sizeof line, mountinfo)) {
-		type = strstr(line, " - ");
-		if (!type || sscanf(line, "%*s %*s %*s %*s %1023s", ret) != 1)
-			continue;
-		if (!strncmp(type, " - cgroup2 ", 11) ||
-		    (!strncmp(type, " - cgroup ", 10) && strstr(type, "name=")))
-			return true;
-	}
-	return false;
-}
-
-/* The first place where a folder can be made; false: there is none. */
-static bool make_folder(struct trial *t)
-{
-	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
-	char mount[1024];
-	bool made = false;
-
-	while (mountinfo && !made && !getenv("ACRE_CHAOS_MARKS") &&
-	       find_mount(mountinfo, mount)) {
-		snprintf(t->folder, sizeof t->folder, "%.400s/acre-chaos-%" PRIu64, mount,
-			 t->id);
-		made = mkdir(t->folder, 0755) == 0;
-	}
-	if (mountinfo)
-		fclose(mountinfo);
-	if (!made)
-		t->folder[0] = '\0';
-	return made;
-}
-
-static FILE *open_procs(const char *folder, const char *mode)
-{
-	char path[PATH_LEN + 16];
-
-	snprintf(path, sizeof path, "%s/cgroup.procs", folder);
-	return fopen(path, mode);
-}
-
-static void enter_folder(const struct trial *t)
-{
-	FILE *f = open_procs(t->folder, "we");
-
-	assert_non_null(f);
-	assert_true(fputs("0", f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static size_t list_one_folder(const char *folder, pid_t *ret, size_t max)
-{
-	FILE *f = open_procs(folder, "re");
-	size_t n = 0;
-
-	while (f && n < max && fscanf(f, "%d", &ret[n]) == 1)
-		n++;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-/* And those in it: a contained tree makes one. */
-static size_t list_folder(const struct trial *t, pid_t *ret, size_t max)
-{
-	size_t n = list_one_folder(t->folder, ret, max);
-	DIR *d = opendir(t->folder);
-	char path[PATH_LEN];
-	struct dirent *e;
-
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof path, "%.400s/%.100s", t->folder, e->d_name);
-		n += list_one_folder(path, ret + n, max - n);
-	}
-	closedir(d);
-	return n;
-}
-
-/* Its last process may still be on its way out. */
-static void remove_folder(const struct trial *t)
-{
-	int64_t end = now_ns() + 1000000000;
-
-	while (rmdir(t->folder) < 0 && errno == EBUSY && now_ns() < end)
-		sched_yield();
 }
 
 /*
@@ -348,7 +291,7 @@ static size_t list_marked(const struct trial *t, pid_t *ret, size_t max)
 
 size_t trial_list(const struct trial *t, pid_t *ret, size_t max)
 {
-	return t->folder[0] ? list_folder(t, ret, max) : list_marked(t, ret, max);
+	return t->folder[0] ? folder_list(t, ret, max) : list_marked(t, ret, max);
 }
 
 /* Also one that had not entered itself: by who has made it. */
@@ -446,13 +389,13 @@ void trial_begin(struct trial *t, uint32_t number, uint64_t seed, int (*run)(voi
 
 	*t = (struct trial){ .id = (uint64_t)getpid() << 32 | number, .seed = ~seed };
 	memset(roll, 0, sizeof *roll);
-	make_folder(t);
+	folder_make(t);
 	t->root = fork();
 	assert_true(t->root >= 0);
 	if (t->root > 0)
 		return;
 	if (t->folder[0])
-		enter_folder(t);
+		folder_enter(t);
 	snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
 	setenv("ACRE_SEED", text, 1);
 	set_mark(t->id, ROOT);
@@ -500,6 +443,18 @@ bool roll_has_daemon(void)
 	return find_daemon() != NOBODY;
 }
 
+/* 0: it has ended, which kills nobody. */
+static pid_t pid_of_member(const struct trial *t, uint32_t member)
+{
+	pid_t pids[LISTED_MAX];
+	size_t n = trial_list(t, pids, LISTED_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (find_member(pids[i]) == member)
+			return pids[i];
+	return 0;
+}
+
 struct victim trial_kill_above_daemon(struct trial *t)
 {
 	uint32_t above[MEMBERS_MAX], n = 0, i = find_daemon();
@@ -508,16 +463,18 @@ struct victim trial_kill_above_daemon(struct trial *t)
 	for (i = roll->members[i].maker; i != ROOT; i = roll->members[i].maker)
 		above[n++] = i;
 	v = (struct victim){ .member = above[random_below(&t->seed, n)] };
-	v.pid = atomic_load(&roll->members[v.member].pid);
+	v.pid = pid_of_member(t, v.member);
 	kill_pid(v.pid);
 	return v;
 }
 
+/* Who ends a contained tree. */
 static bool is_guard(pid_t pid)
 {
 	struct proc proc;
 
-	return proc_look(&proc, pid) && !strcmp(proc.name, "acre-guard");
+	return proc_look(&proc, pid) &&
+	       (!strcmp(proc.name, "acre-guard") || !strcmp(proc.name, "acre-init"));
 }
 
 struct victim trial_kill_one(struct trial *t)
@@ -593,6 +550,6 @@ size_t trial_end(struct trial *t)
 	t->root = 0;
 	cgroup_remove(t->tree);
 	if (t->folder[0])
-		remove_folder(t);
+		folder_remove(t);
 	return left;
 }

@@ -43,7 +43,8 @@ enum member_kind {
 };
 
 struct tree_member {
-	_Atomic pid_t pid;
+	_Atomic pid_t pid;	 /* by which it knows itself */
+	uint64_t pidns;		 /* where that is its number */
 	_Atomic bool is_entered; /* all of it is written */
 	uint32_t maker;		 /* who made it; NOBODY for the root */
 	enum member_kind kind;
@@ -99,7 +100,7 @@ struct victim {
 /* Forks a root that runs there, with this seed as that of its schedule. */
 void trial_begin(struct trial *t, uint32_t number, uint64_t seed, int (*run)(void));
 
-/* SIGKILL to any process of it but the root, and the guard of a contained tree. */
+/* SIGKILL to any process of it but the root, and the guard or init of a contained tree. */
 struct victim trial_kill_one(struct trial *t);
 /* SIGKILL to a member that has a daemon below it; there is one. */
 struct victim trial_kill_above_daemon(struct trial *t);

@@ -214,16 +214,18 @@ static int grow_tree(void)
 					.daemons = with_daemons });
 }
 
-static bool is_contained;
+static bool is_contained, by_pidns;
 
 static int run_contained(int (*fn)(void *), void *arg)
 {
 	static const char *const exposed[] = { "main", NULL };
 
 	return acre_run(fn, arg,
-			&(struct acre_run_options){ .expose = exposed,
-						    .seed = test_seed(),
-						    .contained = true });
+			&(struct acre_run_options){
+				.expose = exposed,
+				.seed = test_seed(),
+				.contained = true,
+				.flags = by_pidns ? ACRE_RUN_PID_NAMESPACE : 0 });
 }
 
 static int run_tree(void)
@@ -402,8 +404,7 @@ static int do_nothing(void *unused)
 	return 0;
 }
 
-/* The contained class: nor does one survive the root. Its guard is not killed along. */
-TEST(g2_no_daemon_survives_a_killed_root_that_is_contained)
+static void try_contained(void)
 {
 	int r = run_contained(do_nothing, NULL);
 
@@ -413,4 +414,17 @@ TEST(g2_no_daemon_survives_a_killed_root_that_is_contained)
 	report_thread_fini();
 	with_daemons = is_contained = true;
 	try_all((n_kills() + 2) / 3);
+}
+
+/* The contained class: nor does one survive the root. Its guard is not killed along. */
+TEST(g2_no_daemon_survives_a_killed_root_that_is_contained)
+{
+	try_contained();
+}
+
+/* The same by a PID namespace, whose init is not killed along: it is the end of all. */
+TEST(g2_no_daemon_survives_a_killed_root_of_a_pid_namespace)
+{
+	by_pidns = true;
+	try_contained();
 }
