@@ -349,8 +349,19 @@ static bool is_title(const char *text)
 	return parse_title(text, name, uuid) >= 0;
 }
 
+static bool has_booted; /* only main()'s thread is there to write it */
+
+bool child_forgot_to_boot(void)
+{
+	const char *title = program_invocation_name;
+
+	return !has_booted && (is_title(title) || !strncmp(title, FORKSERVER_TITLE,
+							   strlen(FORKSERVER_TITLE)));
+}
+
 int acre_boot(int argc, char **argv)
 {
+	has_booted = true;
 	if (argc >= 2 && !strcmp(argv[1], FORKSERVER_ARGUMENT) &&
 	    !strncmp(argv[0], FORKSERVER_TITLE, strlen(FORKSERVER_TITLE)))
 		forkserver_main(argc, argv);

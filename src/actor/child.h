@@ -31,6 +31,10 @@ int child_live(struct child_boot *boot);
 /* The same in a process of its own, with the descriptors of birth.h. */
 int child_live_in_process(const char *title);
 
+/* Whether a parent has made this process to be an actor, or a forkserver, and its main() has not
+ * called acre_boot(). */
+bool child_forgot_to_boot(void);
+
 /* Closes what was not taken. Idempotent. */
 void child_boot_close(struct child_boot *boot);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/child.h"
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
 #include "actor/watchdog.h"
@@ -183,6 +184,11 @@ static int check_place(void)
 			"backend fork or acre_fork_from_worker()");
 	if (root_is_in == sys_getpid() || loop_this)
 		return acre_fail(EALREADY, "a runtime runs in this process already");
+	if (child_forgot_to_boot()) /* it would make actors that do the same, and so on */
+		return acre_fail(
+			EPROTO, "this process was made to be an actor, not a root: a "
+				"program without ACRE_MAIN has to call acre_boot() first "
+				"thing in main()");
 	return 0;
 }
 

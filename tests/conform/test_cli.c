@@ -165,6 +165,18 @@ TEST_TREE(wrong_usage_is_told)
 	return 0;
 }
 
+/* As a parent would execute a program that does not know that it is to be an actor. */
+TEST_TREE(who_does_not_boot_is_told_before_it_makes_more_of_its_kind)
+{
+	assert_int_equal(run_script("exec bash -c 'exec -a \"_subactor[x@"
+				    "0d8ea6cf-f8d9-41f2-bb0f-03c8b090ab41]\" $ACRE "
+				    "registry'"),
+			 1);
+	assert_text_has(err, "has to call acre_boot() first thing in main()");
+	assert_string_equal(out, "");
+	return 0;
+}
+
 /* Both state the exit statuses. */
 TEST_TREE(each_verb_has_help_and_a_page)
 {
