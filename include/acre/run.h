@@ -33,7 +33,8 @@ struct acre_run_options {
 	uint64_t seed;
 	/* take SIGINT and SIGTERM through a signalfd, and SIGUSR1 for a dump (dump.h): blocks
 	 * them in this thread. A thread waits for them, too: SIGINT is minded also while a task
-	 * blocks the loop, for more than a second: the third one kills */
+	 * blocks the loop, for more than a second: the third one kills. SIGCHLD, if it is
+	 * ignored, is not while the tree runs: how children end would be lost */
 	bool signals;
 	/* to be found by name (discovery.h): over which transports each actor of the tree
 	 * listens: "uds", "tcp" (this host's; EOPNOTSUPP without OpenSSL), both with a comma;

@@ -118,6 +118,29 @@ int runtime_open(struct runtime **ret, const char *name, const char *uuid)
 	return 0;
 }
 
+/* Who was started with SIGCHLD ignored would not be told how its children end: the kernel drops
+ * that. */
+static void mind_sigchld(struct runtime *rt)
+{
+	static const struct sigaction usual = { .sa_handler = SIG_DFL };
+	struct sigaction now;
+
+	if (sys_sigaction(SIGCHLD, NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+		return;
+	rt->chld_was_ignored = sys_sigaction(SIGCHLD, &usual, NULL) >= 0;
+}
+
+static void give_sigchld_back(struct runtime *rt)
+{
+	static const struct sigaction ignored = { .sa_handler = SIG_IGN };
+	struct sigaction now;
+
+	if (rt->chld_was_ignored && sys_sigaction(SIGCHLD, NULL, &now) >= 0 &&
+	    now.sa_handler == SIG_DFL) /* else the program has set another meanwhile */
+		acre_ignore(sys_sigaction(SIGCHLD, &ignored, NULL));
+	rt->chld_was_ignored = false;
+}
+
 static void give_signals_back(struct runtime *rt)
 {
 	loop_unwatch(&rt->signal_watch);
@@ -125,6 +148,7 @@ static void give_signals_back(struct runtime *rt)
 	if (!rt->masked)
 		return;
 	dumper_leave_signal();
+	give_sigchld_back(rt);
 	sys_sigmask(SIG_SETMASK, &rt->old_mask, NULL);
 }
 
@@ -265,6 +289,8 @@ int runtime_take_signals(struct runtime *rt)
 	sigaddset(&ours, SIGUSR1);
 	ours_and_tty = ours;
 	block_terminal(&ours_and_tty, rt->is_root);
+	if (rt->is_root)
+		mind_sigchld(rt);
 	sys_sigmask(SIG_BLOCK, &ours_and_tty, &rt->old_mask);
 	rt->masked = true;
 	sigdelset(&ours, SIGUSR1);

@@ -58,6 +58,7 @@ struct runtime {
 	int signal_fd; /* -1: signals are not ours */
 	sigset_t old_mask;
 	bool masked;
+	bool chld_was_ignored;	       /* it was, and is not while we run */
 	_Atomic uint32_t n_interrupts; /* SIGINTs that counted; the watchdog's too */
 	_Atomic bool minds_interrupts; /* SIGINT cancels us: the watchdog may take it */
 	bool boot_failed;      /* child: it could not become what it was asked to be */

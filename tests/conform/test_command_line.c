@@ -92,6 +92,16 @@ TEST(output_that_cannot_be_written_is_told)
 	assert_text_has(output, "no space left on device");
 }
 
+TEST(a_parent_that_ignores_sigchld_changes_nothing)
+{
+	char acre[PATH_MAX], line[PATH_MAX + 100];
+
+	find_command(acre);
+	snprintf(line, sizeof line,
+		 "sh -c 'trap \"\" CHLD; exec %s run sh -c \"exit 7\"'", acre);
+	assert_int_equal(acre_run_of(line), 7);
+}
+
 TEST(if_nobody_reads_it_ends_by_sigpipe)
 {
 	assert_int_equal(acre_run_of("sh -c 'yes; exit $?' | head -n 1"), 0);
