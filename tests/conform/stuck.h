@@ -71,7 +71,7 @@ ACRE_CONTEXT(waits_for_one_that_spins, acre_nil)
 /* The whole file; "" if there is none. */
 static inline const char *text_of(const char *path)
 {
-	static char text[1 << 20];
+	static char text[4 << 20];
 	FILE *f = fopen(path, "re");
 	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
 

@@ -1,49 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* test_dump.c - processes that hang, read from outside and from within: promise G11. */
-#include "conform/stuck.h"
+#include "conform/dumps.h"
 
-#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "actor/dump.h"
 #include "actor/peer.h"
 #include "core/loop.h"
 #include "core/status.h"
-
-/* A dump runs on a thread with a big stack: not in a task. */
-struct job {
-	pid_t pid;		   /* 0: our own */
-	const struct status *asks; /* of the loop whose task asks */
-	int r;
-	char path[256];
-	char version[SNAP_VERSION_MAX];
-};
-
-static int write_dump(void *arg)
-{
-	struct job *job = arg;
-	int fd;
-
-	while (!status_get(&job->asks->waits)) /* until the task that asks is parked */
-		sched_yield();
-	fd = open(job->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	job->r = job->pid ? dump_write_process(fd, job->pid, job->version)
-			  : dump_write(fd);
-	close(fd);
-	return 0;
-}
-
-static const char *text_of_dump(pid_t pid)
-{
-	struct job job = { .pid = pid == getpid() ? 0 : pid, .asks = loop_this->status };
-
-	snprintf(job.path, sizeof job.path, "%s", file_of_test("dump"));
-	assert_ok(acre_blocking(write_dump, &job));
-	assert_int_equal(job.r, 0);
-	return text_of(job.path);
-}
 
 /* An actor that spins, told by `tell`, and then killed. */
 static int with_spinning(void (*tell)(struct acre_actor *a))

@@ -326,10 +326,11 @@ TEST(s31_an_orphan_that_minds_sigint_minds_it_still)
 }
 
 /* Its whole line of ancestors has died. */
-TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
+static void end_orphan_at_depth_three(int sig)
 {
 	struct actors actors;
 	struct root root;
+	char told[16];
 	int status;
 
 	needs_a_process("it outlives its parent");
@@ -341,12 +342,23 @@ TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
 		assert_int_equal(waitpid(actors.pids[i], NULL, 0), actors.pids[i]);
 	}
 	assert_alive(&actors, 2);
-	signal_orphan(&actors, 2, SIGINT);
+	signal_orphan(&actors, 2, sig);
 	assert_gone_in_time(&actors);
 	assert_int_equal(waitpid(actors.pids[2], &status, 0), actors.pids[2]);
 	assert_int_equal(status, 0);
-	assert_told(actors.pids[2], "2 1");
+	snprintf(told, sizeof told, "%d 1", sig);
+	assert_told(actors.pids[2], told);
 	reap_all(); /* forkservers of theirs */
+}
+
+TEST(s31_one_sigint_ends_an_orphan_at_depth_three)
+{
+	end_orphan_at_depth_three(SIGINT);
+}
+
+TEST(s31_one_sigterm_ends_an_orphan_at_depth_three)
+{
+	end_orphan_at_depth_three(SIGTERM);
 }
 
 TEST(s31_an_orphan_that_ignores_sigint_is_ended_by_sigterm)
