@@ -86,7 +86,7 @@ static void heard(struct puppet *u, const struct msg *m)
 }
 
 struct opener {
-	struct acre_actor *peer;
+	const struct puppet *puppet;
 	uint8_t what;
 };
 
@@ -111,19 +111,23 @@ static int use_context(struct acre_context *ctx, uint8_t what)
 	return r;
 }
 
-/* Its failures are the puppet's doing. */
+/* Its failures are the puppet's doing. A caller's handle lives as long as its link, or a context
+ * with it: the link may have ended before this task begins. */
 ACRE_TASK(open_one, struct opener *o)
 {
+	struct acre_actor *peer = o->puppet->peer;
 	struct acre_int item;
 	struct acre_context *ctx;
 	int r;
 
+	if (!puppet_has_peer(o->puppet))
+		return 0;
 	if (o->what & 64) {
-		acre_ignore(acre_call(o->peer, ten, &(struct acre_nil){ 0 }, acre_int,
-				      &item));
+		acre_ignore(
+			acre_call(peer, ten, &(struct acre_nil){ 0 }, acre_int, &item));
 		return 0;
 	}
-	r = acre_open(&ctx, o->peer, echo, &(struct acre_int){ 7 });
+	r = acre_open(&ctx, peer, echo, &(struct acre_int){ 7 });
 	if (r >= 0) {
 		r = use_context(ctx, o->what);
 		acre_ignore(acre_context_close(&ctx, r));
@@ -316,7 +320,7 @@ static void say_many(struct puppet *u)
 
 static void open_context(struct puppet *u, struct acre_nursery *n, struct opener *o)
 {
-	o->peer = u->peer;
+	o->puppet = u;
 	o->what = next(&u->script);
 	if (puppet_has_peer(u) && u->peer->introduced)
 		acre_ignore(acre_go(n, open_one, o));
