@@ -67,7 +67,7 @@ TEST(a_deadline_is_124)
 {
 	assert_int_equal(acre_run_of("--deadline=0.05 sleep 1000"), 124);
 	assert_int_equal(acre_run_of("--deadline=0.05 --linger=0.05 "
-				     "sh -c 'trap \"\" TERM; exec sleep 1000'"),
+				     "bash -c 'trap \"\" TERM; exec sleep 1000'"),
 			 124);
 	assert_int_equal(acre_run_of("--deadline=100 sh -c 'exit 3'"), 3);
 }
@@ -98,7 +98,7 @@ TEST(a_parent_that_ignores_sigchld_changes_nothing)
 
 	find_command(acre);
 	snprintf(line, sizeof line,
-		 "sh -c 'trap \"\" CHLD; exec %s run sh -c \"exit 7\"'", acre);
+		 "bash -c 'trap \"\" CHLD; exec %s run sh -c \"exit 7\"'", acre);
 	assert_int_equal(acre_run_of(line), 7);
 }
 
