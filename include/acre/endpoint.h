@@ -39,7 +39,7 @@ struct acre_endpoint {
 	const char *file;
 	int line;
 	enum acre_endpoint_kind kind;
-	const char *name_space; /* NULL: "main" */
+	const char *name_space; /* NULL: "main", in a module that was loaded its name */
 	/* of the task that serves a call, in bytes, at most 1 GiB; 0: the loop's, 64 KiB */
 	size_t stack_size;
 	/* What travels, as ACRE_PAYLOAD(message); NULL: anything. nil may always. */

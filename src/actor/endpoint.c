@@ -76,13 +76,19 @@ void acre_endpoints_(const struct acre_endpoint *const *first,
 	unlock();
 }
 
-static const struct acre_endpoint *find_in(const struct acre_endpoint *const *first,
-					   const struct acre_endpoint *const *end,
+/* What an endpoint says of itself goes before whose object it is in. */
+static bool is_of(const struct space *s, const struct acre_endpoint *e,
+		  struct slice name_space)
+{
+	return slice_is(name_space, e->name_space ? e->name_space : s->name);
+}
+
+static const struct acre_endpoint *find_in(const struct space *s, struct slice name_space,
 					   struct slice name)
 {
-	for (; first < end; first++)
-		if (*first && slice_is(name, (*first)->name))
-			return *first;
+	for (const struct acre_endpoint *const *e = s->first; e < s->end; e++)
+		if (*e && slice_is(name, (*e)->name) && is_of(s, *e, name_space))
+			return *e;
 	return NULL;
 }
 
@@ -96,8 +102,7 @@ static const struct acre_endpoint *lookup(struct slice name_space, struct slice 
 	const struct acre_endpoint *e = NULL;
 
 	for (size_t i = 0; !e && i < table.n_spaces; i++)
-		if (slice_is(name_space, table.spaces[i].name))
-			e = find_in(table.spaces[i].first, table.spaces[i].end, name);
+		e = find_in(&table.spaces[i], name_space, name);
 	for (size_t i = 0; !e && i < table.n_registered; i++)
 		if (slice_is(name_space, space_of(table.registered[i])) &&
 		    slice_is(name, table.registered[i]->name))
@@ -162,12 +167,21 @@ int endpoint_find(const struct acre_endpoint **ret, const struct endpoint_expose
 	return 0;
 }
 
+static bool has_any(const struct space *s, struct slice name_space)
+{
+	for (const struct acre_endpoint *const *e = s->first; e < s->end; e++)
+		if (*e && is_of(s, *e, name_space))
+			return true;
+	return false;
+}
+
 static bool is_known(struct slice name)
 {
 	if (slice_is(name, "main"))
 		return true; /* a program without endpoints has an empty one */
 	for (size_t i = 0; i < table.n_spaces; i++)
-		if (slice_is(name, table.spaces[i].name))
+		if (slice_is(name, table.spaces[i].name) ||
+		    has_any(&table.spaces[i], name))
 			return true;
 	for (size_t i = 0; i < table.n_registered; i++)
 		if (slice_is(name, space_of(table.registered[i])))
