@@ -25,8 +25,8 @@
  * taken (ACRE_MAIN does), and to all actors below it. And `acre dump PID` does it from outside.
  *
  * THE FILE, unless another one is named, is acre-PID.dump in $XDG_RUNTIME_DIR, or else in
- * $TMPDIR, or else in /tmp, and is named in the log; a file there that is not the user's own is left alone. Dumps are
- * appended.
+ * $TMPDIR, or else in /tmp, and is named in the log; a file there that is not the user's own is
+ * left alone. Dumps are appended.
  *
  * THREADS: any; each hang is closed by whoever opened it.
  */
