@@ -104,6 +104,7 @@ TEST(c150_examples)
 static const struct {
 	const char *name, *text;
 } said[] = {
+	{ "a_hang_explains_itself", "(held by task 3 left_then_right)\n" },
 	{ "actor_state", "the balance is 500\nthe balance is 380\n"
 			 "refused: there are only 380 cents\n" },
 	{ "clean_up", "a wait in here is cancelled too\n"
@@ -112,8 +113,11 @@ static const struct {
 	{ "ipc_failure_during_stream", "the reader cut the link: ACRE_E" },
 	{ "most_basic_supervisor", "life 0: it died\nlife 1: it died\n"
 				   "life 2: all is well\n" },
+	{ "not_exposed", "of_the_house: ACRE_ENOTEXPOSED: " },
+	{ "not_exposed", "of_the_house: done\n" },
 	{ "open_context_and_sleep", "sleeper is process " },
 	{ "pool", "12 jobs are done; 27 takes 111 steps, 31 takes 106\n" },
+	{ "primes_by_threads", "the primes below 4000 add up to 1013507, " },
 	{ "service_daemon_discovery", "[client:out] a stranger is visitor 2\n" },
 	{ "typed_payloads", "came: 97 % relative humidity\n"
 			    "refused: invalid `Yield` msg payload: " },
