@@ -36,6 +36,8 @@
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
 	P(EINTR_RETURNED, "an interrupted system call is not made again")              \
 	P(NO_PARENT_CHECK, "a child does not check that its parent is there")          \
+	P(NO_BOOT_CHECK, "who does not call acre_boot() is a root, and no actor")      \
+	P(SIGCHLD_IGNORED, "what a parent ignores for us is ignored by a tree, too")   \
 	P(NO_ESCALATION, "a child that does not obey is asked for ever, never killed") \
 	P(ORPHANED_LINK, "a hard kill leaves waiters on the link of the killed child") \
 	P(LEAK_FD, "a descriptor of a finished child is not closed")                   \
