@@ -129,6 +129,76 @@ TEST_TREE(who_has_waited_for_the_death_tells_it_once)
 	return 0;
 }
 
+/* Which of the two the nursery hears of first is for the order of tasks to say. */
+TEST_TREE(a_body_that_returns_what_the_wait_gave_tells_it_once)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	needs_a_process("it is killed");
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "victim");
+		assert_ok(r);
+		assert_int_equal(kill(acre_actor_pid(a), SIGKILL), 0);
+		r = acre_actor_wait(a);
+	}
+	assert_one_death(r);
+	return 0;
+}
+
+ACRE_TASK(wait_for_its_end, struct acre_actor *a)
+{
+	int r = 0;
+
+	ACRE_SHIELD(acre_secs(10), r)
+		r = acre_actor_wait(a);
+	return r;
+}
+
+TEST_TREE(tasks_of_an_inner_nursery_that_waited_for_its_end_tell_it_once)
+{
+	struct acre_actor *a;
+	int inner = 0, r = 0;
+
+	needs_a_process("it is killed");
+	ACRE_NURSERY(outer, r) {
+		r = acre_spawn(&outer, &a, .name = "victim");
+		assert_ok(r);
+		ACRE_NURSERY(n, inner) {
+			for (int i = 0; i < 12; i++)
+				assert_ok(acre_go(&n, wait_for_its_end, a));
+			assert_ok(start_waiters(&n, a, 2));
+			assert_int_equal(kill(acre_actor_pid(a), SIGKILL), 0);
+			ACRE_SHIELD(acre_secs(10), inner)
+				inner = acre_actor_wait(a);
+		}
+		assert_one_death(inner);
+		r = inner;
+	}
+	assert_one_death(r);
+	return 0;
+}
+
+TEST_TREE(a_wait_in_blocks_of_the_body_tells_it_once)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	needs_a_process("it is killed");
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "victim");
+		assert_ok(r);
+		ACRE_WITHIN(acre_secs(10), r)
+			ACRE_OPEN(ctx, r, a, sleeps_for_ever, &nil) {
+				assert_int_equal(kill(acre_actor_pid(a), SIGKILL), 0);
+				ACRE_SHIELD(acre_secs(10), r)
+					r = acre_actor_wait(a);
+			}
+	}
+	assert_one_death(r);
+	return 0;
+}
+
 TEST_TREE(a_call_after_the_death_has_it_as_its_cause)
 {
 	struct acre_actor *a;
