@@ -307,7 +307,7 @@ static int cancel_the_registrar(void *unused)
 TEST(a_registrar_over_tcp_has_the_key_of_its_trees)
 {
 	const char *registrars[] = { registry, NULL };
-	char command[PATH_MAX + 512], key[PATH_MAX];
+	char command[2 * PATH_MAX + 128], key[PATH_MAX];
 	FILE *daemon;
 
 	setenv("ACRE_TEST_TRANSPORT", "tcp", 1);
