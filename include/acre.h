@@ -18,6 +18,7 @@
 #include <acre/msg.h>
 #include <acre/process.h>
 #include <acre/python.h>
+#include <acre/ring.h>
 #include <acre/run.h>
 #include <acre/scope.h>
 #include <acre/share.h>

@@ -221,6 +221,11 @@ const void *acre_shm_elements(const struct acre_shm *shm)
 	return element(shm, 0);
 }
 
+void *shm_memory(struct acre_shm *shm)
+{
+	return element(shm, 0);
+}
+
 static int check_inside(const struct acre_shm *s, size_t i, size_t n)
 {
 	if (i <= s->n && n <= s->n - i)
@@ -229,7 +234,7 @@ static int check_inside(const struct acre_shm *s, size_t i, size_t n)
 			 i, s->n);
 }
 
-static int check_writes(const struct acre_shm *s)
+int shm_may_write(const struct acre_shm *s)
 {
 	if (s->pid != sys_getpid())
 		return -ECHILD;
@@ -242,7 +247,7 @@ static int check_writes(const struct acre_shm *s)
 
 int acre_shm_set(struct acre_shm *shm, size_t i, const void *values, size_t n)
 {
-	int r = check_writes(shm);
+	int r = shm_may_write(shm);
 
 	if (r >= 0)
 		r = check_inside(shm, i, n);
@@ -299,7 +304,7 @@ static int no_room(const struct acre_shm *s, size_t n, const char *where, size_t
 int acre_shm_push(struct acre_shm *shm, const void *values, size_t n)
 {
 	size_t first = 0, end = 0;
-	int r = check_writes(shm);
+	int r = shm_may_write(shm);
 
 	if (r >= 0)
 		r = read_ends(shm, &first, &end);
@@ -315,7 +320,7 @@ int acre_shm_push(struct acre_shm *shm, const void *values, size_t n)
 int acre_shm_prepend(struct acre_shm *shm, const void *values, size_t n)
 {
 	size_t first = 0, end = 0;
-	int r = check_writes(shm);
+	int r = shm_may_write(shm);
 
 	if (r >= 0)
 		r = read_ends(shm, &first, &end);
