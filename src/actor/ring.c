@@ -117,18 +117,21 @@ static int look(const struct end *e, size_t n, size_t *ret_n, uint64_t *ret_at)
 	return 0;
 }
 
-/* The other side, if there is as much as it wants. That it cannot be told is for the next wait
- * to find, and to tell; until then it wants what it wants. */
-static void wake_other(const struct end *e)
+/* The other side, if there is as much as it wants. What cannot be told it still wants: nobody waits
+ * before that has been tried again, or both would wait. */
+static int wake_other(const struct end *e)
 {
 	_Atomic uint64_t *wants = wants_of(e, !e->writes);
 	uint64_t wanted = atomic_load(wants);
+	int r;
 
 	if (!wanted || amount_for(e, !e->writes) < wanted ||
 	    !atomic_compare_exchange_strong(wants, &wanted, 0))
-		return;
-	if (acre_send(e->ctx, acre_nil) < 0)
+		return 0;
+	r = acre_send(e->ctx, acre_nil);
+	if (r < 0)
 		atomic_store(wants, wanted);
+	return r;
 }
 
 /* Waits until there are so many bytes, or is so much room: 1 (or for nothing), 0: the other side
@@ -137,8 +140,10 @@ static int await(const struct end *e, uint64_t wanted)
 {
 	_Atomic uint64_t *wants = wants_of(e, e->writes);
 	struct acre_nil nil;
-	int r;
+	int r = wake_other(e);
 
+	if (r < 0)
+		return r;
 	atomic_store(wants, wanted);
 	if (amount_for(e, e->writes) >= wanted && atomic_exchange(wants, 0))
 		return 1; /* and nobody has seen that we want it */
@@ -174,8 +179,7 @@ static int write_some(const struct end *e, const uint8_t *bytes, size_t n, size_
 		return r;
 	copy_in(e, at, bytes, *ret_n);
 	atomic_store(&e->ring->put, at + *ret_n);
-	wake_other(e);
-	return 0;
+	return wake_other(e);
 }
 
 int acre_ring_write(struct acre_shm *ring, struct acre_context *ctx, const void *bytes,
@@ -213,7 +217,7 @@ static int read_some(const struct end *e, void *to, size_t n, size_t *ret_n)
 		return r;
 	copy_out(e, at, to, *ret_n);
 	atomic_store(&e->ring->taken, at + *ret_n);
-	wake_other(e);
+	acre_ignore(wake_other(e)); /* what was taken is given first */
 	return 0;
 }
 
