@@ -88,7 +88,7 @@ struct acre_spawn_options {
 	/* namespaces that may be called, NULL at the end; NULL: "main" alone */
 	const char *const *expose;
 	/* a shared object to load there; its endpoints are exposed as the namespace
-	 * that is its file's name without directory and ending */
+	 * that is its file's name without directory and ending, but those that name theirs */
 	const char *module;
 	acre_span linger; /* patience from SIGTERM to SIGKILL; 0: 1.6 s */
 	enum acre_sigint sigint;
@@ -151,8 +151,8 @@ ACRE_PUBLIC_ struct acre_actor *acre_parent(void);
  * at most n. */
 ACRE_PUBLIC_ size_t acre_children(struct acre_actor **ret, size_t n);
 
-/* Exposes a namespace of this actor: "main" is every endpoint of the program. ENOENT:
- * unknown namespace. */
+/* Exposes a namespace of this actor: "main" is every endpoint of the program that names no
+ * other one. ENOENT: unknown namespace. */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_expose(const char *name);
 
 /* A callback for the orderly end of this actor, also when its tasks failed or were
