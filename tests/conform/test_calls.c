@@ -503,41 +503,6 @@ TEST_TREE(an_endpoint_has_the_stack_it_asks_for)
 }
 
 /*
- * An endpoint that names its namespace is in that one, and in no other.
- */
-
-ACRE_CONTEXT(of_the_house, acre_nil, .name_space = "house", .kind = ACRE_ENDPOINT_ONESHOT)
-{
-	return acre_return(ctx, acre_int, .value = 12);
-}
-
-TEST_TREE(an_endpoint_is_in_the_namespace_that_it_names)
-{
-	static const char *const house[] = { "house", NULL }, *const none[] = { "hut",
-										NULL };
-	struct acre_value result;
-	struct acre_actor *a;
-	struct acre_int v = { 0 };
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		assert_ok(acre_spawn(&n, &a, .name = "exposes main"));
-		assert_remote(acre_call(a, of_the_house, &nil, acre_int, &v),
-			      ACRE_ENOTEXPOSED);
-		r = acre_call_named(a, "main", "of_the_house", (struct acre_value){ 0 },
-				    &result);
-		assert_remote(r, ACRE_ENOENDPOINT);
-		assert_ok(acre_spawn(&n, &a, .name = "exposes house", .expose = house));
-		assert_int_equal(acre_call(a, of_the_house, &nil, acre_int, &v), 1);
-		assert_int_equal(v.value, 12);
-		assert_remote(acre_call(a, ten, &nil, acre_int, &v), ACRE_ENOTEXPOSED);
-		assert_true(acre_has(acre_spawn(&n, &a, .expose = none), ENOENT));
-		r = 0;
-	}
-	return r;
-}
-
-/*
  * Pointers that are NULL: a root has no parent, and an endpoint with fields wants its argument.
  */
 
