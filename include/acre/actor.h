@@ -52,6 +52,9 @@ struct acre_actor; /* opaque */
  * A handler of pthread_atfork() that hangs for 12 s fails the spawn (ACRE_EBOOT, ETIMEDOUT);
  * its thread is left alone, and until it is back no other fork is made (EBUSY).
  *
+ * One of subint_forkserver is forked, too, from a helper that has a warm Python: what is said
+ * of a forkserver holds for it, and python.h tells the rest.
+ *
  * A thread shares what is the process's: signals (.sigint means nothing), exit(), crashes,
  * acre_actor_pid(). It cannot be killed: if it ignores SIGKILL's cancel for 0.5 s, the
  * actor whose process it is ends with it; a root goes on waiting, and says so.
@@ -78,6 +81,8 @@ enum acre_sigint {
  * the actor for ever. */
 #define ACRE_SPAWN_STRANGERS ((uint64_t)1)
 
+struct acre_guest; /* python.h */
+
 /* Zero is right for all that is left out. Everything is borrowed for the call. */
 struct acre_spawn_options {
 	const char *name; /* UTF-8, not unique, see ACRE_ACTOR_NAME_SIZE; NULL: "actor" */
@@ -94,7 +99,10 @@ struct acre_spawn_options {
 	enum acre_sigint sigint;
 	uint64_t flags; /* ACRE_SPAWN_STRANGERS or 0 */
 	enum acre_log_level log; /* 0: ours */
-	uint64_t reserved[4];
+	/* backend subint_forkserver: the Python that the actor runs; NULL: none, and its
+	 * endpoints are those in C */
+	const struct acre_guest *guest;
+	uint64_t reserved[3];
 };
 
 /*

@@ -177,7 +177,8 @@ struct acre_death {
  * task, or 2 without memory. */
 struct acre_report {
 	int code;	  /* the class */
-	const char *name; /* its name; for ACRE_ENAMED the name that travelled */
+	/* its name; for ACRE_ENAMED the name that travelled, for ACRE_EGUEST the guest's type */
+	const char *name;
 	const char *message;
 	const char *file; /* where it was filed */
 	int line;

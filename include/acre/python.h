@@ -16,9 +16,8 @@
  *		acre_msg_free(acre_any, &got);
  *	}
  *
- * An exception of Python is a failure of class ACRE_EGUEST. Its message begins with the
- * exception's type, as the last line of a traceback does ("ValueError: no such key"), and
- * the traceback is the report's `trace`.
+ * An exception of Python is a failure of class ACRE_EGUEST: the report's `name` is its type
+ * ("ValueError"), the message its text, and `trace` its traceback.
  */
 
 #include <acre/call.h>
@@ -65,6 +64,39 @@ struct acre_subint_options {
 ACRE_PUBLIC_ ACRE_MUST_USE_ int
 acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
 			   const struct acre_subint_options *options);
+
+/*
+ * An actor that runs Python, of the backend subint_forkserver: a fork of a warm process that
+ * has started Python and imported asyncio, so that it is there in milliseconds.
+ *
+ *	const struct acre_guest guest = { .source = "async def add(a, b):\n"
+ *						    "    return a + b\n" };
+ *
+ *	r = acre_spawn(&n, &a, .backend = "subint_forkserver", .guest = &guest);
+ *	...
+ *	r = acre_call_named(a, "main", "add", arg, &sum);    // arg is a map: a, b
+ *
+ * The functions of the source whose names do not begin with an underscore, or those that its
+ * __all__ names, can be called: a plain one runs alone, an `async def` one as a task of the
+ * event loop (asyncio) on the main thread. What they return is the result; what they raise
+ * arrives as ACRE_EGUEST, as above. A source that raises, or is not there, fails the spawn:
+ * ACRE_EBOOT, with that as its cause.
+ *
+ * A cancelled call gets asyncio.CancelledError, wherever its Python is: also a plain function
+ * that computes, sleeps, waits for a lock or reads. The actor's own loop is in C on another
+ * thread, so a guest that does not look delays nothing; what still runs when the actor is to
+ * end is ended with the process, like any actor's.
+ */
+struct acre_guest {
+	/* one of the three; "main" is the namespace of the first two */
+	const char *source; /* text, less than 64 KiB */
+	const char *file;   /* path */
+	/* what can be imported, from the working directory too: "package.module", whose name
+	 * is the namespace, or "package.module:function" for that one alone. It is exposed
+	 * without being named among the actor's */
+	const char *module;
+	uint64_t reserved[4];
+};
 
 ACRE_END_
 #endif

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "actor/context.h"
+#include "actor/guest.h"
 #include "actor/patience.h"
 #include "actor/portal.h"
 #include "actor/runtime.h"
@@ -434,6 +435,8 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 		r = check_options(options);
 	if (r >= 0)
 		r = choose_backend(&b, n, options);
+	if (r >= 0)
+		r = guest_check(options->guest, b->needs_python, b->name);
 	if (r >= 0)
 		r = actor_new(&a, options);
 	if (!a)

@@ -26,7 +26,7 @@ static const struct backend backends[] = {
 	{ "thread", be_thread_make, NULL, false },
 	{ "subint", NULL, NOT_YET, true },
 	{ "subint_fork", NULL, NOT_YET, true },
-	{ "subint_forkserver", NULL, NOT_YET, true },
+	{ "subint_forkserver", be_subint_forkserver_make, NULL, true },
 };
 
 /* The reference's names. */

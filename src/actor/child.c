@@ -15,6 +15,7 @@
 #include "actor/context.h"
 #include "actor/endpoint.h"
 #include "actor/forkserver.h"
+#include "actor/guest.h"
 #include "actor/runtime.h"
 #include "actor/self.h"
 #include "actor/spec.h"
@@ -129,7 +130,8 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 
 	parent->spec_came = true;
 	runtime_set_state(runtime_this, STATUS_SERVES);
-	runtime_this->is_booting = r >= 0 && runtime_this->discovery.transports;
+	runtime_this->is_booting =
+		r >= 0 && (runtime_this->discovery.transports || runtime_this->hosts_guest);
 	if (r < 0)
 		send_boot_error(parent, r);
 	else
@@ -157,8 +159,8 @@ static void say_goodbye(struct acre_actor *parent)
 	}
 }
 
-/* What it takes to be found is not done in a callback: it asks others. Bound: the registrars answer,
- * or their links end, and the parent's patience. */
+/* What it takes to be found is not done in a callback, nor is what a guest loads: others are
+ * asked. Bound: the registrars answer, or their links end, and the parent's patience. */
 static int become_findable(struct runtime *rt)
 {
 	int r = 0;
@@ -171,7 +173,10 @@ static int become_findable(struct runtime *rt)
 	}
 	if (r < 0 || !rt->is_booting)
 		return r;
-	r = discovery_join();
+	if (rt->hosts_guest)
+		r = guest_load(rt);
+	if (r >= 0 && rt->discovery.transports)
+		r = discovery_join();
 	if (r >= 0)
 		self_serves();
 	else if (report_class(r) != ECANCELED)
@@ -238,6 +243,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	rt->parent = parent;
 	rt->is_in_root = boot->is_in_root;
 	rt->contained_by = boot->contained_by;
+	rt->hosts_guest = !boot->has_loop && guest_is_here();
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)
 		r = acre_note(runtime_take_signals(rt), "taking its signals");
@@ -365,7 +371,9 @@ bool child_forgot_to_boot(void)
 int acre_boot(int argc, char **argv)
 {
 	has_booted = true;
-	if (argc >= 2 && !strcmp(argv[1], FORKSERVER_ARGUMENT) &&
+	if (argc >= 2 &&
+	    (!strcmp(argv[1], FORKSERVER_ARGUMENT) ||
+	     !strcmp(argv[1], FORKSERVER_PYTHON_ARGUMENT)) &&
 	    !strncmp(argv[0], FORKSERVER_TITLE, strlen(FORKSERVER_TITLE)))
 		forkserver_main(argc, argv);
 	if (argc != 2 || strcmp(argv[1], ACTOR_ARGUMENT) != 0)

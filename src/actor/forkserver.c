@@ -12,6 +12,7 @@
 #include "actor/birth.h"
 #include "actor/child.h"
 #include "actor/endpoint.h"
+#include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -35,6 +36,7 @@
 struct server {
 	pid_t parent; /* of it, and of what it forks; 0: it is in another PID namespace */
 	bool ignores_nothing;
+	const struct python_plugin *python; /* warm; NULL: it has none */
 	char **argv;
 	int argc;
 };
@@ -61,6 +63,8 @@ _Noreturn static void live_in_child(struct server *s, struct newborn *n, const c
 		_exit(EXIT_FAILURE);
 	}
 	take_title(s, title);
+	if (s->python)
+		guest_live(s->python, title);
 	exit(child_live_in_process(title));
 }
 
@@ -160,9 +164,13 @@ static bool serve(struct server *s)
 		close_fds(&n);
 		return answer(0, -r, "a request that cannot be read");
 	}
+	if (s->python)
+		s->python->before_fork();
 	pid = sys_fork_sibling();
 	if (pid == 0)
 		live_in_child(s, &n, request.title);
+	if (s->python)
+		s->python->after_fork_parent();
 	told = answer_child(s, pid);
 	close_fds(&n); /* nobody waits for that */
 	return told;
@@ -176,14 +184,23 @@ static int count_threads(struct barrier_culprit *ret_last)
 	return n < 0 ? 0 : n;
 }
 
+static int warm_python(struct server *s)
+{
+	int r = python_load(&s->python);
+
+	return r < 0 ? r : s->python->guest_warm();
+}
+
 /* A sanitizer may have a thread of its own from the beginning. */
-static int preload(const struct server *s)
+static int preload(struct server *s)
 {
 	struct barrier_culprit last = { .tid = 0 };
 	int before = count_threads(&last), r = 0;
 
 	for (int i = 2; r >= 0 && i < s->argc; i++)
 		r = endpoint_preload(s->argv[i]);
+	if (r >= 0 && !strcmp(s->argv[1], FORKSERVER_PYTHON_ARGUMENT))
+		r = warm_python(s);
 	if (r >= 0 && count_threads(&last) > before)
 		r = acre_fail(
 			EPERM,

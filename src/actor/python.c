@@ -82,20 +82,22 @@ static bool plant_is_on_here(enum planted_bug bug)
 #endif
 }
 
-/* Its place is where it was raised, which the trace says, and not here. */
-static int fail_with_trace(int class, const char *type, const char *text,
-			   const char *trace)
+/* Its place is where it was raised, which the trace says, and not here. The name of an
+ * exception of the guest's is its type; where the class is ours the text says it. */
+static int fail_with_trace(int class, const char *type, const char *text, const char *trace)
 {
 	struct report *rep = report_new(class);
 	struct acre_report *p = rep ? report_public(rep) : NULL;
 	char message[REPORT_TEXT_MAX];
 
-	if (p) {
-		snprintf(message, sizeof message, "%s%s%s", type, *text ? ": " : "",
-			 text);
-		acre_ignore(report_set_text(rep, &p->message, message, strlen(message)));
-		acre_ignore(report_set_text(rep, &p->trace, trace, strlen(trace)));
-	}
+	if (!p)
+		return report_file(NULL, class);
+	if (class == ACRE_EGUEST)
+		acre_ignore(report_set_text(rep, &p->name, type, strlen(type)));
+	snprintf(message, sizeof message, "%s%s%s", class == ACRE_EGUEST ? "" : type,
+		 class == ACRE_EGUEST || !*text ? "" : ": ", text);
+	acre_ignore(report_set_text(rep, &p->message, message, strlen(message)));
+	acre_ignore(report_set_text(rep, &p->trace, trace, strlen(trace)));
 	return report_file(rep, class);
 }
 
@@ -105,7 +107,7 @@ static const struct python_host host = { .sys_table = sys_table_now,
 					 .poll = sys_poll,
 					 .plant_is_on = plant_is_on_here,
 					 .fail_with_trace = fail_with_trace,
-					 PYTHON_HOST_CALLS(AS_GIVEN) };
+					 PYTHON_HOST_CALLS(AS_GIVEN) PYTHON_GUEST_CALLS(AS_GIVEN) };
 
 /* Its symbols are for all: modules of Python that are loaded later look for it there. */
 static int open_plugin(const char *path, const struct python_plugin **ret)

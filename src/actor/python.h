@@ -40,6 +40,30 @@ struct sys_table;
 	C(acre_value_next)    \
 	C(acre_part_name)
 
+/* Calls of guest.h, for a guest's thread. */
+#define PYTHON_GUEST_CALLS(C) \
+	C(guest_fd)           \
+	C(guest_next)         \
+	C(guest_answer)       \
+	C(guest_take_cancel)  \
+	C(guest_is_cancelled) \
+	C(guest_is_over)      \
+	C(guest_expose)
+
+struct guest_call;
+
+int guest_fd(void);
+struct guest_call *guest_next(bool *ret_cancel);
+void guest_answer(struct guest_call *call, int r);
+bool guest_take_cancel(struct guest_call *call);
+bool guest_is_cancelled(struct guest_call *call);
+bool guest_is_over(void);
+int guest_expose(const char *name_space, const char *name);
+
+/* By which a guest is woken from a call that blocks; nothing else uses it, and its default
+ * is to be ignored. */
+#define PYTHON_WAKE_SIGNAL SIGURG
+
 #define PYTHON_AS_POINTER(name) typeof(name) *name;
 
 struct python_host {
@@ -51,6 +75,7 @@ struct python_host {
 	int (*fail_with_trace)(int class, const char *type, const char *text,
 			       const char *trace);
 	PYTHON_HOST_CALLS(PYTHON_AS_POINTER)
+	PYTHON_GUEST_CALLS(PYTHON_AS_POINTER)
 };
 
 /* What this Python can do here: found out by doing it, each in a child that may crash. */
@@ -87,6 +112,18 @@ struct python_plugin {
 	int (*subint_run)(const struct python_source *source, struct acre_packer *to);
 	/* The same in the main interpreter, which it starts, on the thread that calls. */
 	int (*main_run)(const struct python_source *source, struct acre_packer *to);
+
+	/* In a forkserver, which has one thread: starts Python, tries out a fork, and loads
+	 * what all guests have. EOPNOTSUPP, ACRE_EGUEST. Bound: 5 s and some imports. */
+	int (*guest_warm)(void);
+	/* Around each fork there; the child's is the first that is done with Python. */
+	void (*before_fork)(void);
+	void (*after_fork_parent)(void);
+	void (*after_fork_child)(void);
+	/* In that child, on its first thread: runs the guest until guest_is_over(). */
+	int (*guest_run)(void);
+	/* Any thread, never waits: what the guest runs is interrupted. */
+	void (*guest_interrupt)(void);
 };
 
 typedef const struct python_plugin *python_entry_fn(const struct python_host *host);

@@ -173,6 +173,7 @@ struct runtime *runtime_free(struct runtime *rt)
 		mem_free(list_entry(node, struct end_hook, node));
 	for (size_t i = 0; rt->preload[i]; i++)
 		mem_free(rt->preload[i]);
+	mem_free(rt->guest_text);
 	oom_fini(&rt->oom);
 	pidref_fini(&rt->self);
 	sys_close(TAKE_FD(rt->root_pidfd));

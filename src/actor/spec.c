@@ -7,8 +7,10 @@
 
 #include "actor/child.h"
 #include "actor/endpoint.h"
+#include "actor/guest.h"
 #include "actor/runtime.h"
 #include "base/fault.h"
+#include "base/mem.h"
 #include "base/util.h"
 #include "core/crash.h"
 #include "core/log.h"
@@ -44,9 +46,20 @@ static void pack_preload(struct pack_writer *w)
 		pack_cstr(w, runtime_this->preload[i]);
 }
 
+static void pack_guest(struct pack_writer *w, const struct acre_guest *guest)
+{
+	const char *text, *kind = guest_kind(guest, &text);
+
+	pack_array(w, 2);
+	pack_cstr(w, kind);
+	pack_cstr(w, text);
+}
+
 static void pack_ours(struct pack_writer *w, const struct acre_spawn_options *o)
 {
-	pack_map(w, 6);
+	pack_map(w, 7);
+	pack_cstr(w, "guest");
+	pack_guest(w, o->guest);
 	pack_cstr(w, "discovery");
 	discovery_pack(w);
 	pack_cstr(w, "preload");
@@ -170,6 +183,22 @@ static int keep_preload(struct pack_reader *in)
 	return r;
 }
 
+static int keep_guest(struct pack_reader *in)
+{
+	struct runtime *rt = runtime_this;
+	size_t n = pack_read_array(in);
+	struct pack_str kind = pack_read_str(in), text = pack_read_str(in);
+
+	if (n != 2 || pack_reader_result(in) < 0)
+		return acre_fail(EPROTO, "the parent's SpawnSpec has a guest that is none");
+	keep_text(rt->guest_kind, sizeof rt->guest_kind, kind);
+	if (kind.len && !rt->hosts_guest)
+		return acre_fail(EPROTO, "a guest for an actor that hosts none");
+	mem_free(rt->guest_text);
+	rt->guest_text = mem_strndup(text.s, text.len);
+	return rt->guest_text ? 0 : acre_fail(ENOMEM, "no memory for a guest's source");
+}
+
 /* A parent of the reference says nothing of ours: all is as usual. */
 static int be_what_was_asked(const struct msg_spawn_spec *spec)
 {
@@ -187,9 +216,11 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 		else if (pack_str_is(key, "method"))
 			keep_text(method, sizeof method, pack_read_str(&in));
 		else if (pack_str_is(key, "preload"))
-			r = keep_preload(&in);
+			r = r < 0 ? r : keep_preload(&in);
 		else if (pack_str_is(key, "discovery"))
-			r = discovery_read(&in);
+			r = r < 0 ? r : discovery_read(&in);
+		else if (pack_str_is(key, "guest"))
+			r = r < 0 ? r : keep_guest(&in);
 		else if (pack_str_is(key, "sigint"))
 			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
 		else if (pack_str_is(key, "log"))
@@ -206,7 +237,7 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 		   runtime_this->parent_pidfd >= 0);
 	atomic_store(&runtime_this->minds_interrupts, sigint == ACRE_SIGINT_CANCEL);
 	r = backend_find(&runtime_this->backend, *method ? method : NULL);
-	if (r >= 0 && *path)
+	if (r >= 0 && (*path || *runtime_this->guest_kind))
 		r = child_watch_now();
 	if (r >= 0 && *path)
 		r = endpoint_load(&runtime_this->exposed, path);

@@ -27,7 +27,7 @@
  * on a thread that is new, and answers through a pipe with one packed map. It is gone when
  * the handle is freed, whatever happened.
  *
- * The answer: `class` 0 with a `value`, or a class with `text` and `trace`.
+ * The answer: `class` 0 with a `value`, or a class with `name`, `text` and `trace`.
  */
 
 /* The reference's bound for the join of its thread */
@@ -61,9 +61,11 @@ static void pack_failure(struct acre_packer *p, int r)
 {
 	const struct acre_report *why = acre_why(r);
 
-	acre_pack_map(p, 3);
+	acre_pack_map(p, 4);
 	acre_pack_text(p, "class");
 	acre_pack_int(p, report_class(r));
+	acre_pack_text(p, "name");
+	acre_pack_bytes(p, why->name, strlen(why->name));
 	acre_pack_text(p, "text"); /* bytes: it may be cut within a character */
 	acre_pack_bytes(p, why->message, strlen(why->message));
 	acre_pack_text(p, "trace");
@@ -234,12 +236,14 @@ static struct acre_bytes bytes_of(struct acre_value answer, const char *key)
 
 static int failed(struct acre_value answer, int class)
 {
-	struct acre_bytes text = bytes_of(answer, "text"),
+	struct acre_bytes name = bytes_of(answer, "name"), text = bytes_of(answer, "text"),
 			  trace = bytes_of(answer, "trace");
 	struct report *rep = report_new(class);
 	struct acre_report *p = rep ? report_public(rep) : NULL;
 
 	if (p) {
+		if (class == ACRE_EGUEST)
+			acre_ignore(report_set_text(rep, &p->name, name.data, name.len));
 		acre_ignore(report_set_text(rep, &p->message, text.data, text.len));
 		acre_ignore(report_set_text(rep, &p->trace, trace.data, trace.len));
 	}

@@ -398,7 +398,7 @@ static void copy_strings(struct report *to, struct report *from)
 		if (text)
 			*string_at(&to->public_part, strings[i]) = text_of(to, text);
 	}
-	if (from->public_part.code == ACRE_ENAMED)
+	if (from->public_part.code == ACRE_ENAMED || from->public_part.code == ACRE_EGUEST)
 		to->public_part.name = text_of(to, from->public_part.name);
 }
 

@@ -31,6 +31,7 @@ struct stack_pool;
 	W(SELECT, "waits for one of several", "waited for one of several")             \
 	W(FD, "waits for a descriptor", "waited for a descriptor")                     \
 	W(HELPER, "waits for a helper thread", "waited for a helper thread")           \
+	W(GUEST, "waits for its guest", "waited for its guest")                        \
 	W(PROCESS, "waits for a process to end", "waited for a process to end")        \
 	W(FORK, "waits for a process to be forked",                                    \
 	  "waited for a process to be forked")                                         \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* convert.c - Python's values as packed ones. */
+/* convert.c - Python's values as packed ones, and back. */
 #include "py/convert.h"
 
 /*
@@ -156,7 +156,95 @@ static int pack_any(PyObject *value, struct acre_packer *to)
 	return r;
 }
 
+/*
+ * And back. Depth and counts are within the limits of the wire.
+ */
+
+static PyObject *unpack_any(struct acre_value *from);
+
+static PyObject *unpack_list(struct acre_value *from, size_t n)
+{
+	PyObject *list = PyList_New((Py_ssize_t)n), *item = list;
+
+	for (size_t i = 0; item && i < n; i++) {
+		item = unpack_any(from);
+		if (item)
+			PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+	}
+	if (!item)
+		Py_CLEAR(list);
+	return list;
+}
+
+static int unpack_pair(struct acre_value *from, PyObject *into)
+{
+	PyObject *key = unpack_any(from), *item = key ? unpack_any(from) : NULL;
+	int r = item ? PyDict_SetItem(into, key, item) : -1;
+
+	Py_XDECREF(key);
+	Py_XDECREF(item);
+	return r;
+}
+
+static PyObject *unpack_map(struct acre_value *from, size_t n)
+{
+	PyObject *map = PyDict_New();
+
+	for (size_t i = 0; map && i < n; i++)
+		if (unpack_pair(from, map) < 0)
+			Py_CLEAR(map);
+	return map;
+}
+
+static PyObject *unpack_part(const struct acre_part *part, struct acre_value *from)
+{
+	switch (part->type) {
+	case ACRE_PART_NIL:
+		Py_RETURN_NONE;
+	case ACRE_PART_BOOL:
+		return PyBool_FromLong(part->boolean);
+	case ACRE_PART_INT:
+		return PyLong_FromLongLong(part->integer);
+	case ACRE_PART_NATURAL:
+		return PyLong_FromUnsignedLongLong(part->natural);
+	case ACRE_PART_FLOAT:
+		return PyFloat_FromDouble(part->real);
+	case ACRE_PART_TEXT:
+		return PyUnicode_DecodeUTF8(part->bytes.data, (Py_ssize_t)part->bytes.len, NULL);
+	case ACRE_PART_BYTES:
+		return PyBytes_FromStringAndSize(part->bytes.data,
+						 (Py_ssize_t)part->bytes.len);
+	case ACRE_PART_LIST:
+		return unpack_list(from, part->count);
+	case ACRE_PART_MAP:
+		return unpack_map(from, part->count);
+	case ACRE_PART_EXT:
+		break;
+	}
+	PyErr_Format(PyExc_TypeError, "a value of type %s has no form in Python",
+		     plugin_host->acre_part_name(part->type));
+	return NULL;
+}
+
+static PyObject *unpack_any(struct acre_value *from)
+{
+	struct acre_part part;
+
+	if (plugin_host->acre_value_next(from, &part) > 0)
+		return unpack_part(&part, from);
+	PyErr_SetString(PyExc_ValueError, "what came is no packed value");
+	return NULL;
+}
+
 /* NOLINTEND(misc-no-recursion) */
+
+/* What has no bytes travels as nil. */
+PyObject *convert_unpack(struct acre_value from)
+{
+	if (!from.len)
+		Py_RETURN_NONE;
+	return unpack_any(&from);
+}
 
 int convert_pack(PyObject *value, struct acre_packer *to)
 {

@@ -3,6 +3,7 @@
 #include "py/plugin.h"
 
 #include "base/sys.h"
+#include "py/guest.h"
 #include "py/probe.h"
 #include "py/subint.h"
 
@@ -35,6 +36,12 @@ static const struct python_plugin plugin = {
 	.subint_begin = subint_begin,
 	.subint_run = subint_run,
 	.main_run = subint_main_run,
+	.guest_warm = guest_warm,
+	.before_fork = guest_before_fork,
+	.after_fork_parent = guest_after_fork_parent,
+	.after_fork_child = guest_after_fork_child,
+	.guest_run = guest_run,
+	.guest_interrupt = guest_interrupt,
 };
 
 __attribute__((visibility("default"))) python_entry_fn acre_python_plugin;

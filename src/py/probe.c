@@ -72,20 +72,20 @@ static int await_end(pid_t pid, siginfo_t *ret)
 	return r < 0 ? r : reaped;
 }
 
-static bool judge(int r, const siginfo_t *end, char why_not[64])
+static bool judge(int r, const siginfo_t *end, char why_not[PROBE_WHY_MAX])
 {
 	if (r < 0)
-		snprintf(why_not, 64, "its probe could not be made (%s)", strerror(-r));
+		snprintf(why_not, PROBE_WHY_MAX, "its probe could not be made (%s)", strerror(-r));
 	else if (end->si_code != CLD_EXITED)
-		snprintf(why_not, 64, "its probe ended by signal %d", end->si_status);
+		snprintf(why_not, PROBE_WHY_MAX, "its probe ended by signal %d", end->si_status);
 	else if (end->si_status)
-		snprintf(why_not, 64, "its probe failed");
+		snprintf(why_not, PROBE_WHY_MAX, "its probe failed");
 	else
 		return true;
 	return false;
 }
 
-static void try_in_child(enum python_ability ability, struct python_probe *ret)
+bool probe_one(enum python_ability ability, char why_not[PROBE_WHY_MAX])
 {
 	siginfo_t end = { 0 };
 	pid_t pid;
@@ -102,7 +102,7 @@ static void try_in_child(enum python_ability ability, struct python_probe *ret)
 	if (pid > 0)
 		acre_ignore(sys_setpgid(pid, pid)); /* before that, or by itself */
 	r = pid < 0 ? pid : await_end(pid, &end);
-	ret->can[ability] = judge(r, &end, ret->why_not[ability]);
+	return judge(r, &end, why_not);
 }
 
 int probe_run(struct python_probe *ret)
@@ -112,7 +112,7 @@ int probe_run(struct python_probe *ret)
 	*ret = (struct python_probe){ 0 };
 	for (int i = 0; r >= 0 && i < N_PYTHON_ABILITIES; i++)
 		if (i != PYTHON_OWN_GIL || PLUGIN_HAS_OWN_GIL)
-			try_in_child((enum python_ability)i, ret);
+			ret->can[i] = probe_one((enum python_ability)i, ret->why_not[i]);
 		else
 			snprintf(ret->why_not[i], sizeof ret->why_not[i],
 				 "Python %d.%d has none that can be used",

@@ -4,5 +4,10 @@
 
 #include "actor/python.h"
 
+#define PROBE_WHY_MAX 64 /* bytes of a reason, with the end */
+
+/* Tries one out in a child, where Python has been started. */
+bool probe_one(enum python_ability ability, char why_not[PROBE_WHY_MAX]);
+
 /* See struct python_plugin. */
 int probe_run(struct python_probe *ret);

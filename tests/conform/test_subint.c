@@ -91,43 +91,48 @@ TEST_SUBINT(s02_an_exception_comes_back_with_type_text_and_traceback)
 						  "deep()\n",
 						  ACRE_EGUEST);
 
-	assert_string_equal(why->message, "ValueError: no such key");
+	assert_string_equal(why->name, "ValueError");
+	assert_string_equal(why->message, "no such key");
 	assert_text_has(why->trace, "Traceback (most recent call last)");
 	assert_text_has(why->trace, "File \"<subint>\", line 2, in deep");
 	return 0;
 }
 
-/* source, class, a part of the message */
+/* source, class, name, a part of the message */
 #define BAD_SOURCES(B)                                                                   \
-	B("if 1\n", ACRE_EGUEST, "SyntaxError: expected ':' (<subint>, line 1)")         \
-	B("import there_is_no_such", ACRE_EGUEST,                                        \
-	  "ModuleNotFoundError: No module named 'there_is_no_such'")                     \
+	B("if 1\n", ACRE_EGUEST, "SyntaxError", "expected ':' (<subint>, line 1)")       \
+	B("import there_is_no_such", ACRE_EGUEST, "ModuleNotFoundError",                 \
+	  "No module named 'there_is_no_such'")                                          \
 	B("class Bad(Exception):\n"                                                      \
 	  "    def __str__(self): raise RuntimeError('in str')\n"                        \
 	  "raise Bad\n",                                                                 \
-	  ACRE_EGUEST, "Bad: <exception str() failed>")                                  \
-	B("raise KeyboardInterrupt", ACRE_EGUEST, "KeyboardInterrupt")                   \
-	B("raise SystemExit(3)", ACRE_EGUEST, "SystemExit: 3")                           \
-	B("import sys; sys.exit('bye')", ACRE_EGUEST, "SystemExit: bye")                 \
-	B("raise ValueError('\\ud800')", ACRE_EGUEST, "ValueError: \\ud800")             \
-	B("import json; json.loads('x')", ACRE_EGUEST, "json.decoder.JSONDecodeError: ") \
-	B("def f(): f()\nf()", ACRE_EGUEST, "RecursionError: ")                          \
-	B("\xff", ACRE_EGUEST, "SyntaxError: ")                                          \
-	B("result = object()", ACRE_ETYPE, "a value of type object does not travel")     \
-	B("result = {1: 2}", ACRE_ETYPE, "keys of str, not int")                         \
-	B("result = 2**64", ACRE_ETYPE, "OverflowError: an int that travels is")         \
-	B("result = '\\ud800'", ACRE_ETYPE, "UnicodeEncodeError: ")                      \
-	B("result = []\nresult.append(result)", ACRE_ETYPE, "RecursionError: ")          \
-	B("result = 'x' * (2 << 20)", EMSGSIZE, "")
+	  ACRE_EGUEST, "Bad", "<exception str() failed>")                                \
+	B("raise KeyboardInterrupt", ACRE_EGUEST, "KeyboardInterrupt", "")               \
+	B("raise SystemExit(3)", ACRE_EGUEST, "SystemExit", "3")                         \
+	B("import sys; sys.exit('bye')", ACRE_EGUEST, "SystemExit", "bye")               \
+	B("raise ValueError('\\ud800')", ACRE_EGUEST, "ValueError", "\\ud800")           \
+	B("import json; json.loads('x')", ACRE_EGUEST, "json.decoder.JSONDecodeError",   \
+	  "Expecting value")                                                             \
+	B("def f(): f()\nf()", ACRE_EGUEST, "RecursionError", "")                        \
+	B("\xff", ACRE_EGUEST, "SyntaxError", "")                                        \
+	B("result = object()", ACRE_ETYPE, "ACRE_ETYPE",                                 \
+	  "TypeError: a value of type object does not travel")                           \
+	B("result = {1: 2}", ACRE_ETYPE, "ACRE_ETYPE", "keys of str, not int")           \
+	B("result = 2**64", ACRE_ETYPE, "ACRE_ETYPE",                                    \
+	  "OverflowError: an int that travels is")                                       \
+	B("result = '\\ud800'", ACRE_ETYPE, "ACRE_ETYPE", "UnicodeEncodeError: ")        \
+	B("result = []\nresult.append(result)", ACRE_ETYPE, "ACRE_ETYPE",                \
+	  "RecursionError: ")                                                            \
+	B("result = 'x' * (2 << 20)", EMSGSIZE, "EMSGSIZE", "")
 
 TEST_SUBINT(s02_bad_input_is_a_typed_failure)
 {
 	static const struct {
 		const char *source;
 		int class;
-		const char *text;
+		const char *name, *text;
 	} bad[] = {
-#define AS_BAD(source, class, text) { source, class, text },
+#define AS_BAD(source, class, name, text) { source, class, name, text },
 		BAD_SOURCES(AS_BAD)
 	};
 
@@ -221,7 +226,8 @@ TEST_SUBINT(s02_a_source_runs_beside_the_main_interpreter)
 		why_fails("import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL)",
 			  ACRE_EGUEST);
 
-	assert_text_has(why->message, "ValueError: signal only works in main thread");
+	assert_string_equal(why->name, "ValueError");
+	assert_text_has(why->message, "signal only works in main thread");
 	return 0;
 }
 

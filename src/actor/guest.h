@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* guest.h - a guest beside the loop of its actor: what it is asked, and what it answers. */
+#pragma once
+
+#include "actor/python.h"
+#include "base/list.h"
+#include "core/mailbox.h"
+#include "core/timer.h"
+
+/*
+ * An actor that hosts a guest has two threads that count. The guest has the process's main
+ * thread, since only there Python can be interrupted wherever it is; the actor's loop, which
+ * never holds a lock of Python's, has another one that was made after the fork. So nothing a
+ * guest does delays a signal, a cancel or the end.
+ *
+ * A task asks by a call, which is queued until the guest takes it, and waits for the answer,
+ * which comes as a letter. A cancelled call that was not taken is withdrawn; one that was is
+ * told to the guest, and if it does not look, the guest is interrupted until it has.
+ *
+ * One guest in a process.
+ */
+struct runtime;
+struct task;
+
+enum guest_what {
+	GUEST_LOADS, /* name_space is the kind of the source, name is the source */
+	GUEST_CALLS  /* a function, by its two names */
+};
+
+enum guest_state { GUEST_QUEUED, GUEST_TAKEN, GUEST_DONE };
+
+struct guest_call {
+	/* what is asked; not changed while the guest may look */
+	enum guest_what what;
+	const char *name_space, *name;
+	struct acre_value arg;	    /* a map with keys of texts, or nil */
+	struct acre_packer *result; /* what it fills */
+	/* how it stands; under the guest's lock */
+	struct list node; /* in the queue of calls, or in that of cancels */
+	enum guest_state state;
+	bool is_cancelled;
+	bool has_seen_cancel; /* the guest */
+	int r;
+	struct report *report; /* owned: of that failure, on its way to the task; or NULL */
+	/* the loop's alone */
+	struct letter letter;
+	struct task *task; /* borrowed */
+	struct timer nudge;
+	bool is_back;
+};
+
+/*
+ * Who spawns it: 0, or EINVAL where the backend takes no guest, or it is not one of the three.
+ */
+int guest_check(const struct acre_guest *guest, bool is_taken, const char *backend);
+
+/* Its kind, as it travels, and its text; NULL gives "" twice. */
+const char *guest_kind(const struct acre_guest *guest, const char **ret_text);
+
+/*
+ * The loop's thread.
+ */
+
+/* Whether this process hosts one, and is not a copy of one that does. */
+bool guest_is_here(void);
+
+/* Has the guest load what the SpawnSpec names, or nothing: parks until it has. A failure of
+ * the source is filed. */
+int guest_load(struct runtime *rt);
+
+/*
+ * The process. By the child of a forkserver with Python, behind newborn_begin_in_child(), on
+ * its one thread: lives as the actor of that title, and ends.
+ */
+_Noreturn void guest_live(const struct python_plugin *plugin, const char *title);
+
+/*
+ * The guest's thread: given to the plug-in with the host's table, where they are declared.
+ *
+ * guest_fd() is readable when guest_next() is to be asked: a call that is to be begun, or
+ * (`*ret_cancel`) one that was cancelled; NULL: none now. guest_answer(): the call is not to
+ * be touched any more; r is a failure as acre's are, filed here. guest_take_cancel(): true once
+ * for each call that was cancelled; whoever asks is to raise that in it. guest_is_over(): the
+ * actor has ended, and the guest is to return. guest_expose(): a function that may be called
+ * by its two names from now on.
+ */

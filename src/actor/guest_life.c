@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* guest_life.c - the process of a guest: its two threads, their signals, and its end. */
+#include "actor/guest_life.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "actor/child.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "core/barrier.h"
+#include "core/report.h"
+
+/*
+ * The guest's thread blocks no signal that the processes it starts should get: a mask is
+ * inherited over exec. So the loop's signals have a handler, which runs on the guest's
+ * thread and hands them to the loop's, where they are blocked and read. SIGUSR1, which
+ * another thread waits for, and those of the terminal stay blocked in both.
+ *
+ * The end is the loop's to decide: it tells the guest, interrupts it after half of a grace,
+ * and ends the process without it after the whole.
+ */
+
+#define GRACE_TURNS   50
+#define GRACE_TURN_NS INT64_C(10000000) /* 0.5 s in all, as for an ack */
+
+static struct {
+	struct barrier_thread barrier;
+	pthread_t thread;
+	const char *title;
+	int left[2]; /* a pipe: its end is closed when the guest has returned */
+	int status;
+} loop_life;
+
+static void hand_to_loop(int sig)
+{
+	pthread_kill(loop_life.thread, sig);
+}
+
+static int share_signals(void)
+{
+	struct sigaction hand = { .sa_handler = hand_to_loop, .sa_flags = SA_RESTART };
+	static const int kept[] = { SIGUSR1, SIGTTIN, SIGTTOU, SIGTSTP };
+	sigset_t blocked;
+	int r = sys_sigaction(SIGINT, &hand, NULL);
+
+	if (r >= 0)
+		r = sys_sigaction(SIGTERM, &hand, NULL);
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_N(kept); i++)
+		sigaddset(&blocked, kept[i]);
+	return r < 0 ? r : sys_sigmask(SIG_SETMASK, &blocked, NULL);
+}
+
+static void end_guest(void)
+{
+	struct pollfd p = { .fd = loop_life.left[0], .events = POLLIN };
+
+	pthread_mutex_lock(&guest_hub.lock);
+	guest_hub.is_over = true;
+	pthread_mutex_unlock(&guest_hub.lock);
+	guest_ring();
+	for (int i = 0; i < GRACE_TURNS && sys_poll(&p, 1, GRACE_TURN_NS) == 0; i++)
+		if (i >= GRACE_TURNS / 2) /* its own end may take that long */
+			guest_hub.plugin->guest_interrupt();
+	if (sys_poll(&p, 1, 0) == 0)
+		_exit(loop_life.status);
+}
+
+static void *run_loop(void *arg)
+{
+	barrier_begin(&loop_life.barrier);
+	loop_life.status = child_live_in_process(loop_life.title);
+	end_guest();
+	report_thread_fini();
+	return arg;
+}
+
+/* All signals are blocked in it, and in this thread until it is there to be handed some. */
+static int start_loop(void)
+{
+	sigset_t old;
+	int r;
+
+	sys_block_asynchronous(&old);
+	r = barrier_start(&loop_life.barrier, &loop_life.thread,
+			  &(const struct barrier_start){ .name = "the loop of a guest's actor",
+							 .rank = BARRIER_CALLS,
+							 .fn = run_loop,
+							 .arg = NULL });
+	return r < 0 ? r : share_signals();
+}
+
+static int open_hub(const struct python_plugin *plugin)
+{
+	int r = sys_pipe2(loop_life.left, 0);
+
+	guest_hub.plugin = plugin;
+	guest_hub.pid = sys_getpid();
+	pthread_mutex_init(&guest_hub.lock, NULL);
+	list_init(&guest_hub.calls);
+	list_init(&guest_hub.cancels);
+	if (r >= 0)
+		r = guest_hub.fd = sys_eventfd(0, EFD_NONBLOCK);
+	return r;
+}
+
+/* No signal is handed to a thread that is gone. */
+static void join_loop(void)
+{
+	sigset_t old;
+
+	acre_ignore(sys_close(TAKE_FD(loop_life.left[1])));
+	sys_block_asynchronous(&old);
+	pthread_join(loop_life.thread,
+		     NULL); /* bound: it knows that the guest has left */
+}
+
+_Noreturn static void fail(const char *what, int r)
+{
+	fprintf(stderr, "acre: %s: %s\n", what, acre_why(r)->message);
+	_exit(EXIT_FAILURE);
+}
+
+void guest_live(const struct python_plugin *plugin, const char *title)
+{
+	int r;
+
+	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
+	loop_life.title = title;
+	plugin->after_fork_child();
+	r = open_hub(plugin);
+	if (r >= 0)
+		r = start_loop();
+	if (r < 0)
+		fail("a guest's process cannot begin", r);
+	r = plugin->guest_run();
+	if (r < 0)
+		fail("a guest cannot run", r);
+	join_loop();
+	fflush(NULL);
+	_exit(loop_life.status);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* guest.c - a guest in the main interpreter of its process, on the main thread. */
+#include "py/guest.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "actor/guest.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "py/convert.h"
+#include "py/exception.h"
+#include "py/guest_module.h"
+#include "py/guest_py.h" /* made of guest.py */
+#include "py/interp.h"
+#include "py/probe.h"
+
+/*
+ * In a warm forkserver, which has one thread and no other interpreter, the official way to
+ * fork works (python.md, 2.1: one idle interpreter beside would kill each child). What the
+ * forkserver has imported its children share, and gc.freeze() keeps a collection in one of
+ * them from touching it.
+ */
+
+static PyObject *guest_acre; /* the module that guest.py makes */
+static pthread_t guest_thread;
+
+static int call_guest(const char *name)
+{
+	PyObject *unused = PyObject_CallMethod(guest_acre, name, NULL);
+
+	if (!unused)
+		return exception_fail(ACRE_EGUEST);
+	Py_DECREF(unused);
+	return 0;
+}
+
+static int make_module(void)
+{
+	PyObject *globals;
+
+	guest_acre = PyImport_AddModule("acre"); /* kept in sys.modules */
+	if (!guest_acre)
+		return exception_fail(ACRE_EGUEST);
+	globals = PyModule_GetDict(guest_acre);
+	/* or nothing could be imported while its functions run */
+	if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
+	    interp_run(guest_py, "acre/guest.py", globals) < 0)
+		return exception_fail(ACRE_EGUEST);
+	return 0;
+}
+
+/* A fork of it is tried before anybody counts on one. */
+static int check_fork(void)
+{
+	char why_not[PROBE_WHY_MAX];
+
+	return probe_one(PYTHON_FORKS, why_not) ? 0
+						: PLUGIN_FAIL(EOPNOTSUPP,
+							      "Python %s does not bear a "
+							      "fork: %s",
+							      PY_VERSION, why_not);
+}
+
+int guest_warm(void)
+{
+	int r = PyImport_AppendInittab("_acre", guest_module_init) < 0 ? -ENOMEM : 0;
+
+	if (r >= 0)
+		r = interp_start();
+	if (r >= 0)
+		r = check_fork();
+	if (r >= 0)
+		r = make_module();
+	if (r >= 0)
+		r = call_guest("_warm");
+	return r;
+}
+
+void guest_before_fork(void)
+{
+	PyOS_BeforeFork();
+}
+
+void guest_after_fork_parent(void)
+{
+	PyOS_AfterFork_Parent();
+}
+
+/* On the guest's thread, or Python would not look at it before something else makes it. What
+ * blocks returns with EINTR, since this does not ask for a restart. */
+static void interrupt_here(int sig)
+{
+	(void)sig;
+	PyErr_SetInterruptEx(SIGINT);
+}
+
+void guest_after_fork_child(void)
+{
+	struct sigaction woken = { .sa_handler = interrupt_here };
+
+	guest_thread = pthread_self();
+	PyOS_AfterFork_Child();
+	acre_ignore(sys_sigaction(PYTHON_WAKE_SIGNAL, &woken, NULL)); /* a valid signal */
+}
+
+int guest_run(void)
+{
+	return call_guest("_main");
+}
+
+/* Needs no GIL: a flag that Python looks at between two steps, and before it goes on with a
+ * call that a signal has ended. */
+void guest_interrupt(void)
+{
+	pthread_kill(guest_thread, PYTHON_WAKE_SIGNAL);
+}

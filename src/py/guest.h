@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* guest.h - a guest in the main interpreter of its process, on the main thread. */
+#pragma once
+
+#include "actor/python.h"
+
+/* See struct python_plugin. */
+int guest_warm(void);
+void guest_before_fork(void);
+void guest_after_fork_parent(void);
+void guest_after_fork_child(void);
+int guest_run(void);
+void guest_interrupt(void);

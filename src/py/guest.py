@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+# guest.py - the Python half of a guest: an event loop that runs what it is asked for.
+"""acre, as a guest sees it.
+
+Functions of the source whose names do not begin with an underscore (or those that its
+__all__ names) can be called by other actors: a plain one runs alone, an `async def` one as a
+task of the event loop. One that is cancelled gets acre.Cancelled, which is asyncio's own.
+"""
+
+import asyncio
+import gc
+import importlib
+import inspect
+import os
+import signal
+import sys
+import types
+
+import _acre
+
+__all__ = ["Cancelled"]
+
+Cancelled = asyncio.CancelledError
+
+_functions = {}  # (space, name) -> function
+_tasks = {}  # call -> its task, until it has answered
+_calls = {}  # task -> call
+_plain = None  # the call whose plain function runs now
+_loop = None
+
+
+def _running():
+    """The call that runs at this moment, if any."""
+    if _plain is not None:
+        return _plain
+    if _loop is None or not _loop.is_running():
+        return None
+    return _calls.get(asyncio.current_task(_loop))
+
+
+def _interrupted(signum, frame):
+    """Whatever runs is interrupted here, between two steps: if that is meant, it raises."""
+    call = _running()
+    if call is not None and _acre.take_cancel(call):
+        raise Cancelled
+    if call is None and _plain is None and _acre.is_over():
+        raise Cancelled
+
+
+def _answer_exception(call, exception):
+    """Without the frame of this file, which calls what has raised."""
+    trace = exception.__traceback__
+    _acre.fail(call, exception.with_traceback(trace.tb_next if trace else None))
+
+
+def _call_plain(call, function, arguments):
+    global _plain
+    try:
+        _plain = call
+        try:
+            value = function(**arguments)
+        finally:
+            _plain = None
+    except BaseException as e:
+        _answer_exception(call, e)
+    else:
+        _acre.done(call, value)
+
+
+async def _call_async(call, function, arguments):
+    try:
+        value = await function(**arguments)
+    except BaseException as e:
+        _forget(call)
+        _answer_exception(call, e)
+    else:
+        _forget(call)
+        _acre.done(call, value)
+
+
+def _forget(call):
+    _calls.pop(_tasks.pop(call, None), None)
+
+
+def _begin(call, space, name, arguments):
+    function = _functions[space, name]
+    arguments = {} if arguments is None else arguments
+    if not inspect.iscoroutinefunction(function):
+        _call_plain(call, function, arguments)
+        return
+    task = _loop.create_task(_call_async(call, function, arguments), name=name)
+    _tasks[call] = task
+    _calls[task] = call
+
+
+def _cancel(call):
+    """One that runs as a task; a plain one is interrupted."""
+    task = _tasks.get(call)
+    if task is not None and _acre.take_cancel(call):
+        task.cancel()
+
+
+def _module_of(kind, text):
+    """The module that a source is, and its namespace."""
+    if kind == "module":
+        name, _, only = text.partition(":")
+        sys.path.insert(0, os.getcwd())
+        return importlib.import_module(name), name, only
+    module = types.ModuleType("main")
+    sys.modules["main"] = module
+    file = text if kind == "file" else "<guest>"
+    if kind == "file":
+        module.__file__ = text
+        sys.path.insert(0, os.path.dirname(os.path.abspath(text)))
+        with open(text, "rb") as f:
+            text = f.read()
+    exec(compile(text, file, "exec"), module.__dict__)
+    return module, "main", ""
+
+
+def _names_of(module):
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    return [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+
+
+def _load(call, kind, text):
+    global _plain
+    try:
+        _plain = call
+        try:
+            if kind:
+                module, space, only = _module_of(kind, text)
+                for name in [only] if only else _names_of(module):
+                    function = getattr(module, name)
+                    if callable(function):
+                        _acre.expose(space, name)
+                        _functions[space, name] = function
+        finally:
+            _plain = None
+    except BaseException as e:
+        _answer_exception(call, e)
+    else:
+        _acre.done(call, None)
+
+
+def _look():
+    """Everything that was asked for since the last look. A plain function runs here."""
+    while (request := _acre.next()) is not None:
+        what, call, *rest = request
+        if what == "load":
+            _load(call, *rest)
+        elif what == "call":
+            _begin(call, *rest)
+        else:
+            _cancel(call)
+    if _acre.is_over() and _loop.is_running():
+        _loop.stop()
+
+
+def _end():
+    """What the guest itself has started ends like a cancelled call."""
+    left = asyncio.all_tasks(_loop)
+    for task in left:
+        task.cancel()
+    if left:
+        _loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+
+def _flush():
+    for file in sys.stdout, sys.stderr:
+        if file is not None:
+            file.flush()
+
+
+def _main():
+    """In the actor's process, on its main thread, until the actor ends."""
+    global _loop
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
+    _loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(_loop)
+    # The source is loaded before the loop runs: it may run one of its own.
+    _acre.wait()
+    _look()
+    _loop.add_reader(_acre.fd(), _look)
+    try:
+        if not _acre.is_over():
+            _loop.run_forever()
+        _end()
+    except Cancelled:
+        pass
+    finally:
+        _flush()
+
+
+def _warm():
+    """In the forkserver, once: what all guests have of it stays shared memory."""
+    signal.signal(signal.SIGINT, _interrupted)
+    gc.collect()
+    gc.freeze()

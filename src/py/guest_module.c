@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* guest_module.c - the module _acre, by which guest.py talks to the actor. */
+#include "py/guest_module.h"
+
+#include "actor/guest.h"
+#include "base/sys.h"
+#include "base/util.h"
+#include "py/convert.h"
+#include "py/exception.h"
+
+/* A call is a number for Python: its address, valid until it is answered. */
+static struct guest_call *call_of(PyObject *number)
+{
+	return PyLong_AsVoidPtr(number);
+}
+
+static PyObject *fd(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	return PyLong_FromLong(plugin_host->guest_fd());
+}
+
+/* Until there is something to look at. Bound: the actor tells that it is over, too. */
+static PyObject *wait_for_actor(PyObject *self, PyObject *unused)
+{
+	struct pollfd p = { .fd = plugin_host->guest_fd(), .events = POLLIN };
+
+	(void)self;
+	(void)unused;
+	Py_BEGIN_ALLOW_THREADS;
+	acre_ignore(sys_poll(&p, 1, -1));
+	Py_END_ALLOW_THREADS;
+	Py_RETURN_NONE;
+}
+
+/* ("call", number, space, name, arguments), ("load", number, kind, source),
+ * ("cancel", number), or None. */
+static PyObject *describe(struct guest_call *call, bool is_cancel)
+{
+	PyObject *arguments;
+
+	if (is_cancel)
+		return Py_BuildValue("sN", "cancel", PyLong_FromVoidPtr(call));
+	if (call->what == GUEST_LOADS)
+		return Py_BuildValue("sNss", "load", PyLong_FromVoidPtr(call),
+				     call->name_space, call->name);
+	arguments = convert_unpack(call->arg);
+	if (!arguments)
+		return NULL;
+	return Py_BuildValue("sNssN", "call", PyLong_FromVoidPtr(call), call->name_space,
+			     call->name, arguments);
+}
+
+/* One that Python has no memory for, or no words, is answered here. */
+static PyObject *next(PyObject *self, PyObject *unused)
+{
+	struct guest_call *call;
+	PyObject *request;
+	bool is_cancel;
+
+	(void)self;
+	(void)unused;
+	while ((call = plugin_host->guest_next(&is_cancel))) {
+		request = describe(call, is_cancel);
+		if (request)
+			return request;
+		if (is_cancel)
+			PyErr_Clear(); /* it is interrupted instead */
+		else
+			plugin_host->guest_answer(call, exception_fail(ACRE_EGUEST));
+	}
+	Py_RETURN_NONE;
+}
+
+static PyObject *done(PyObject *self, PyObject *args)
+{
+	PyObject *number, *value;
+	struct guest_call *call;
+	int r = 0;
+
+	(void)self;
+	if (!PyArg_ParseTuple(args, "OO", &number, &value) || !(call = call_of(number)))
+		return NULL;
+	if (call->result && convert_pack(value, call->result) < 0)
+		r = exception_fail(ACRE_ETYPE);
+	plugin_host->guest_answer(call, r);
+	Py_RETURN_NONE;
+}
+
+static PyObject *cancelled_error;
+
+/* asyncio's, once that was imported: guest.py has done so. */
+static bool is_cancellation(PyObject *exception)
+{
+	PyObject *module;
+
+	if (!cancelled_error) {
+		module = PyImport_ImportModule("asyncio");
+		cancelled_error =
+			module ? PyObject_GetAttrString(module, "CancelledError") : NULL;
+		Py_XDECREF(module);
+	}
+	if (!cancelled_error)
+		PyErr_Clear();
+	return cancelled_error &&
+	       PyErr_GivenExceptionMatches(exception, cancelled_error);
+}
+
+/* A guest may end by itself as if it was cancelled: that is a failure. */
+static PyObject *fail(PyObject *self, PyObject *args)
+{
+	PyObject *number, *exception;
+	struct guest_call *call;
+	int r;
+
+	(void)self;
+	if (!PyArg_ParseTuple(args, "OO", &number, &exception) || !(call = call_of(number)))
+		return NULL;
+	if (!is_cancellation(exception)) {
+		PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+		r = exception_fail(ACRE_EGUEST);
+	} else if (plugin_host->guest_is_cancelled(call)) {
+		r = -ECANCELED;
+	} else {
+		PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+		r = exception_fail(ACRE_EGUESTCANCEL);
+	}
+	plugin_host->guest_answer(call, r);
+	Py_RETURN_NONE;
+}
+
+static PyObject *take_cancel(PyObject *self, PyObject *number)
+{
+	struct guest_call *call = call_of(number);
+
+	(void)self;
+	return call ? PyBool_FromLong(plugin_host->guest_take_cancel(call)) : NULL;
+}
+
+static PyObject *is_over(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	return PyBool_FromLong(plugin_host->guest_is_over());
+}
+
+static PyObject *expose(PyObject *self, PyObject *args)
+{
+	const char *space, *name;
+
+	(void)self;
+	if (!PyArg_ParseTuple(args, "ss", &space, &name))
+		return NULL;
+	if (plugin_host->guest_expose(space, name) >= 0)
+		Py_RETURN_NONE;
+	PyErr_Format(PyExc_RuntimeError,
+		     "%s.%s cannot be exposed: there is one of that name, or too many", space,
+		     name);
+	return NULL;
+}
+
+static PyMethodDef methods[] = {
+	{ "fd", fd, METH_NOARGS, "Readable when next() is to be asked." },
+	{ "wait", wait_for_actor, METH_NOARGS, "Waits until it is." },
+	{ "next", next, METH_NOARGS, "What is to be done, or None." },
+	{ "done", done, METH_VARARGS, "Answers a call with a value." },
+	{ "fail", fail, METH_VARARGS, "Answers a call with an exception." },
+	{ "take_cancel", take_cancel, METH_O, "True once, if it was cancelled." },
+	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
+	{ "expose", expose, METH_VARARGS, "A function that may be called." },
+	{ 0 },
+};
+
+static PyModuleDef_Slot slots[] = {
+#if PLUGIN_HAS_CONFIG
+	{ Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED },
+#endif
+	{ 0 },
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "_acre",
+	.m_doc = "What a guest's event loop is asked for, and what it answers.",
+	.m_methods = methods,
+	.m_slots = slots,
+};
+
+PyObject *guest_module_init(void)
+{
+	return PyModuleDef_Init(&definition);
+}

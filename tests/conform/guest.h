@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* guest.h - tests of actors that run Python. */
+#pragma once
+
+#include "conform/tree.h"
+
+#include <acre/python.h>
+#include <acre/value.h>
+
+#include "conform/python.h"
+
+#define TEST_GUEST(name)                                     \
+	static int name##_body_(void);                       \
+	TEST(name)                                           \
+	{                                                    \
+		use_python();                                \
+		assert_ok(tree_result(name##_body_, false)); \
+		report_thread_fini();                        \
+	}                                                    \
+	static int name##_body_(void)
+
+static inline int spawn_source(struct acre_nursery *n, struct acre_actor **ret,
+			       const char *source)
+{
+	const struct acre_guest guest = { .source = source };
+
+	return acre_spawn(n, ret, .name = "guest", .backend = "subint_forkserver",
+			  .guest = &guest);
+}
+
+/* A function of "main" without arguments. */
+static inline int call_guest(struct acre_actor *a, const char *name, struct acre_value *ret)
+{
+	struct acre_value nothing = { NULL, 0 }, unused;
+
+	return acre_call_named(a, "main", name, nothing, ret ? ret : &unused);
+}
+
+static inline int64_t integer_of(struct acre_value value)
+{
+	struct acre_part part;
+
+	assert_int_equal(acre_value_next(&value, &part), 1);
+	assert_int_equal(part.type, ACRE_PART_INT);
+	return part.integer;
+}
+
+/* With two arguments, a and b. */
+static inline int call_pair(struct acre_actor *a, const char *name, int64_t x, int64_t y,
+			    struct acre_value *ret)
+{
+	struct acre_packer *p = acre_pack_new();
+	struct acre_value arg;
+	int r;
+
+	acre_pack_map(p, 2);
+	acre_pack_text(p, "a");
+	acre_pack_int(p, x);
+	acre_pack_text(p, "b");
+	acre_pack_int(p, y);
+	r = acre_pack_end(p, &arg);
+	if (r >= 0)
+		r = acre_call_named(a, "main", name, arg, ret);
+	acre_pack_free(p);
+	return r;
+}
