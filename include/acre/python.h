@@ -89,7 +89,7 @@ acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
  */
 struct acre_guest {
 	/* one of the three; "main" is the namespace of the first two */
-	const char *source; /* text, less than 64 KiB */
+	const char *source; /* text, at most 1 MiB */
 	const char *file;   /* path */
 	/* what can be imported, from the working directory too: "package.module", whose name
 	 * is the namespace, or "package.module:function" for that one alone. It is exposed

@@ -227,6 +227,7 @@ TEST_GUEST(a_source_may_be_a_module_or_one_function_of_it)
 	B("import there_is_no_such", "ModuleNotFoundError", "No module named ") \
 	B("raise ValueError('at load')", "ValueError", "at load")               \
 	B("raise SystemExit", "SystemExit", "")                                 \
+	B("def ten(): pass", "RuntimeError", "main.ten cannot be exposed")      \
 	B("__all__ = ['nothing']", "AttributeError", "module 'main' has no attribute")
 
 TEST_GUEST(a_source_that_cannot_be_loaded_fails_the_boot_with_the_exception)
@@ -258,14 +259,19 @@ TEST_GUEST(a_guest_that_is_none_is_refused)
 {
 	const struct acre_guest none = { .source = NULL },
 				two = { .source = "", .file = "x" }, good = { .source = "" };
+	static char large[(1 << 20) + 2];
 	struct acre_actor *a;
 	int r = 0;
 
+	memset(large, '\n', sizeof large - 1);
 	ACRE_NURSERY(n, r) {
 		assert_class(acre_spawn(&n, &a, .backend = "subint_forkserver", .guest = &none),
 			     EINVAL);
 		assert_class(acre_spawn(&n, &a, .backend = "subint_forkserver", .guest = &two),
 			     EINVAL);
+		r = spawn_source(&n, &a,
+				 large); /* a text that travels has 1 MiB at most */
+		assert_class(r, EMSGSIZE);
 		r = acre_spawn(&n, &a, .backend = "exec", .guest = &good);
 		assert_class(r, EINVAL);
 		assert_text_has(acre_why(r)->message, "subint_forkserver does");
