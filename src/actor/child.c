@@ -178,8 +178,8 @@ static int become_findable(struct runtime *rt)
 	if (r >= 0 && rt->discovery.transports)
 		r = discovery_join();
 	if (r >= 0)
-		self_serves();
-	else if (report_class(r) != ECANCELED)
+		r = self_serves();
+	if (r < 0 && report_class(r) != ECANCELED)
 		send_boot_error(rt->parent, r);
 	return r;
 }

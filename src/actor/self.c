@@ -302,16 +302,17 @@ static int get_registry(struct acre_actor *from, const struct msg *m,
 	return answer_packed(from, m->cid, true, pack_registry, registry());
 }
 
-void self_serves(void)
+int self_serves(void)
 {
 	struct runtime *rt = runtime_this;
+	int r = 0;
 
 	rt->is_booting = false;
-	if (!rt->probe_cid[0])
-		return;
-	acre_ignore(answer_packed(rt->parent, slice_of(rt->probe_cid), true,
-				  pack_registry, registry()));
+	if (rt->probe_cid[0])
+		r = answer_packed(rt->parent, slice_of(rt->probe_cid), true, pack_registry,
+				  registry());
 	rt->probe_cid[0] = '\0';
+	return r;
 }
 
 static void pack_uid(struct pack_writer *w, const void *what)

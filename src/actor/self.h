@@ -20,5 +20,5 @@ void self_start(struct acre_actor *from, const struct msg *m);
 bool self_cancel(struct acre_actor *from, struct slice cid);
 /* Its link has ended: nobody is left to be told. */
 void self_link_lost(struct acre_actor *from);
-/* The actor serves: who asked before is told now. */
-void self_serves(void);
+/* The actor serves: who asked before is told now. A failure is that he cannot be. */
+int self_serves(void);
