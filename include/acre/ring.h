@@ -27,7 +27,8 @@
  * cancellation, the end of the other side, the loss of the link.
  *
  * Three rules. One task writes and one reads, in the two actors of one context, of which
- * either may be the opener. The items of that context are the ring's: send and receive none.
+ * either may be the opener. The items of that context are the ring's: send and receive none,
+ * and only the writer finishes. A callee that writes or reads has started, as with an item.
  * Bytes have no borders: a read gives what is there, up to what was asked for.
  *
  * (tractor's RingBuf.)
@@ -45,10 +46,12 @@ ACRE_BEGIN_
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_ring_create(struct acre_shm **ret, size_t size);
 
 /*
- * Writes all n bytes, also more than the ring holds, waiting for room. ACRE_ECLOSED: the reader
- * has left its stream or ended; its failure, if it has failed; EINVAL: that is no ring; EACCES:
- * it was attached without ACRE_SHM_WRITE; EPROTO: somebody wrote nonsense into it. A checkpoint:
- * on a failure or -ECANCELED a part of the bytes may have gone.
+ * Writes all n bytes, also more than the ring holds, waiting for room. On return they lie in the
+ * ring: that its reader has gone is told by a write that waits, at the latest. ACRE_ECLOSED: the
+ * reader has left its stream or ended, which is no failure of an endpoint that returns it, or the
+ * link has ended; its failure, if it has failed; EINVAL: that is no ring; EACCES: it was attached
+ * without ACRE_SHM_WRITE; EPROTO: somebody wrote nonsense into it. A checkpoint: on a failure or
+ * -ECANCELED a part of the bytes may have gone.
  */
 ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_ring_write(struct acre_shm *ring,
 						struct acre_context *ctx,

@@ -84,6 +84,14 @@ int acre_ring_create(struct acre_shm **ret, size_t size)
 	return 0;
 }
 
+static bool is_ring(const struct end *e)
+{
+	return acre_shm_element_size(e->shm) == 1 &&
+	       acre_shm_n(e->shm) > sizeof *e->ring && e->ring->magic == MAGIC;
+}
+
+/* Of a callee it is its start, as an item is: the opener waits for that, and bytes alone are no
+ * news to it. */
 static int begin(struct end *e, const char *call)
 {
 	int r = checkpoint(sched_task(call));
@@ -93,11 +101,12 @@ static int begin(struct end *e, const char *call)
 	if (r < 0)
 		return r;
 	e->ring = shm_memory(e->shm);
-	if (acre_shm_element_size(e->shm) != 1 || acre_shm_n(e->shm) <= sizeof *e->ring ||
-	    e->ring->magic != MAGIC)
+	e->size = acre_shm_n(e->shm) - sizeof *e->ring; /* if it is one */
+	if (!is_ring(e))
 		return acre_fail(EINVAL, "shared memory %s is no ring",
 				 acre_shm_token(e->shm));
-	e->size = acre_shm_n(e->shm) - sizeof *e->ring;
+	if (!e->ctx->is_opener && !e->ctx->started_sent)
+		return acre_started(e->ctx, acre_nil);
 	return 0;
 }
 
@@ -142,7 +151,7 @@ static int await(const struct end *e, uint64_t wanted)
 	struct acre_nil nil;
 	int r = wake_other(e);
 
-	if (r < 0)
+	if (r < 0 && report_class(r) != ACRE_ECLOSED) /* if so, nobody waits there */
 		return r;
 	atomic_store(wants, wanted);
 	if (amount_for(e, e->writes) >= wanted && atomic_exchange(wants, 0))
@@ -199,10 +208,12 @@ int acre_ring_write(struct acre_shm *ring, struct acre_context *ctx, const void 
 		if (!n)
 			break;
 		r = await(&e, size_min(n, e.size / 2 + 1));
-		if (r == 0)
+		if (r == 0) {
+			ctx->send_refused = true; /* if it has left, that is no failure */
 			return acre_fail(ACRE_ECLOSED,
 					 "%s of %s reads no more of the ring",
 					 ctx->endpoint_name, ctx->peer->name);
+		}
 	}
 	return r < 0 ? r : 0;
 }

@@ -267,6 +267,54 @@ TEST_ACTOR(c119_a_wait_that_ran_out_of_time_spoils_nothing)
  * The other side's end.
  */
 
+ACRE_CONTEXT(writes_a_little_and_sits, flow)
+{
+	static const uint8_t bytes[10];
+	struct acre_shm *ring = NULL;
+	int r = acre_shm_attach(&ring, in->token, ACRE_SHM_WRITE);
+
+	if (r >= 0)
+		r = acre_ring_write(ring, ctx, bytes, sizeof bytes);
+	if (r >= 0)
+		r = acre_sleep(acre_secs(3600));
+	acre_shm_close(ring);
+	return r;
+}
+
+/* A callee that writes has started, also if it never waits at the ring. */
+TEST_ACTOR(c119_a_callee_that_writes_has_started)
+{
+	struct acre_shm *ring;
+	struct flow in = { 0 };
+	uint8_t bytes[10];
+	int r = acre_ring_create(&ring, 1000);
+
+	assert_ok(r);
+	in.token = acre_shm_token(ring);
+	ACRE_OPEN(ctx, r, a, writes_a_little_and_sits, &in) {
+		assert_int_equal(read_all(ring, ctx, bytes, sizeof bytes), 1);
+		assert_ok(acre_context_cancel(ctx));
+	}
+	acre_shm_close(ring);
+	return r;
+}
+
+/* An opener that has read enough leaves, and its writer has not failed. */
+TEST_ACTOR(c119_a_reader_may_leave_early)
+{
+	struct flow in = { .n = 1000, .least = 1000, .most = 1000 };
+	struct acre_shm *ring;
+	uint8_t byte;
+	int r = acre_ring_create(&ring, 5000);
+
+	assert_ok(r);
+	in.token = acre_shm_token(ring);
+	ACRE_OPEN(ctx, r, a, writes_flow, &in)
+		assert_int_equal(read_all(ring, ctx, &byte, 1), 1);
+	acre_shm_close(ring);
+	return r;
+}
+
 ACRE_CONTEXT(writes_a_little_and, flow)
 {
 	static const uint8_t bytes[100];
@@ -309,6 +357,29 @@ TEST_ACTOR(c119_all_that_a_writer_has_left_is_read)
 			assert_ok(r);
 	}
 	return 0;
+}
+
+/* A writer that gave up a wait may end before it can be told that there is room. */
+TEST_ACTOR(c119_the_end_of_a_writer_that_wanted_room_is_an_end)
+{
+	struct flow in = { 0 };
+	struct acre_shm *ring;
+	uint8_t bytes[100];
+	uint64_t wanted = 1;
+	int r = acre_ring_create(&ring, 1000);
+
+	assert_ok(r);
+	in.token = acre_shm_token(ring);
+	ACRE_OPEN(ctx, r, a, writes_a_little_and, &in) {
+		assert_int_equal(acre_result(ctx, acre_nil, &nil), 0);
+		/* the third line: what was put, and what its writer wants */
+		memcpy((uint8_t *)shm_memory(ring) + 256 + 8, &wanted, sizeof wanted);
+		assert_int_equal(read_all(ring, ctx, bytes, sizeof bytes), 1);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(acre_ring_read(ring, ctx, bytes, 1), 0);
+	}
+	acre_shm_close(ring);
+	return r;
 }
 
 ACRE_CONTEXT(reads_a_little, flow)
