@@ -343,7 +343,7 @@ static void set_rounding(enum rounding mode)
 static enum rounding rounding(void)
 {
 	uint32_t sse = __builtin_ia32_stmxcsr() >> 13 & 3;
-	uint16_t x87;
+	uint16_t x87 = 0; /* MemorySanitizer does not see what assembler writes */
 
 	__asm__ volatile("fnstcw %0" : "=m"(x87));
 	if (sse != (x87 >> 10 & 3U))
