@@ -21,7 +21,7 @@ ACRE_CONTEXT(sleep_for, acre_int, .started = ACRE_PAYLOAD(acre_int))
 
 ACRE_MAIN(.transports = "uds")
 {
-	double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+	double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
 	struct acre_int ms = { (int64_t)(seconds * 1000) }, pid;
 	struct acre_actor *a;
 	int r = 0;

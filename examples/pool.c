@@ -54,7 +54,7 @@ static int submit_all(struct acre_chan *to, struct job *jobs)
 ACRE_MAIN()
 {
 	struct worker workers[WORKERS] = { { .n_done = 0 } };
-	struct job jobs[JOBS];
+	struct job jobs[JOBS] = { { .n = { 0 } } };
 	struct acre_chan chan;
 	int r = 0, n_done = 0;
 

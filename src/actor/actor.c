@@ -468,10 +468,12 @@ int acre_actor_wait(struct acre_actor *actor)
 {
 	int r = checkpoint(sched_task("acre_actor_wait"));
 
-	if (r >= 0 && !actor)
-		r = acre_fail(EINVAL, "waiting for an actor that is NULL");
-	if (r >= 0 && !peer_is_child(actor))
-		r = acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
+	if (r < 0)
+		return r;
+	if (!actor)
+		return acre_fail(EINVAL, "waiting for an actor that is NULL");
+	if (!peer_is_child(actor))
+		return acre_fail(EINVAL, "%s is not a child of this actor", actor->name);
 	while (r >= 0 && !life_is_over(&actor->life))
 		r = wait_end(actor, WAIT_ACTOR_END, true);
 	if (r >= 0 && actor->ended < 0)
@@ -499,13 +501,13 @@ int acre_actor_cancel(struct acre_actor *actor)
 	struct patience p;
 	int r = checkpoint(sched_task("acre_actor_cancel"));
 
-	if (r >= 0 && !actor) /* acre_parent() in the root */
-		r = acre_fail(EINVAL, "cancelling an actor that is NULL");
-	if (r >= 0 && actor->role == PEER_PARENT)
-		r = acre_fail(EINVAL, "%s is the parent of this actor: it ends us, not we it",
-			      actor->name);
 	if (r < 0)
 		return r;
+	if (!actor) /* acre_parent() in the root */
+		return acre_fail(EINVAL, "cancelling an actor that is NULL");
+	if (actor->role == PEER_PARENT)
+		return acre_fail(EINVAL, "%s is the parent of this actor: it ends us, not we it",
+				 actor->name);
 	actor->cancel_called = true;
 	if (peer_is_stranger(actor))
 		return portal_cancel(actor);

@@ -149,13 +149,13 @@ int subint_run_in_child(const struct python_source *source, struct acre_packer *
 {
 	/* not on the stack: the thread may outlive this call */
 	struct work *w = mem_zalloc(sizeof *w);
-	int r = w ? 0 : acre_fail(ENOMEM, "no memory for a Python source");
+	int r;
 
-	if (r >= 0) {
-		w->source = *source;
-		w->to = to;
-		r = python_load(&w->plugin);
-	}
+	if (!w)
+		return acre_fail(ENOMEM, "no memory for a Python source");
+	w->source = *source;
+	w->to = to;
+	r = python_load(&w->plugin);
 	if (r >= 0)
 		r = w->plugin->subint_begin();
 	return r < 0 ? r : work_on_thread(w, limit_ns);
