@@ -214,6 +214,13 @@ void actor_booted(struct acre_actor *a)
 	unpark_all(&a->end_waits, 0);
 }
 
+void actor_cannot_boot(struct acre_actor *a, struct report *why)
+{
+	report_unref(a->boot_error);
+	a->boot_error = why;
+	life_kill(&a->life, "it cannot say that it serves");
+}
+
 void actor_acked(struct acre_actor *a)
 {
 	a->acked = true;

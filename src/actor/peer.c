@@ -261,14 +261,19 @@ static void to_context(struct acre_actor *a, const struct msg *m)
 		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
 }
 
-/* The ready probe has no task: its answer is an event in the child's life. */
+/* The ready probe has no task: its answer is an event in the child's life. One that cannot
+ * answer, for want of memory, would never be ready. */
 static void check_probe(struct acre_actor *a)
 {
-	if (a->ready_probe && a->ready_probe->state == CONTEXT_DONE &&
-	    a->ready_probe->r >= 0) {
-		a->ready_probe = context_free(a->ready_probe);
+	struct acre_context *probe = a->ready_probe;
+
+	if (!probe || probe->state != CONTEXT_DONE)
+		return;
+	if (probe->r >= 0)
 		actor_booted(a);
-	}
+	else
+		actor_cannot_boot(a, TAKE_PTR(probe->failure));
+	a->ready_probe = context_free(probe);
 }
 
 static void without_cid(struct acre_actor *a, const struct msg *m)

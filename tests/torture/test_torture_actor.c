@@ -10,6 +10,14 @@
 /* What fails there is told here as the failure of an actor. */
 static const int actor_may[] = { ACRE_EBOOT, ACRE_EDIED, ACRE_ECLOSED, 0 };
 
+/* Who lacks something tells at once: nobody waits for the end of the time to boot. */
+static bool is_late(int r)
+{
+	const struct acre_death *death = r < 0 ? acre_why(r)->death : NULL;
+
+	return death && death->step && !strcmp(death->step, "serving in time");
+}
+
 TORTURE(an_actor_that_has_no_luck, .may = actor_may, .in_actors = true)
 {
 	struct acre_actor *a;
@@ -17,6 +25,7 @@ TORTURE(an_actor_that_has_no_luck, .may = actor_may, .in_actors = true)
 
 	ACRE_NURSERY(n, r)
 		r = acre_spawn(&n, &a, .name = "unlucky");
+	assert_true(!is_late(r));
 	return r;
 }
 
