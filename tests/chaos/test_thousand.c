@@ -68,7 +68,8 @@ static int end_a_thousand(void)
 	test_note("made in %.2f s, ended in %.2f s, %d killed", made, ended, n_killed);
 	assert_int_equal(n_killed, MANY);
 	assert_int_equal(acre_children(NULL, 0), 0);
-	assert_true(ended < LADDER_S + MORE_S);
+	/* where there is other work for the processors, making them has taken longer as well */
+	assert_true(ended < LADDER_S + (made > MORE_S ? made : MORE_S));
 	return r;
 }
 

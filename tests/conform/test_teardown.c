@@ -344,6 +344,15 @@ TEST_COUNTED(c036_many_children_that_compute)
  * C037, C038: no ack; and not up yet.
  */
 
+/* A process with threads stops one by one, so that has to be waited for. */
+static void stop(pid_t child)
+{
+	siginfo_t info;
+
+	kill(child, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOWAIT), 0);
+}
+
 TEST_TREE(c037_never_acking_child)
 {
 	acre_instant begun = acre_now();
@@ -360,7 +369,7 @@ TEST_TREE(c037_never_acking_child)
 		assert_ok(r);
 		s.actor = a;
 		assert_ok(acre_go_ready(&n, get_stuck, &s, &none));
-		kill(acre_actor_pid(a), SIGSTOP);
+		stop(acre_actor_pid(a));
 		begun = acre_now();
 		called = acre_actor_cancel(a);
 		assert_class(called, ACRE_ETOOSLOW);
