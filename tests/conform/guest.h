@@ -9,16 +9,6 @@
 
 #include "conform/python.h"
 
-#define TEST_GUEST(name)                                     \
-	static int name##_body_(void);                       \
-	TEST(name)                                           \
-	{                                                    \
-		use_python();                                \
-		assert_ok(tree_result(name##_body_, false)); \
-		report_thread_fini();                        \
-	}                                                    \
-	static int name##_body_(void)
-
 static inline int spawn_source(struct acre_nursery *n, struct acre_actor **ret,
 			       const char *source)
 {

@@ -16,3 +16,6 @@ static inline void use_python(void)
 	if (python_why_not())
 		test_skip("%s", python_why_not());
 }
+
+/* Of tree.h: a root that may use Python. */
+#define TEST_PYTHON(name) TEST_TREE_AFTER(name, use_python())

@@ -4,16 +4,7 @@
 
 #include "conform/python.h"
 
-/* Each runs the command: there is no Python in this process. */
-#define TEST_SELFTEST(name)                                  \
-	static int name##_body_(void);                       \
-	TEST(name)                                           \
-	{                                                    \
-		use_python();                                \
-		assert_ok(tree_result(name##_body_, false)); \
-		report_thread_fini();                        \
-	}                                                    \
-	static int name##_body_(void)
+/* Each test runs the command: there is no Python in this process. */
 
 #define BANNER "============================================================\n"
 
@@ -24,7 +15,7 @@
 						     ": expected ");                \
 	} while (0)
 
-TEST_SELFTEST(s06_control_subint_thread_fork)
+TEST_PYTHON(s06_control_subint_thread_fork)
 {
 	assert_passes("control_subint_thread_fork");
 	assert_text_has(err, "Fatal Python error");
@@ -32,28 +23,28 @@ TEST_SELFTEST(s06_control_subint_thread_fork)
 	return 0;
 }
 
-TEST_SELFTEST(s07_main_thread_fork)
+TEST_PYTHON(s07_main_thread_fork)
 {
 	assert_passes("main_thread_fork");
 	assert_text_has(out, "observed rc=0\n");
 	return 0;
 }
 
-TEST_SELFTEST(s08_worker_thread_fork)
+TEST_PYTHON(s08_worker_thread_fork)
 {
 	assert_passes("worker_thread_fork");
 	assert_text_has(out, "observed rc=0\n");
 	return 0;
 }
 
-TEST_SELFTEST(s09_full_architecture)
+TEST_PYTHON(s09_full_architecture)
 {
 	assert_passes("full_architecture");
 	assert_text_has(out, "observed rc=0\n");
 	return 0;
 }
 
-TEST_SELFTEST(s09_all_of_them)
+TEST_PYTHON(s09_all_of_them)
 {
 	assert_int_equal(acre("selftest | grep -c '^.PASS'"), 0);
 	assert_string_equal(out, "4\n");
@@ -79,7 +70,7 @@ static void bring_asyncio(const char *text)
 	setenv("PYTHONPATH", test_dir(), 1);
 }
 
-TEST_SELFTEST(s09_another_outcome_is_status_1)
+TEST_PYTHON(s09_another_outcome_is_status_1)
 {
 	bring_asyncio("raise RuntimeError('not today')\n");
 	assert_int_equal(acre("selftest --scenario full_architecture"), 1);
@@ -89,7 +80,7 @@ TEST_SELFTEST(s09_another_outcome_is_status_1)
 	return 0;
 }
 
-TEST_SELFTEST(s09_a_hang_is_status_1_and_has_an_end)
+TEST_PYTHON(s09_a_hang_is_status_1_and_has_an_end)
 {
 	bring_asyncio("while True: pass\n");
 	assert_int_equal(acre("selftest --scenario full_architecture --limit 1"), 1);
@@ -98,7 +89,7 @@ TEST_SELFTEST(s09_a_hang_is_status_1_and_has_an_end)
 	return 0;
 }
 
-TEST_SELFTEST(s05_what_cannot_be_tried_is_status_2)
+TEST_PYTHON(s05_what_cannot_be_tried_is_status_2)
 {
 	setenv(PYTHON_PLUGIN_VAR, "/nowhere", 1);
 	assert_int_equal(acre("selftest --scenario control_subint_thread_fork"), 2);
@@ -110,7 +101,7 @@ TEST_SELFTEST(s05_what_cannot_be_tried_is_status_2)
 	return 0;
 }
 
-TEST_SELFTEST(selftest_called_wrongly_is_status_2)
+TEST_PYTHON(selftest_called_wrongly_is_status_2)
 {
 	assert_int_equal(acre("selftest --scenario telepathy"), 2);
 	assert_text_has(err, "there is no scenario telepathy");

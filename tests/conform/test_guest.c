@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-TEST_GUEST(s24_a_plain_function_is_called_and_answers)
+TEST_PYTHON(s24_a_plain_function_is_called_and_answers)
 {
 	struct acre_actor *a;
 	struct acre_value got;
@@ -29,7 +29,7 @@ TEST_GUEST(s24_a_plain_function_is_called_and_answers)
 	return r;
 }
 
-TEST_GUEST(an_async_function_is_a_task_of_asyncio)
+TEST_PYTHON(an_async_function_is_a_task_of_asyncio)
 {
 	struct acre_actor *a;
 	struct acre_value got;
@@ -68,7 +68,7 @@ ACRE_TASK(ask_guest, struct asker *asker)
 	return r < 0 ? r : 0;
 }
 
-TEST_GUEST(calls_of_async_functions_run_at_the_same_time)
+TEST_PYTHON(calls_of_async_functions_run_at_the_same_time)
 {
 	struct asker askers[] = { { .name = "waits" }, { .name = "wakes" } };
 	struct acre_actor *a;
@@ -96,7 +96,7 @@ TEST_GUEST(calls_of_async_functions_run_at_the_same_time)
 	return r;
 }
 
-TEST_GUEST(an_exception_arrives_with_type_text_and_traceback)
+TEST_PYTHON(an_exception_arrives_with_type_text_and_traceback)
 {
 	struct acre_actor *a;
 	int failed, r = 0;
@@ -165,7 +165,7 @@ static void write_file(const char *name, const char *text)
 	fclose(f);
 }
 
-TEST_GUEST(a_source_may_be_a_file_which_finds_what_lies_beside_it)
+TEST_PYTHON(a_source_may_be_a_file_which_finds_what_lies_beside_it)
 {
 	char path[4096];
 	const struct acre_guest guest = { .file = path };
@@ -188,7 +188,7 @@ TEST_GUEST(a_source_may_be_a_file_which_finds_what_lies_beside_it)
 	return r;
 }
 
-TEST_GUEST(a_source_may_be_a_module_or_one_function_of_it)
+TEST_PYTHON(a_source_may_be_a_module_or_one_function_of_it)
 {
 	const struct acre_guest all = { .module = "inside.serves" },
 				one = { .module = "inside.serves:ask" };
@@ -230,7 +230,7 @@ TEST_GUEST(a_source_may_be_a_module_or_one_function_of_it)
 	B("def ten(): pass", "RuntimeError", "main.ten cannot be exposed")      \
 	B("__all__ = ['nothing']", "AttributeError", "module 'main' has no attribute")
 
-TEST_GUEST(a_source_that_cannot_be_loaded_fails_the_boot_with_the_exception)
+TEST_PYTHON(a_source_that_cannot_be_loaded_fails_the_boot_with_the_exception)
 {
 	static const struct {
 		const char *source, *name, *text;
@@ -255,7 +255,7 @@ TEST_GUEST(a_source_that_cannot_be_loaded_fails_the_boot_with_the_exception)
 	return r;
 }
 
-TEST_GUEST(a_guest_that_is_none_is_refused)
+TEST_PYTHON(a_guest_that_is_none_is_refused)
 {
 	const struct acre_guest none = { .source = NULL },
 				two = { .source = "", .file = "x" }, good = { .source = "" };
@@ -281,7 +281,7 @@ TEST_GUEST(a_guest_that_is_none_is_refused)
 }
 
 /* Its C endpoints are there as in any actor, with or without a source. */
-TEST_GUEST(an_actor_with_an_idle_python_serves_its_endpoints_in_c)
+TEST_PYTHON(an_actor_with_an_idle_python_serves_its_endpoints_in_c)
 {
 	struct acre_actor *a;
 	struct acre_int v;
@@ -298,7 +298,7 @@ TEST_GUEST(an_actor_with_an_idle_python_serves_its_endpoints_in_c)
 }
 
 /* What it says last is not lost. */
-TEST_GUEST(what_a_guest_has_started_itself_ends_in_order)
+TEST_PYTHON(what_a_guest_has_started_itself_ends_in_order)
 {
 	struct acre_actor *a;
 	char path[4096], source[8192];

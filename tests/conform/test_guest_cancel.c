@@ -54,7 +54,7 @@ static const char *const ways[] = {
 	"read",  "join",  "regex", "idle",  "blocks", "spins",
 };
 
-TEST_GUEST(a_cancelled_call_is_interrupted_wherever_its_python_is)
+TEST_PYTHON(a_cancelled_call_is_interrupted_wherever_its_python_is)
 {
 	struct acre_actor *a;
 	struct acre_value got;
@@ -77,7 +77,7 @@ TEST_GUEST(a_cancelled_call_is_interrupted_wherever_its_python_is)
 }
 
 /* One interrupt for one cancel: what a function does to clean up is not interrupted. */
-TEST_GUEST(what_a_cancelled_function_does_at_last_is_left_alone)
+TEST_PYTHON(what_a_cancelled_function_does_at_last_is_left_alone)
 {
 	struct acre_actor *a;
 	struct acre_value got;
@@ -107,7 +107,7 @@ ACRE_TASK(sleep_in_guest, struct acre_actor *a)
 }
 
 /* It never began: what runs there before it is not interrupted for it. */
-TEST_GUEST(a_call_that_waits_for_its_turn_is_withdrawn)
+TEST_PYTHON(a_call_that_waits_for_its_turn_is_withdrawn)
 {
 	struct acre_actor *a;
 	struct acre_value got;
@@ -163,13 +163,13 @@ static int end_deaf(const char *name)
 	return r;
 }
 
-TEST_GUEST(a_guest_that_swallows_everything_is_killed)
+TEST_PYTHON(a_guest_that_swallows_everything_is_killed)
 {
 	actors_are_killed();
 	return end_deaf("swallows");
 }
 
-TEST_GUEST(a_guest_that_never_lets_go_of_its_lock_is_killed)
+TEST_PYTHON(a_guest_that_never_lets_go_of_its_lock_is_killed)
 {
 	actors_are_killed();
 	return end_deaf("computes");
@@ -203,7 +203,7 @@ static double seconds_to_end(int n_stuck)
 }
 
 /* On one clock: eight take as long as one; on a busy machine not four times as long. */
-TEST_GUEST(s40_stuck_guests_end_at_the_same_time)
+TEST_PYTHON(s40_stuck_guests_end_at_the_same_time)
 {
 	double one, eight;
 
@@ -216,7 +216,7 @@ TEST_GUEST(s40_stuck_guests_end_at_the_same_time)
 }
 
 /* Before it serves there is nobody to say no. */
-TEST_GUEST(c038_a_spawn_is_cancelled_while_its_source_loads)
+TEST_PYTHON(c038_a_spawn_is_cancelled_while_its_source_loads)
 {
 	struct acre_actor *a = NULL;
 	int r = 0;
@@ -237,7 +237,7 @@ ACRE_TASK(sleep_until_its_end, struct acre_actor *a)
 }
 
 /* The loop's signals reach it through the guest's thread, whatever that does. */
-TEST_GUEST(s23_sigint_cancels_an_actor_whose_guest_computes)
+TEST_PYTHON(s23_sigint_cancels_an_actor_whose_guest_computes)
 {
 	const struct acre_guest guest = { .source = endless };
 	struct acre_actor *a;
@@ -259,7 +259,7 @@ TEST_GUEST(s23_sigint_cancels_an_actor_whose_guest_computes)
 }
 
 /* A mask would be inherited over exec. */
-TEST_GUEST(processes_of_a_guest_get_their_signals)
+TEST_PYTHON(processes_of_a_guest_get_their_signals)
 {
 	struct acre_actor *a;
 	struct acre_value got;

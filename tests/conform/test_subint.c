@@ -16,16 +16,6 @@ static int64_t integer_of(struct acre_value value)
 	return part.integer;
 }
 
-#define TEST_SUBINT(name)                                    \
-	static int name##_body_(void);                       \
-	TEST(name)                                           \
-	{                                                    \
-		use_python();                                \
-		assert_ok(tree_result(name##_body_, false)); \
-		report_thread_fini();                        \
-	}                                                    \
-	static int name##_body_(void)
-
 /* Why it fails, and that it does. */
 static const struct acre_report *why_fails(const char *source, int class)
 {
@@ -38,7 +28,7 @@ static const struct acre_report *why_fails(const char *source, int class)
 	return acre_why(r);
 }
 
-TEST_SUBINT(s02_a_value_comes_back)
+TEST_PYTHON(s02_a_value_comes_back)
 {
 	struct acre_any got;
 
@@ -51,7 +41,7 @@ TEST_SUBINT(s02_a_value_comes_back)
 	return 0;
 }
 
-TEST_SUBINT(s02_all_that_travels_comes_back_as_what_it_was)
+TEST_PYTHON(s02_all_that_travels_comes_back_as_what_it_was)
 {
 	struct acre_any got;
 	struct acre_value at, item;
@@ -84,7 +74,7 @@ TEST_SUBINT(s02_all_that_travels_comes_back_as_what_it_was)
 	return 0;
 }
 
-TEST_SUBINT(s02_an_exception_comes_back_with_type_text_and_traceback)
+TEST_PYTHON(s02_an_exception_comes_back_with_type_text_and_traceback)
 {
 	const struct acre_report *why = why_fails("def deep():\n"
 						  "    raise ValueError('no such key')\n"
@@ -125,7 +115,7 @@ TEST_SUBINT(s02_an_exception_comes_back_with_type_text_and_traceback)
 	  "RecursionError: ")                                                            \
 	B("result = 'x' * (2 << 20)", EMSGSIZE, "EMSGSIZE", "")
 
-TEST_SUBINT(s02_bad_input_is_a_typed_failure)
+TEST_PYTHON(s02_bad_input_is_a_typed_failure)
 {
 	static const struct {
 		const char *source;
@@ -156,7 +146,7 @@ static const char *const endless[] = {
 	"time.sleep(3600)",
 };
 
-TEST_SUBINT(s02_a_deadline_comes_back_and_no_thread_or_process_is_left)
+TEST_PYTHON(s02_a_deadline_comes_back_and_no_thread_or_process_is_left)
 {
 	struct test_census before;
 	struct acre_any got;
@@ -174,7 +164,7 @@ TEST_SUBINT(s02_a_deadline_comes_back_and_no_thread_or_process_is_left)
 	return 0;
 }
 
-TEST_SUBINT(s02_a_scope_around_it_is_a_deadline_as_well)
+TEST_PYTHON(s02_a_scope_around_it_is_a_deadline_as_well)
 {
 	struct acre_any got;
 	int r = 0, inner = 0;
@@ -187,7 +177,7 @@ TEST_SUBINT(s02_a_scope_around_it_is_a_deadline_as_well)
 }
 
 /* What it leaves behind it does not wait for. */
-TEST_SUBINT(s02_threads_that_a_source_does_not_join_end_with_it)
+TEST_PYTHON(s02_threads_that_a_source_does_not_join_end_with_it)
 {
 	struct acre_any got;
 
@@ -203,7 +193,7 @@ TEST_SUBINT(s02_threads_that_a_source_does_not_join_end_with_it)
 	return 0;
 }
 
-TEST_SUBINT(s02_a_source_that_kills_its_process_is_a_death)
+TEST_PYTHON(s02_a_source_that_kills_its_process_is_a_death)
 {
 	struct acre_any got;
 	int r = acre_run_subint_in_worker(
@@ -220,7 +210,7 @@ TEST_SUBINT(s02_a_source_that_kills_its_process_is_a_death)
 }
 
 /* It is no main interpreter: what only that may do is refused there. */
-TEST_SUBINT(s02_a_source_runs_beside_the_main_interpreter)
+TEST_PYTHON(s02_a_source_runs_beside_the_main_interpreter)
 {
 	const struct acre_report *why =
 		why_fails("import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL)",
@@ -232,7 +222,7 @@ TEST_SUBINT(s02_a_source_runs_beside_the_main_interpreter)
 }
 
 /* The signals of what a source starts are not blocked. */
-TEST_SUBINT(s02_processes_of_a_source_get_their_signals)
+TEST_PYTHON(s02_processes_of_a_source_get_their_signals)
 {
 	struct acre_any got;
 
@@ -248,7 +238,7 @@ TEST_SUBINT(s02_processes_of_a_source_get_their_signals)
 	return 0;
 }
 
-TEST_SUBINT(s02_the_gil_is_the_one_that_was_asked_for)
+TEST_PYTHON(s02_the_gil_is_the_one_that_was_asked_for)
 {
 	struct acre_any got;
 	int r = acre_run_subint_in_worker("result = 1", &got, .gil = ACRE_GIL_SHARED);
@@ -267,7 +257,7 @@ TEST_SUBINT(s02_the_gil_is_the_one_that_was_asked_for)
 	return 0;
 }
 
-TEST_SUBINT(s02_options_that_are_none_are_refused)
+TEST_PYTHON(s02_options_that_are_none_are_refused)
 {
 	struct acre_any got;
 

@@ -79,11 +79,14 @@ void report_thread_fini(void); /* core/report.h: the stories of this thread */
 #define TEST_TREE(name) TEST_TREE_OF(name, NULL)
 
 /* With this backend, whatever the run's own is. */
-#define TEST_TREE_OF(name, backend)                          \
+#define TEST_TREE_OF(name, backend) TEST_TREE_AFTER(name, use_backend(backend))
+
+/* What is to be done before the root begins. */
+#define TEST_TREE_AFTER(name, preparation)                   \
 	static int name##_body_(void);                       \
 	TEST(name)                                           \
 	{                                                    \
-		use_backend(backend);                        \
+		preparation;                                 \
 		assert_ok(tree_result(name##_body_, false)); \
 		report_thread_fini();                        \
 	}                                                    \

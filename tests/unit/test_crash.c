@@ -4,21 +4,21 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/panic.h"
 #include "base/sys.h"
 #include "core/crash_text.h"
 #include "lib/run.h"
+#include "unit/overheard.h"
 
 static char said[16384];
 
+static int (*crash_of_test)(void *);
+
 /* In a process of its own: catches crashes, and crashes in a task of a loop. */
-static void crash_in_task(int (*crash)(void *))
+static void crash_in_task(void)
 {
-	const struct acre_task_kind kind = { "careless", crash, __FILE__, __LINE__ };
+	const struct acre_task_kind kind = { "careless", crash_of_test, __FILE__, __LINE__ };
 	struct loop *loop = NULL;
 
 	if (loop_open(&loop, &(const struct loop_options){ .seed = 0 }) < 0 ||
@@ -30,27 +30,13 @@ static void crash_in_task(int (*crash)(void *))
 /* Fills `said`; the signal that ended it. */
 static int signal_of(int (*crash)(void *))
 {
-	size_t n = 0;
-	int out[2], status;
-	ssize_t r;
-	pid_t pid;
+	int status;
 
 #ifdef FIBER_ANNOTATED
 	test_skip("the sanitizer has handlers of its own");
 #endif
-	assert_int_equal(pipe(out), 0);
-	pid = fork();
-	if (pid == 0) {
-		dup2(out[1], STDERR_FILENO);
-		crash_in_task(crash);
-	}
-	close(out[1]);
-	while ((r = read(out[0], said + n, sizeof said - 1 - n)) > 0)
-		n += (size_t)r;
-	said[n] = '\0';
-	close(out[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	test_note("%s", said);
+	crash_of_test = crash;
+	status = overhear(crash_in_task, said, sizeof said);
 	assert_true(WIFSIGNALED(status));
 	return WTERMSIG(status);
 }

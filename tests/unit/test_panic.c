@@ -3,42 +3,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/panic.h"
 #include "base/util.h"
-#include "lib/test.h"
-
-/* Runs `fn` in a process whose stderr goes to `text`, and returns how that ended. */
-static int run(void (*fn)(void), char *text, size_t len)
-{
-	size_t n = 0;
-	int out[2], status;
-	ssize_t r;
-	pid_t pid;
-
-	assert_int_equal(pipe(out), 0);
-	pid = fork();
-	if (pid == 0) {
-		dup2(out[1], STDERR_FILENO);
-		fn();
-		_exit(0);
-	}
-	close(out[1]);
-	while ((r = read(out[0], text + n, len - 1 - n)) > 0)
-		n += (size_t)r;
-	text[n] = '\0';
-	close(out[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
+#include "unit/overheard.h"
 
 static void assert_aborts(void (*fn)(void), char *text, size_t len)
 {
-	int status = run(fn, text, len);
+	int status = overhear(fn, text, len);
 
-	test_note("%s", text);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGABRT);
 }

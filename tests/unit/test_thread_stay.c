@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_thread_stay.c - a thread that ends under what it runs for us ends the process, and says so. */
-#include "lib/test.h"
-
 #include <pthread.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <acre/process.h>
@@ -14,40 +9,12 @@
 #include "core/loop.h"
 #include "core/thread_stay.h"
 #include "unit/forks.h"
-
-/* Runs `fn` in a process whose stderr goes to `text`, and returns how that ended. */
-static int run(void (*fn)(void), char *text, size_t len)
-{
-	size_t n = 0;
-	int out[2], status;
-	ssize_t r;
-	pid_t pid;
-
-	assert_int_equal(pipe(out), 0);
-	pid = fork();
-	if (pid == 0) {
-		alarm(SOON); /* what hangs is to be seen as that */
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		dup2(out[1], STDERR_FILENO);
-		close(out[0]);
-		close(out[1]);
-		fn();
-		_exit(0);
-	}
-	close(out[1]);
-	while ((r = read(out[0], text + n, len - 1 - n)) > 0)
-		n += (size_t)r;
-	text[n] = '\0';
-	close(out[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	test_note("%s", text);
-	return status;
-}
+#include "unit/overheard.h"
 
 static void assert_stops(void (*fn)(void), const char *words)
 {
 	char text[8192];
-	int status = run(fn, text, sizeof text);
+	int status = overhear(fn, text, sizeof text);
 
 	assert_text_has(text, words);
 	assert_true(WIFSIGNALED(status));
