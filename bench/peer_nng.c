@@ -7,10 +7,8 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "peer.h"
+#include "peer_socket.h"
 
 #define ITEMS 50000 /* it moves tens of thousands a second */
 
@@ -37,74 +35,23 @@ static void send_out(struct peer_message *m)
 	check(nng_send(sock, m, sizeof *m, 0));
 }
 
-static void echo(void)
+static void open_as(enum peer_role role)
 {
-	struct peer_message m;
+	static int (*const opens[])(nng_socket *) = { [PEER_REPLIES] = nng_rep0_open,
+						      [PEER_REQUESTS] = nng_req0_open,
+						      [PEER_PUSHES] = nng_push0_open,
+						      [PEER_PULLS] = nng_pull0_open };
 
-	check(nng_rep0_open(&sock));
-	check(nng_dial(sock, peer_address(), NULL, NNG_FLAG_NONBLOCK));
-	for (;;) {
-		receive_into(&m);
-		send_out(&m);
-	}
-}
-
-static void once(uint64_t number)
-{
-	struct peer_message m = { .number = number };
-
-	send_out(&m);
-	memset(&m, 0, sizeof m);
-	receive_into(&m);
-	peer_must(m.number == number);
-}
-
-static double trip(void)
-{
-	pid_t partner = peer_fork(echo);
-	double cost;
-
-	check(nng_req0_open(&sock));
-	check(nng_listen(sock, peer_address(), NULL, 0));
-	cost = peer_trips(once);
-	peer_dismiss(partner);
-	return cost;
-}
-
-static void produce(void)
-{
-	struct peer_message m = { .number = 0 };
-
-	check(nng_push0_open(&sock));
-	check(nng_dial(sock, peer_address(), NULL, NNG_FLAG_NONBLOCK));
-	for (; m.number < ITEMS; m.number++)
-		send_out(&m);
-	pause(); /* its threads send the rest */
-}
-
-static uint64_t receive(void)
-{
-	struct peer_message m;
-
-	receive_into(&m);
-	return m.number;
-}
-
-static double flood(void)
-{
-	pid_t partner = peer_fork(produce);
-	double rate;
-
-	check(nng_pull0_open(&sock));
-	check(nng_listen(sock, peer_address(), NULL, 0));
-	rate = peer_floods(receive, ITEMS);
-	peer_dismiss(partner);
-	return rate;
+	check(opens[role](&sock));
+	if (role == PEER_REPLIES || role == PEER_PUSHES)
+		check(nng_dial(sock, peer_address(), NULL, NNG_FLAG_NONBLOCK));
+	else
+		check(nng_listen(sock, peer_address(), NULL, 0));
 }
 
 int main(int argc, char **argv)
 {
-	static const struct peer nng = { trip, flood };
+	static const struct peer_socket nng = { open_as, send_out, receive_into, ITEMS };
 
-	return peer_main(argc, argv, &nng);
+	return peer_socket_main(argc, argv, &nng);
 }
