@@ -214,13 +214,6 @@ void actor_booted(struct acre_actor *a)
 	unpark_all(&a->end_waits, 0);
 }
 
-void actor_cannot_boot(struct acre_actor *a, struct report *why)
-{
-	report_unref(a->boot_error);
-	a->boot_error = why;
-	life_kill(&a->life, "it cannot say that it serves");
-}
-
 void actor_acked(struct acre_actor *a)
 {
 	a->acked = true;
@@ -235,10 +228,16 @@ void actor_link_lost(struct acre_actor *a)
 		life_event(&a->life, LIFE_EV_LINK_LOST);
 }
 
-void actor_boot_error(struct acre_actor *a, const struct msg *m)
+void actor_boot_error(struct acre_actor *a, struct report *take_why)
 {
 	report_unref(a->boot_error);
-	a->boot_error = story_read(&m->error, a->name);
+	a->boot_error = take_why;
+}
+
+void actor_cannot_boot(struct acre_actor *a, struct report *take_why)
+{
+	actor_boot_error(a, take_why);
+	life_kill(&a->life, "it cannot say that it serves");
 }
 
 /*

@@ -279,7 +279,7 @@ static void check_probe(struct acre_actor *a)
 static void without_cid(struct acre_actor *a, const struct msg *m)
 {
 	if (m->kind == MSG_ERROR && peer_is_child(a))
-		actor_boot_error(a, m);
+		actor_boot_error(a, story_read(&m->error, a->name));
 	else if (m->kind == MSG_ERROR)
 		trace(ACRE_EVENT_FRAME_DROPPED, (uintptr_t)&a->link, m->kind);
 	else if (m->kind == MSG_CANCEL && !peer_is_child(a))

@@ -160,9 +160,10 @@ void actor_acked(struct acre_actor *a);
 void actor_link_lost(struct acre_actor *a);
 /* Frees a child's handle; see peer_bury(). */
 void actor_free(struct acre_actor *a);
-void actor_boot_error(struct acre_actor *a, const struct msg *m);
-/* It was asked whether it serves, and could not answer. Takes `why`. */
-void actor_cannot_boot(struct acre_actor *a, struct report *why);
+/* It has said why it cannot be, and ends; or it was asked whether it serves, could not answer,
+ * and is ended. */
+void actor_boot_error(struct acre_actor *a, struct report *take_why);
+void actor_cannot_boot(struct acre_actor *a, struct report *take_why);
 /* Asks the child to end and waits until it was reaped. Not a checkpoint. Bound: the
  * ladder. */
 void actor_end(struct acre_actor *a);
