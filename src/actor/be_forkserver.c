@@ -280,12 +280,6 @@ static void spawn_from_forkserver(struct spawn_request *q)
 		spawn_failed(q, "asking the forkserver", r);
 }
 
-/* How they say what they are. */
-static const char *const arguments[] = {
-	[FORKSERVER_PLAIN] = FORKSERVER_ARGUMENT,
-	[FORKSERVER_PYTHON] = FORKSERVER_PYTHON_ARGUMENT,
-};
-
 /* argv: title, what it is to be, modules. */
 static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3], char title[FORKSERVER_TITLE_MAX],
 		      enum forkserver_profile profile, char *const *modules)
@@ -294,7 +288,7 @@ static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3], char title[FORKSERVER
 	memcpy(title, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
 	title[FORKSERVER_TITLE_MAX - 1] = '\0';
 	*argv++ = title;
-	*argv++ = (char *)(uintptr_t)arguments[profile];
+	*argv++ = (char *)(uintptr_t)forkserver_arguments[profile];
 	while (*modules)
 		*argv++ = *modules++;
 	*argv = NULL;

@@ -5,10 +5,8 @@
 #include "actor/backend.h"
 #include "actor/spawner.h"
 
-/* argv[1] of a process that is to be an actor, and of one that is to be a forkserver. */
-#define ACTOR_ARGUMENT	    "--acre-actor"
-#define FORKSERVER_ARGUMENT "--acre-forkserver"
-#define FORKSERVER_PYTHON_ARGUMENT "--acre-forkserver-python"
+/* argv[1] of a process that is to be an actor; of a forkserver: forkserver.h. */
+#define ACTOR_ARGUMENT "--acre-actor"
 
 /* The descriptors an actor's process begins with, beyond the standard ones. */
 enum birth_fd {

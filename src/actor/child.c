@@ -364,17 +364,13 @@ bool child_forgot_to_boot(void)
 
 	if (has_booted || PLANTED(NO_BOOT_CHECK))
 		return false;
-	return is_title(title) ||
-	       !strncmp(title, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
+	return is_title(title) || forkserver_is_title(title);
 }
 
 int acre_boot(int argc, char **argv)
 {
 	has_booted = true;
-	if (argc >= 2 &&
-	    (!strcmp(argv[1], FORKSERVER_ARGUMENT) ||
-	     !strcmp(argv[1], FORKSERVER_PYTHON_ARGUMENT)) &&
-	    !strncmp(argv[0], FORKSERVER_TITLE, strlen(FORKSERVER_TITLE)))
+	if (forkserver_profile_of(argc, argv) >= 0)
 		forkserver_main(argc, argv);
 	if (argc != 2 || strcmp(argv[1], ACTOR_ARGUMENT) != 0)
 		return 0;

@@ -33,6 +33,26 @@
  * moment when it was started.
  */
 
+const char *const forkserver_arguments[N_FORKSERVERS] = {
+	[FORKSERVER_PLAIN] = "--acre-forkserver",
+	[FORKSERVER_PYTHON] = "--acre-forkserver-python",
+};
+
+bool forkserver_is_title(const char *text)
+{
+	return !strncmp(text, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
+}
+
+int forkserver_profile_of(int argc, char **argv)
+{
+	if (argc < 2 || !forkserver_is_title(argv[0]))
+		return -1;
+	for (int i = 0; i < N_FORKSERVERS; i++)
+		if (!strcmp(argv[1], forkserver_arguments[i]))
+			return i;
+	return -1;
+}
+
 struct server {
 	pid_t parent; /* of it, and of what it forks; 0: it is in another PID namespace */
 	bool ignores_nothing;
@@ -199,7 +219,7 @@ static int preload(struct server *s)
 
 	for (int i = 2; r >= 0 && i < s->argc; i++)
 		r = endpoint_preload(s->argv[i]);
-	if (r >= 0 && !strcmp(s->argv[1], FORKSERVER_PYTHON_ARGUMENT))
+	if (r >= 0 && forkserver_profile_of(s->argc, s->argv) == FORKSERVER_PYTHON)
 		r = warm_python(s);
 	if (r >= 0 && count_threads(&last) > before)
 		r = acre_fail(

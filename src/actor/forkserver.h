@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "actor/newborn.h"
+#include "actor/spawner.h"
 
 /*
  * One datagram each way on a socketpair of type SOCK_SEQPACKET, one request at a time. With
@@ -30,6 +31,12 @@ struct forkserver_answer {
 /* How argv[0] of the forkserver begins. Its children write their own titles over it, so it
  * is FORKSERVER_TITLE_MAX long. */
 #define FORKSERVER_TITLE "_forkserver "
+bool forkserver_is_title(const char *text);
+
+/* What argv[1] of each is. */
+extern const char *const forkserver_arguments[N_FORKSERVERS];
+/* Which one a process with these arguments is to be; -1: none. */
+int forkserver_profile_of(int argc, char **argv);
 
 /* The spawner thread ends it; a child of fork forgets that there is one. */
 void forkserver_stop(void);
