@@ -73,7 +73,7 @@ static int unknown(const char *name)
 
 int backend_find(const struct backend **ret, const char *name)
 {
-	const char *wanted = name ? name : backends[0].name;
+	const char *wanted = name ? name : backends[0].name, *why;
 
 	for (size_t i = 0; i < ARRAY_N(aliases); i++)
 		if (!strcmp(wanted, aliases[i].alias))
@@ -81,9 +81,10 @@ int backend_find(const struct backend **ret, const char *name)
 	for (size_t i = 0; i < ARRAY_N(backends); i++) {
 		if (strcmp(wanted, backends[i].name) != 0)
 			continue;
-		if (why_not(&backends[i]))
+		why = why_not(&backends[i]);
+		if (why)
 			return acre_fail(EOPNOTSUPP, "the backend %s cannot be had: %s",
-					 wanted, why_not(&backends[i]));
+					 wanted, why);
 		*ret = &backends[i];
 		return 0;
 	}

@@ -82,23 +82,34 @@ static bool plant_is_on_here(enum planted_bug bug)
 #endif
 }
 
-/* Its place is where it was raised, which the trace says, and not here. The name of an
- * exception of the guest's is its type; where the class is ours the text says it. */
-static int fail_with_trace(int class, const char *type, const char *text, const char *trace)
+int python_failure(int class, struct acre_bytes type, struct acre_bytes text,
+		   struct acre_bytes trace)
 {
 	struct report *rep = report_new(class);
 	struct acre_report *p = rep ? report_public(rep) : NULL;
+
+	if (p) {
+		if (class == ACRE_EGUEST)
+			acre_ignore(report_set_text(rep, &p->name, type.data, type.len));
+		acre_ignore(report_set_text(rep, &p->message, text.data, text.len));
+		acre_ignore(report_set_text(rep, &p->trace, trace.data, trace.len));
+	}
+	return report_file(rep, class);
+}
+
+static struct acre_bytes bytes_of(const char *text)
+{
+	return (struct acre_bytes){ text, strlen(text) };
+}
+
+/* Where the class is ours the text says the type. */
+static int fail_with_trace(int class, const char *type, const char *text, const char *trace)
+{
 	char message[REPORT_TEXT_MAX];
 
-	if (!p)
-		return report_file(NULL, class);
-	if (class == ACRE_EGUEST)
-		acre_ignore(report_set_text(rep, &p->name, type, strlen(type)));
 	snprintf(message, sizeof message, "%s%s%s", class == ACRE_EGUEST ? "" : type,
 		 class == ACRE_EGUEST || !*text ? "" : ": ", text);
-	acre_ignore(report_set_text(rep, &p->message, message, strlen(message)));
-	acre_ignore(report_set_text(rep, &p->trace, trace, strlen(trace)));
-	return report_file(rep, class);
+	return python_failure(class, bytes_of(type), bytes_of(message), bytes_of(trace));
 }
 
 #define AS_GIVEN(name) .name = name,

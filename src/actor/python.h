@@ -132,6 +132,11 @@ typedef const struct python_plugin *python_entry_fn(const struct python_host *ho
  * for the file, and loads nothing. */
 const char *python_why_not(void);
 
+/* Files the failure that an exception is. Its place is where it was raised, which the trace says,
+ * and not here; the name of an ACRE_EGUEST is its type. */
+int python_failure(int class, struct acre_bytes type, struct acre_bytes text,
+		   struct acre_bytes trace);
+
 /* Loads it into this process, for good: 0, or EOPNOTSUPP with the reason. Takes more stack
  * than a task has: not on a fiber. */
 int python_load(const struct python_plugin **ret);

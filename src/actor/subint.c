@@ -236,18 +236,8 @@ static struct acre_bytes bytes_of(struct acre_value answer, const char *key)
 
 static int failed(struct acre_value answer, int class)
 {
-	struct acre_bytes name = bytes_of(answer, "name"), text = bytes_of(answer, "text"),
-			  trace = bytes_of(answer, "trace");
-	struct report *rep = report_new(class);
-	struct acre_report *p = rep ? report_public(rep) : NULL;
-
-	if (p) {
-		if (class == ACRE_EGUEST)
-			acre_ignore(report_set_text(rep, &p->name, name.data, name.len));
-		acre_ignore(report_set_text(rep, &p->message, text.data, text.len));
-		acre_ignore(report_set_text(rep, &p->trace, trace.data, trace.len));
-	}
-	return report_file(rep, class);
+	return python_failure(class, bytes_of(answer, "name"), bytes_of(answer, "text"),
+			      bytes_of(answer, "trace"));
 }
 
 static int take_value(struct acre_value answer, struct acre_any *ret)
@@ -325,6 +315,8 @@ static int run_source(struct run *run, struct acre_any *ret,
 
 static int check(const char *source, const struct acre_subint_options *o)
 {
+	const char *why_not;
+
 	if (!source)
 		return acre_fail(EINVAL, "no Python source to run");
 	if ((unsigned int)o->gil > ACRE_GIL_SHARED)
@@ -339,9 +331,8 @@ static int check(const char *source, const struct acre_subint_options *o)
 		if (o->reserved[i])
 			return acre_fail(EINVAL,
 					 "the reserved options of a source must be 0");
-	if (python_why_not())
-		return acre_fail(EOPNOTSUPP, "%s", python_why_not());
-	return 0;
+	why_not = python_why_not();
+	return why_not ? acre_fail(EOPNOTSUPP, "%s", why_not) : 0;
 }
 
 int acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
