@@ -58,7 +58,7 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 		_exit(EXIT_FAILURE);
 	}
 	acre_ignore(title_show(title)); /* else ps shows its parent's command line */
-	status = child_live_in_process(title);
+	status = child_live_in_process(title, NULL);
 	fflush(stdout);
 	_exit(status);
 }

@@ -131,7 +131,7 @@ void child_spec_came(struct acre_actor *parent, const struct msg *m)
 	parent->spec_came = true;
 	runtime_set_state(runtime_this, STATUS_SERVES);
 	runtime_this->is_booting =
-		r >= 0 && (runtime_this->discovery.transports || runtime_this->hosts_guest);
+		r >= 0 && (runtime_this->discovery.transports || runtime_this->guest);
 	if (r < 0)
 		send_boot_error(parent, r);
 	else
@@ -173,7 +173,7 @@ static int become_findable(struct runtime *rt)
 	}
 	if (r < 0 || !rt->is_booting)
 		return r;
-	if (rt->hosts_guest)
+	if (rt->guest)
 		r = guest_load(rt);
 	if (r >= 0 && rt->discovery.transports)
 		r = discovery_join();
@@ -243,7 +243,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	rt->parent = parent;
 	rt->is_in_root = boot->is_in_root;
 	rt->contained_by = boot->contained_by;
-	rt->hosts_guest = !boot->has_loop && guest_is_here();
+	rt->guest = boot->guest;
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)
 		r = acre_note(runtime_take_signals(rt), "taking its signals");
@@ -331,7 +331,7 @@ int child_live(struct child_boot *boot)
 	return status;
 }
 
-int child_live_in_process(const char *title)
+int child_live_in_process(const char *title, struct guest *guest)
 {
 	/* ps and top find actors by it; the kernel keeps its beginning */
 	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
@@ -346,7 +346,8 @@ int child_live_in_process(const char *title)
 						.link_fd = BIRTH_FD_LINK,
 						.parent_pidfd = BIRTH_FD_PARENT,
 						.root_pidfd = BIRTH_FD_ROOT,
-						.status_fd = BIRTH_FD_STATUS });
+						.status_fd = BIRTH_FD_STATUS,
+						.guest = guest });
 }
 
 static bool is_title(const char *text)
@@ -380,5 +381,5 @@ int acre_boot(int argc, char **argv)
 			argv[0], ACTOR_ARGUMENT);
 		exit(EXIT_FAILURE);
 	}
-	exit(child_live_in_process(argv[0]));
+	exit(child_live_in_process(argv[0], NULL));
 }

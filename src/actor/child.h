@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct containment;
+struct guest;
 struct loop;
 
 /* What the parent has given along; the descriptors are the child's, close-on-exec. */
@@ -20,6 +21,7 @@ struct child_boot {
 	void *arg;
 	bool is_in_root;			/* its maker's, like the next one */
 	const struct containment *contained_by; /* borrowed */
+	struct guest *guest; /* borrowed: beside it; NULL: none */
 	char *words; /* of LAST_WORDS_MAX and a 0: for what else it says on stderr; or NULL */
 };
 
@@ -29,7 +31,7 @@ struct child_boot {
 int child_live(struct child_boot *boot);
 
 /* The same in a process of its own, with the descriptors of birth.h. */
-int child_live_in_process(const char *title);
+int child_live_in_process(const char *title, struct guest *guest);
 
 /* Whether a parent has made this process to be an actor, or a forkserver, and its main() has not
  * called acre_boot(). */

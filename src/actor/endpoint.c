@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actor/runtime.h"
+#include "base/mem.h"
 #include "base/util.h"
 #include "core/report.h"
 
@@ -97,6 +98,12 @@ static const char *space_of(const struct acre_endpoint *e)
 	return e->name_space ? e->name_space : "main";
 }
 
+static bool is_named(const struct acre_endpoint *e, struct slice name_space,
+		     struct slice name)
+{
+	return slice_is(name_space, space_of(e)) && slice_is(name, e->name);
+}
+
 static const struct acre_endpoint *lookup(struct slice name_space, struct slice name)
 {
 	const struct acre_endpoint *e = NULL;
@@ -104,10 +111,51 @@ static const struct acre_endpoint *lookup(struct slice name_space, struct slice 
 	for (size_t i = 0; !e && i < table.n_spaces; i++)
 		e = find_in(&table.spaces[i], name_space, name);
 	for (size_t i = 0; !e && i < table.n_registered; i++)
-		if (slice_is(name_space, space_of(table.registered[i])) &&
-		    slice_is(name, table.registered[i]->name))
+		if (is_named(table.registered[i], name_space, name))
 			e = table.registered[i];
 	return e;
+}
+
+bool endpoint_is_shared(const char *name_space, const char *name)
+{
+	bool is_shared;
+
+	lock();
+	is_shared = lookup(slice_of(name_space), slice_of(name));
+	unlock();
+	return is_shared;
+}
+
+static const struct acre_endpoint *lookup_own(const struct endpoint_exposed *exposed,
+					      struct slice name_space, struct slice name)
+{
+	for (const struct endpoint_own *own = exposed->own; own; own = own->next)
+		if (is_named(&own->endpoint, name_space, name))
+			return &own->endpoint;
+	return NULL;
+}
+
+void endpoint_add_own(struct endpoint_exposed *exposed, struct endpoint_own *take_own)
+{
+	take_own->next = exposed->own;
+	exposed->own = take_own;
+}
+
+struct endpoint_own *endpoint_free_own(struct endpoint_own *own)
+{
+	mem_free((char *)(uintptr_t)own->endpoint.name);
+	mem_free((char *)(uintptr_t)own->endpoint.name_space);
+	return mem_free(own);
+}
+
+void endpoint_exposed_fini(struct endpoint_exposed *exposed)
+{
+	while (exposed->own) {
+		struct endpoint_own *own = exposed->own;
+
+		exposed->own = own->next;
+		endpoint_free_own(own);
+	}
 }
 
 static bool is_exposed(const struct endpoint_exposed *exposed, struct slice name_space)
@@ -154,9 +202,12 @@ int endpoint_find(const struct acre_endpoint **ret, const struct endpoint_expose
 
 	if (!is_exposed(exposed, name_space))
 		return not_exposed(exposed, name_space);
-	lock();
-	e = lookup(name_space, name);
-	unlock();
+	e = lookup_own(exposed, name_space, name);
+	if (!e) {
+		lock();
+		e = lookup(name_space, name);
+		unlock();
+	}
 	if (!e)
 		return acre_fail(ACRE_ENOENDPOINT,
 				 "the namespace \"%.*s\" has no endpoint \"%.*s\"",
@@ -175,7 +226,7 @@ static bool has_any(const struct space *s, struct slice name_space)
 	return false;
 }
 
-static bool is_known(struct slice name)
+static bool is_known(const struct endpoint_exposed *exposed, struct slice name)
 {
 	if (slice_is(name, "main"))
 		return true; /* a program without endpoints has an empty one */
@@ -186,6 +237,9 @@ static bool is_known(struct slice name)
 	for (size_t i = 0; i < table.n_registered; i++)
 		if (slice_is(name, space_of(table.registered[i])))
 			return true;
+	for (const struct endpoint_own *own = exposed->own; own; own = own->next)
+		if (slice_is(name, space_of(&own->endpoint)))
+			return true;
 	return false;
 }
 
@@ -195,7 +249,7 @@ int endpoint_expose(struct endpoint_exposed *exposed, const char *name_space, si
 	bool known;
 
 	lock();
-	known = is_known(name);
+	known = is_known(exposed, name);
 	unlock();
 	if (!known)
 		return acre_fail(ENOENT,

@@ -11,11 +11,25 @@
 /* Bytes with the end: as long as an endpoint's name may be */
 #define ENDPOINT_SPACE_NAME_MAX 128
 
-/* The namespaces that one actor exposes. Zeroed: none. */
-struct endpoint_exposed {
-	char names[ENDPOINT_SPACES_MAX][ENDPOINT_SPACE_NAME_MAX];
-	size_t n;
+/* An endpoint of one actor alone, which others in its process do not have. */
+struct endpoint_own {
+	struct acre_endpoint endpoint; /* its texts are owned */
+	struct endpoint_own *next;
 };
+
+/* What one actor has to offer. Zeroed: nothing. */
+struct endpoint_exposed {
+	char names[ENDPOINT_SPACES_MAX][ENDPOINT_SPACE_NAME_MAX]; /* namespaces */
+	size_t n;
+	struct endpoint_own *own; /* owned, newest first */
+};
+
+/* Whether the process has an endpoint of that name, which all its actors have. Any thread. */
+bool endpoint_is_shared(const char *name_space, const char *name);
+
+void endpoint_add_own(struct endpoint_exposed *exposed, struct endpoint_own *take_own);
+struct endpoint_own *endpoint_free_own(struct endpoint_own *own);
+void endpoint_exposed_fini(struct endpoint_exposed *exposed);
 
 /* Finds an endpoint: -ACRE_ENOTEXPOSED or -ACRE_ENOENDPOINT with a report that names
  * what there is. */

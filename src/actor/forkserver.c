@@ -12,7 +12,8 @@
 #include "actor/birth.h"
 #include "actor/child.h"
 #include "actor/endpoint.h"
-#include "actor/guest.h"
+#include "actor/guest_life.h"
+#include "actor/python.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -85,7 +86,7 @@ _Noreturn static void live_in_child(struct server *s, struct newborn *n, const c
 	take_title(s, title);
 	if (s->python)
 		guest_live(s->python, title);
-	exit(child_live_in_process(title));
+	exit(child_live_in_process(title, NULL));
 }
 
 /* False: it could not be said, and who waits for it must not wait on. Our end tells him.

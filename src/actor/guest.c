@@ -2,11 +2,11 @@
 /* guest.c - calls go from the actor's tasks to its guest, and answers come back. */
 #include "actor/guest.h"
 
-#include <pthread.h>
 #include <string.h>
 
+#include <sys/eventfd.h>
+
 #include "actor/context.h"
-#include "actor/guest_life.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,28 +20,42 @@
 #define NUDGE_FIRST_NS INT64_C(1000000)
 #define NUDGE_NS       INT64_C(10000000)
 
-struct guest_hub guest_hub;
-
-bool guest_is_here(void)
+int guest_init(struct guest *guest, const struct python_plugin *plugin)
 {
-	return guest_hub.plugin && guest_hub.pid == sys_getpid();
+	int fd = sys_eventfd(0, EFD_NONBLOCK);
+
+	if (fd < 0)
+		return fd;
+	*guest = (struct guest){ .plugin = plugin, .fd = fd };
+	pthread_mutex_init(&guest->lock, NULL);
+	list_init(&guest->calls);
+	list_init(&guest->cancels);
+	return 0;
 }
 
-static void lock(void)
+static void lock(struct guest *guest)
 {
-	pthread_mutex_lock(&guest_hub.lock);
+	pthread_mutex_lock(&guest->lock);
 }
 
-static void unlock(void)
+static void unlock(struct guest *guest)
 {
-	pthread_mutex_unlock(&guest_hub.lock);
+	pthread_mutex_unlock(&guest->lock);
 }
 
-void guest_ring(void)
+void guest_ring(struct guest *guest)
 {
 	uint64_t one = 1;
 
-	acre_ignore(sys_write(guest_hub.fd, &one, sizeof one));
+	acre_ignore(sys_write(guest->fd, &one, sizeof one));
+}
+
+void guest_end(struct guest *guest)
+{
+	lock(guest);
+	guest->is_over = true;
+	unlock(guest);
+	guest_ring(guest);
 }
 
 /*
@@ -92,14 +106,15 @@ static void came_back(struct letter *letter)
 static void nudge(struct timer *timer)
 {
 	struct guest_call *call = container_of(timer, struct guest_call, nudge);
+	struct guest *guest = call->guest;
 	bool is_seen;
 
-	lock();
+	lock(guest);
 	is_seen = call->has_seen_cancel || call->state == GUEST_DONE;
-	unlock();
+	unlock(guest);
 	if (is_seen)
 		return;
-	guest_hub.plugin->guest_interrupt();
+	guest->plugin->guest_interrupt(guest);
 	timer_set(timer, int64_add(clock_now(), NUDGE_NS), nudge);
 }
 
@@ -108,37 +123,42 @@ static bool withdraw(struct guest_call *call)
 {
 	bool is_queued;
 
-	lock();
+	lock(call->guest);
 	is_queued = call->state == GUEST_QUEUED;
 	if (is_queued)
 		list_remove(&call->node);
-	unlock();
+	unlock(call->guest);
 	return is_queued;
 }
 
 static void cancel(struct guest_call *call)
 {
-	lock();
+	lock(call->guest);
 	if (call->state == GUEST_TAKEN) {
 		call->is_cancelled = true;
-		list_push(&guest_hub.cancels, &call->node);
+		list_push(&call->guest->cancels, &call->node);
 	}
-	unlock();
-	guest_ring();
+	unlock(call->guest);
+	guest_ring(call->guest);
 	timer_set(&call->nudge, int64_add(clock_now(), NUDGE_FIRST_NS), nudge);
+}
+
+static void queue(struct guest_call *call)
+{
+	call->task = task_this();
+	call->letter.fn = came_back;
+	loop_this->n_foreign++;
+	lock(call->guest);
+	list_push(&call->guest->calls, &call->node);
+	unlock(call->guest);
+	guest_ring(call->guest);
 }
 
 static int ask(struct guest_call *call)
 {
 	int r;
 
-	call->task = task_this();
-	call->letter.fn = came_back;
-	loop_this->n_foreign++;
-	lock();
-	list_push(&guest_hub.calls, &call->node);
-	unlock();
-	guest_ring();
+	queue(call);
 	r = park(WAIT_GUEST, call);
 	if (r < 0 && withdraw(call)) {
 		loop_this->n_foreign--;
@@ -150,17 +170,23 @@ static int ask(struct guest_call *call)
 	while (!call->is_back)
 		park_shielded(WAIT_GUEST, call);
 	timer_stop(&call->nudge);
-	lock(); /* who has posted the letter is out of the mailbox */
-	unlock();
+	lock(call->guest); /* who has posted the letter is out of the mailbox */
+	unlock(call->guest);
 	return call->r < 0 ? report_file(TAKE_PTR(call->report), report_class(call->r))
 			   : call->r;
 }
 
-/* What it was asked for it exposes, as a module in C does. */
-static int expose_module(struct runtime *rt)
+/* What a source is asked for by name it exposes, as a module in C does. */
+static int expose_loaded(struct runtime *rt)
 {
 	const char *name = rt->guest_text;
 
+	while (rt->guest->exposed) {
+		struct endpoint_own *own = rt->guest->exposed;
+
+		rt->guest->exposed = own->next;
+		endpoint_add_own(&rt->exposed, own);
+	}
 	if (strcmp(rt->guest_kind, "module") != 0)
 		return 0;
 	return acre_note(endpoint_expose(&rt->exposed, name, strcspn(name, ":")),
@@ -169,15 +195,13 @@ static int expose_module(struct runtime *rt)
 
 int guest_load(struct runtime *rt)
 {
-	struct guest_call call = { .what = GUEST_LOADS,
+	struct guest_call call = { .guest = rt->guest,
+				   .what = GUEST_LOADS,
 				   .name_space = rt->guest_kind,
 				   .name = rt->guest_text ? rt->guest_text : "" };
-
 	int r = ask(&call);
 
-	if (r < 0)
-		return acre_note(r, "loading the guest's source");
-	return expose_module(rt);
+	return r < 0 ? acre_note(r, "loading the guest's source") : expose_loaded(rt);
 }
 
 static int give_result(struct acre_context *ctx, struct acre_packer *result)
@@ -191,7 +215,8 @@ static int give_result(struct acre_context *ctx, struct acre_packer *result)
 static int run(struct acre_context *ctx, const void *in)
 {
 	const struct acre_any *arg = in;
-	struct guest_call call = { .what = GUEST_CALLS,
+	struct guest_call call = { .guest = runtime_this->guest,
+				   .what = GUEST_CALLS,
 				   .name_space = ctx->endpoint->name_space,
 				   .name = ctx->endpoint->name,
 				   .arg = arg->value,
@@ -208,37 +233,42 @@ static int run(struct acre_context *ctx, const void *in)
  * The guest's thread.
  */
 
-/* Endpoints live as long as the process. */
-int guest_expose(const char *name_space, const char *name)
+int guest_expose(struct guest *guest, const char *name_space, const char *name)
 {
-	struct acre_endpoint *e = mem_zalloc(sizeof *e);
-	int r = e ? 0 : -ENOMEM;
+	struct endpoint_own *own;
 
-	if (r >= 0) {
-		*e = (struct acre_endpoint){ .name = mem_strdup(name),
-					     .name_space = mem_strdup(name_space),
-					     .run = run,
-					     .in = acre_any_msg_,
-					     .file = "the guest",
-					     .kind = ACRE_ENDPOINT_ONESHOT };
-		r = e->name && e->name_space ? 0 : -ENOMEM;
-	}
-	return r < 0 ? acre_fail(ENOMEM, "no memory for an endpoint of the guest")
-		     : acre_endpoint_register(e);
+	if (endpoint_is_shared(name_space, name))
+		return acre_fail(EEXIST, "the program itself has one of that name");
+	own = mem_zalloc(sizeof *own);
+	if (!own)
+		return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
+	own->next = guest->exposed;
+	guest->exposed = own;
+	own->endpoint = (struct acre_endpoint){ .name = mem_strdup(name),
+						.name_space = mem_strdup(name_space),
+						.run = run,
+						.in = acre_any_msg_,
+						.file = "the guest",
+						.kind = ACRE_ENDPOINT_ONESHOT };
+	if (own->endpoint.name && own->endpoint.name_space)
+		return 0;
+	guest->exposed = own->next;
+	endpoint_free_own(own);
+	return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
 }
 
-int guest_fd(void)
+int guest_fd(struct guest *guest)
 {
-	return guest_hub.fd;
+	return guest->fd;
 }
 
-bool guest_is_over(void)
+bool guest_is_over(struct guest *guest)
 {
 	bool is_over;
 
-	lock();
-	is_over = guest_hub.is_over;
-	unlock();
+	lock(guest);
+	is_over = guest->is_over;
+	unlock(guest);
 	return is_over;
 }
 
@@ -250,20 +280,20 @@ static struct guest_call *next_of(struct list *queue)
 }
 
 /* What comes behind the last look rings again. */
-struct guest_call *guest_next(bool *ret_cancel)
+struct guest_call *guest_next(struct guest *guest, bool *ret_cancel)
 {
 	struct guest_call *call;
 	uint64_t rung;
 
-	acre_ignore(sys_read(guest_hub.fd, &rung, sizeof rung)); /* it does not block */
-	lock();
-	call = next_of(&guest_hub.cancels);
+	acre_ignore(sys_read(guest->fd, &rung, sizeof rung)); /* it does not block */
+	lock(guest);
+	call = next_of(&guest->cancels);
 	*ret_cancel = call;
 	if (!call)
-		call = next_of(&guest_hub.calls);
+		call = next_of(&guest->calls);
 	if (call && !*ret_cancel)
 		call->state = GUEST_TAKEN;
-	unlock();
+	unlock(guest);
 	return call;
 }
 
@@ -271,9 +301,9 @@ bool guest_is_cancelled(struct guest_call *call)
 {
 	bool is_cancelled;
 
-	lock();
+	lock(call->guest);
 	is_cancelled = call->is_cancelled;
-	unlock();
+	unlock(call->guest);
 	return is_cancelled;
 }
 
@@ -281,20 +311,22 @@ bool guest_take_cancel(struct guest_call *call)
 {
 	bool is_new;
 
-	lock();
+	lock(call->guest);
 	is_new = call->is_cancelled && !call->has_seen_cancel;
 	call->has_seen_cancel |= is_new;
-	unlock();
+	unlock(call->guest);
 	return is_new;
 }
 
 void guest_answer(struct guest_call *call, int r)
 {
-	lock();
+	struct guest *guest = call->guest;
+
+	lock(guest);
 	list_remove(&call->node); /* its cancel is late */
 	call->state = GUEST_DONE;
 	call->r = r;
 	call->report = r < 0 ? report_take(r) : NULL;
 	mailbox_post(&call->task->loop->mailbox, &call->letter);
-	unlock();
+	unlock(guest); /* the call is gone when its task has this lock */
 }

@@ -2,6 +2,8 @@
 /* guest.h - a guest beside the loop of its actor: what it is asked, and what it answers. */
 #pragma once
 
+#include <pthread.h>
+
 #include "actor/python.h"
 #include "base/list.h"
 #include "core/mailbox.h"
@@ -16,11 +18,21 @@
  * A task asks by a call, which is queued until the guest takes it, and waits for the answer,
  * which comes as a letter. A cancelled call that was not taken is withdrawn; one that was is
  * told to the guest, and if it does not look, the guest is interrupted until it has.
- *
- * One guest in a process.
  */
 struct runtime;
 struct task;
+
+/* One guest, of one actor. Its owner is whoever makes its thread (guest_life.c). */
+struct guest {
+	const struct python_plugin *plugin;
+	int fd; /* owned: eventfd, the guest is to look */
+	pthread_mutex_t lock;
+	struct list calls;   /* struct guest_call: not taken yet; under the lock */
+	struct list cancels; /* taken, and cancelled since; under the lock */
+	bool is_over;	     /* under the lock */
+	/* by the load that goes on, whose answer hands them over; owned, newest first */
+	struct endpoint_own *exposed;
+};
 
 enum guest_what {
 	GUEST_LOADS, /* name_space is the kind of the source, name is the source */
@@ -30,6 +42,7 @@ enum guest_what {
 enum guest_state { GUEST_QUEUED, GUEST_TAKEN, GUEST_DONE };
 
 struct guest_call {
+	struct guest *guest; /* borrowed */
 	/* what is asked; not changed while the guest may look */
 	enum guest_what what;
 	const char *name_space, *name;
@@ -61,18 +74,16 @@ const char *guest_kind(const struct acre_guest *guest, const char **ret_text);
  * The loop's thread.
  */
 
-/* Whether this process hosts one, and is not a copy of one that does. */
-bool guest_is_here(void);
-
 /* Has the guest load what the SpawnSpec names, or nothing: parks until it has. A failure of
  * the source is filed. */
 int guest_load(struct runtime *rt);
 
-/*
- * The process. By the child of a forkserver with Python, behind newborn_begin_in_child(), on
- * its one thread: lives as the actor of that title, and ends.
- */
-_Noreturn void guest_live(const struct python_plugin *plugin, const char *title);
+/* -EMFILE, -ENFILE, -ENOMEM: nothing is to be undone. */
+int guest_init(struct guest *guest, const struct python_plugin *plugin);
+/* Any thread: the guest is to look. */
+void guest_ring(struct guest *guest);
+/* Any thread: the actor has ended, and the guest is to return. */
+void guest_end(struct guest *guest);
 
 /*
  * The guest's thread: given to the plug-in with the host's table, where they are declared.

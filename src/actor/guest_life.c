@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "actor/child.h"
+#include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -29,6 +29,7 @@
 #define GRACE_TURN_NS INT64_C(10000000) /* 0.5 s in all, as for an ack */
 
 static struct {
+	struct guest guest;
 	struct barrier_thread barrier;
 	pthread_t thread;
 	const char *title;
@@ -60,13 +61,10 @@ static void end_guest(void)
 {
 	struct pollfd p = { .fd = loop_life.left[0], .events = POLLIN };
 
-	pthread_mutex_lock(&guest_hub.lock);
-	guest_hub.is_over = true;
-	pthread_mutex_unlock(&guest_hub.lock);
-	guest_ring();
+	guest_end(&loop_life.guest);
 	for (int i = 0; i < GRACE_TURNS && sys_poll(&p, 1, GRACE_TURN_NS) == 0; i++)
 		if (i >= GRACE_TURNS / 2) /* its own end may take that long */
-			guest_hub.plugin->guest_interrupt();
+			loop_life.guest.plugin->guest_interrupt(&loop_life.guest);
 	if (sys_poll(&p, 1, 0) == 0)
 		_exit(loop_life.status);
 }
@@ -74,7 +72,7 @@ static void end_guest(void)
 static void *run_loop(void *arg)
 {
 	barrier_begin(&loop_life.barrier);
-	loop_life.status = child_live_in_process(loop_life.title);
+	loop_life.status = child_live_in_process(loop_life.title, &loop_life.guest);
 	end_guest();
 	report_thread_fini();
 	return arg;
@@ -93,20 +91,6 @@ static int start_loop(void)
 							 .fn = run_loop,
 							 .arg = NULL });
 	return r < 0 ? r : share_signals();
-}
-
-static int open_hub(const struct python_plugin *plugin)
-{
-	int r = sys_pipe2(loop_life.left, 0);
-
-	guest_hub.plugin = plugin;
-	guest_hub.pid = sys_getpid();
-	pthread_mutex_init(&guest_hub.lock, NULL);
-	list_init(&guest_hub.calls);
-	list_init(&guest_hub.cancels);
-	if (r >= 0)
-		r = guest_hub.fd = sys_eventfd(0, EFD_NONBLOCK);
-	return r;
 }
 
 /* No signal is handed to a thread that is gone. */
@@ -133,12 +117,14 @@ void guest_live(const struct python_plugin *plugin, const char *title)
 	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
 	loop_life.title = title;
 	plugin->after_fork_child();
-	r = open_hub(plugin);
+	r = sys_pipe2(loop_life.left, 0);
+	if (r >= 0)
+		r = guest_init(&loop_life.guest, plugin);
 	if (r >= 0)
 		r = start_loop();
 	if (r < 0)
 		fail("a guest's process cannot begin", r);
-	r = plugin->guest_run();
+	r = plugin->guest_run(&loop_life.guest);
 	if (r < 0)
 		fail("a guest cannot run", r);
 	join_loop();

@@ -50,15 +50,16 @@ struct sys_table;
 	C(guest_is_over)      \
 	C(guest_expose)
 
+struct guest;
 struct guest_call;
 
-int guest_fd(void);
-struct guest_call *guest_next(bool *ret_cancel);
+int guest_fd(struct guest *guest);
+struct guest_call *guest_next(struct guest *guest, bool *ret_cancel);
 void guest_answer(struct guest_call *call, int r);
 bool guest_take_cancel(struct guest_call *call);
 bool guest_is_cancelled(struct guest_call *call);
-bool guest_is_over(void);
-int guest_expose(const char *name_space, const char *name);
+bool guest_is_over(struct guest *guest);
+int guest_expose(struct guest *guest, const char *name_space, const char *name);
 
 /* By which a guest is woken from a call that blocks; nothing else uses it, and its default
  * is to be ignored. */
@@ -121,9 +122,9 @@ struct python_plugin {
 	void (*after_fork_parent)(void);
 	void (*after_fork_child)(void);
 	/* In that child, on its first thread: runs the guest until guest_is_over(). */
-	int (*guest_run)(void);
+	int (*guest_run)(struct guest *guest);
 	/* Any thread, never waits: what the guest runs is interrupted. */
-	void (*guest_interrupt)(void);
+	void (*guest_interrupt)(struct guest *guest);
 };
 
 typedef const struct python_plugin *python_entry_fn(const struct python_host *host);

@@ -174,6 +174,7 @@ struct runtime *runtime_free(struct runtime *rt)
 	for (size_t i = 0; rt->preload[i]; i++)
 		mem_free(rt->preload[i]);
 	mem_free(rt->guest_text);
+	endpoint_exposed_fini(&rt->exposed);
 	oom_fini(&rt->oom);
 	pidref_fini(&rt->self);
 	sys_close(TAKE_FD(rt->root_pidfd));

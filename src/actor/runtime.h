@@ -62,7 +62,7 @@ struct runtime {
 	_Atomic uint32_t n_interrupts; /* SIGINTs that counted; the watchdog's too */
 	_Atomic bool minds_interrupts; /* SIGINT cancels us: the watchdog may take it */
 	bool boot_failed;      /* child: it could not become what it was asked to be */
-	bool hosts_guest;      /* child: beside it there is a guest (guest.h) */
+	struct guest *guest;   /* child: borrowed, beside it (guest.h); NULL: there is none */
 	char guest_kind[8];    /* what that is to load: "source", "file", "module", or "" */
 	char *guest_text;      /* owned */
 	bool is_booting;       /* child: it has yet to say that it serves */

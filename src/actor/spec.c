@@ -192,7 +192,7 @@ static int keep_guest(struct pack_reader *in)
 	if (n != 2 || pack_reader_result(in) < 0)
 		return acre_fail(EPROTO, "the parent's SpawnSpec has a guest that is none");
 	keep_text(rt->guest_kind, sizeof rt->guest_kind, kind);
-	if (kind.len && !rt->hosts_guest)
+	if (kind.len && !rt->guest)
 		return acre_fail(EPROTO, "a guest for an actor that hosts none");
 	mem_free(rt->guest_text);
 	rt->guest_text = mem_strndup(text.s, text.len);

@@ -104,14 +104,16 @@ void guest_after_fork_child(void)
 	acre_ignore(sys_sigaction(PYTHON_WAKE_SIGNAL, &woken, NULL)); /* a valid signal */
 }
 
-int guest_run(void)
+int guest_run(struct guest *guest)
 {
+	guest_module_serve(guest);
 	return call_guest("_main");
 }
 
 /* Needs no GIL: a flag that Python looks at between two steps, and before it goes on with a
  * call that a signal has ended. */
-void guest_interrupt(void)
+void guest_interrupt(struct guest *guest)
 {
+	(void)guest; /* the only one */
 	pthread_kill(guest_thread, PYTHON_WAKE_SIGNAL);
 }

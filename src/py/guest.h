@@ -9,5 +9,5 @@ int guest_warm(void);
 void guest_before_fork(void);
 void guest_after_fork_parent(void);
 void guest_after_fork_child(void);
-int guest_run(void);
-void guest_interrupt(void);
+int guest_run(struct guest *guest);
+void guest_interrupt(struct guest *guest);

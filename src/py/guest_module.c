@@ -8,6 +8,23 @@
 #include "py/convert.h"
 #include "py/exception.h"
 
+/* The guest that this thread runs. NULL: another thread of Python's. */
+static _Thread_local struct guest *guest_here;
+
+void guest_module_serve(struct guest *guest)
+{
+	guest_here = guest;
+}
+
+/* Another thread has none, and must not have: an exception. */
+static struct guest *guest_of_thread(void)
+{
+	if (!guest_here)
+		PyErr_SetString(PyExc_RuntimeError,
+				"acre can be used on the thread of the guest only");
+	return guest_here;
+}
+
 /* A call is a number for Python: its address, valid until it is answered. */
 static struct guest_call *call_of(PyObject *number)
 {
@@ -16,18 +33,24 @@ static struct guest_call *call_of(PyObject *number)
 
 static PyObject *fd(PyObject *self, PyObject *unused)
 {
+	struct guest *guest = guest_of_thread();
+
 	(void)self;
 	(void)unused;
-	return PyLong_FromLong(plugin_host->guest_fd());
+	return guest ? PyLong_FromLong(plugin_host->guest_fd(guest)) : NULL;
 }
 
 /* Until there is something to look at. Bound: the actor tells that it is over, too. */
 static PyObject *wait_for_actor(PyObject *self, PyObject *unused)
 {
-	struct pollfd p = { .fd = plugin_host->guest_fd(), .events = POLLIN };
+	struct guest *guest = guest_of_thread();
+	struct pollfd p = { .events = POLLIN };
 
 	(void)self;
 	(void)unused;
+	if (!guest)
+		return NULL;
+	p.fd = plugin_host->guest_fd(guest);
 	Py_BEGIN_ALLOW_THREADS;
 	acre_ignore(sys_poll(&p, 1, -1));
 	Py_END_ALLOW_THREADS;
@@ -55,13 +78,16 @@ static PyObject *describe(struct guest_call *call, bool is_cancel)
 /* One that Python has no memory for, or no words, is answered here. */
 static PyObject *next(PyObject *self, PyObject *unused)
 {
+	struct guest *guest = guest_of_thread();
 	struct guest_call *call;
 	PyObject *request;
 	bool is_cancel;
 
 	(void)self;
 	(void)unused;
-	while ((call = plugin_host->guest_next(&is_cancel))) {
+	if (!guest)
+		return NULL;
+	while ((call = plugin_host->guest_next(guest, &is_cancel))) {
 		request = describe(call, is_cancel);
 		if (request)
 			return request;
@@ -140,23 +166,27 @@ static PyObject *take_cancel(PyObject *self, PyObject *number)
 
 static PyObject *is_over(PyObject *self, PyObject *unused)
 {
+	struct guest *guest = guest_of_thread();
+
 	(void)self;
 	(void)unused;
-	return PyBool_FromLong(plugin_host->guest_is_over());
+	return guest ? PyBool_FromLong(plugin_host->guest_is_over(guest)) : NULL;
 }
 
 static PyObject *expose(PyObject *self, PyObject *args)
 {
+	struct guest *guest = guest_of_thread();
 	const char *space, *name;
 
 	(void)self;
-	if (!PyArg_ParseTuple(args, "ss", &space, &name))
+	if (!guest || !PyArg_ParseTuple(args, "ss", &space, &name))
 		return NULL;
-	if (plugin_host->guest_expose(space, name) >= 0)
+	if (plugin_host->guest_expose(guest, space, name) >= 0)
 		Py_RETURN_NONE;
 	PyErr_Format(PyExc_RuntimeError,
-		     "%s.%s cannot be exposed: there is one of that name, or too many", space,
-		     name);
+		     "%s.%s cannot be exposed: the program itself has one of that name, or "
+		     "there is no memory",
+		     space, name);
 	return NULL;
 }
 

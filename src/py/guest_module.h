@@ -5,3 +5,6 @@
 #include "py/plugin.h"
 
 PyObject *guest_module_init(void);
+
+/* By the thread that runs a guest, before it does. */
+void guest_module_serve(struct guest *guest);
