@@ -244,6 +244,8 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	rt->is_in_root = boot->is_in_root;
 	rt->contained_by = boot->contained_by;
 	rt->guest = boot->guest;
+	if (rt->guest)
+		guest_set_loop(rt->guest, loop_this);
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)
 		r = acre_note(runtime_take_signals(rt), "taking its signals");
@@ -316,6 +318,8 @@ int child_live(struct child_boot *boot)
 		r = crash_catch();
 	if (r >= 0)
 		r = run_loop(boot, loop, rt);
+	if (boot->guest && loop)
+		guest_set_loop(boot->guest, NULL);
 	status = (r < 0 && report_class(r) != ECANCELED) || (rt && rt->boot_failed);
 	if (status)
 		say_failure(boot, r);

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "actor/context.h"
+#include "actor/guest_ask.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -22,14 +23,20 @@
 
 int guest_init(struct guest *guest, const struct python_plugin *plugin)
 {
-	int fd = sys_eventfd(0, EFD_NONBLOCK);
+	auto_close int fd = sys_eventfd(0, EFD_NONBLOCK);
+	int answers_fd = fd < 0 ? fd : sys_eventfd(0, EFD_NONBLOCK);
 
-	if (fd < 0)
-		return fd;
-	*guest = (struct guest){ .plugin = plugin, .fd = fd };
+	if (answers_fd < 0)
+		return answers_fd;
+	*guest = (struct guest){ .plugin = plugin,
+				 .fd = TAKE_FD(fd),
+				 .answers_fd = answers_fd };
 	pthread_mutex_init(&guest->lock, NULL);
 	list_init(&guest->calls);
 	list_init(&guest->cancels);
+	list_init(&guest->answers);
+	map_init(&guest->holders);
+	list_init(&guest->of_none);
 	return 0;
 }
 
@@ -154,12 +161,9 @@ static void queue(struct guest_call *call)
 	guest_ring(call->guest);
 }
 
-static int ask(struct guest_call *call)
+static int wait_for_answer(struct guest_call *call)
 {
-	int r;
-
-	queue(call);
-	r = park(WAIT_GUEST, call);
+	int r = park(WAIT_GUEST, call);
 	if (r < 0 && withdraw(call)) {
 		loop_this->n_foreign--;
 		return r;
@@ -174,6 +178,26 @@ static int ask(struct guest_call *call)
 	unlock(call->guest);
 	return call->r < 0 ? report_file(TAKE_PTR(call->report), report_class(call->r))
 			   : call->r;
+}
+
+/* What the call's function asks for and opens is over when it is. */
+static int ask(struct guest_call *call)
+{
+	struct guest_holder own = { .context = NULL };
+	int r = 0;
+
+	list_init(&call->holders);
+	if (call->context)
+		guest_holder_begin_of_call(&own, call);
+	call->holder = own.number;
+	ACRE_NURSERY(n, r) {
+		call->asks = (struct nursery *)(void *)&n;
+		queue(call);
+		r = wait_for_answer(call);
+		guest_holders_drop(&call->holders);
+		acre_nursery_cancel(&n);
+	}
+	return call->context ? guest_holder_end(&own, r) : r;
 }
 
 /* What a source is asked for by name it exposes, as a module in C does. */
@@ -220,6 +244,7 @@ static int run(struct acre_context *ctx, const void *in)
 				   .name_space = ctx->endpoint->name_space,
 				   .name = ctx->endpoint->name,
 				   .arg = arg->value,
+				   .context = ctx->is_oneshot ? NULL : ctx,
 				   .result = acre_pack_new() };
 	int r = ask(&call);
 
@@ -233,7 +258,8 @@ static int run(struct acre_context *ctx, const void *in)
  * The guest's thread.
  */
 
-int guest_expose(struct guest *guest, const char *name_space, const char *name)
+int guest_expose(struct guest *guest, const char *name_space, const char *name,
+		 bool has_context)
 {
 	struct endpoint_own *own;
 
@@ -244,12 +270,14 @@ int guest_expose(struct guest *guest, const char *name_space, const char *name)
 		return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
 	own->next = guest->exposed;
 	guest->exposed = own;
-	own->endpoint = (struct acre_endpoint){ .name = mem_strdup(name),
-						.name_space = mem_strdup(name_space),
-						.run = run,
-						.in = acre_any_msg_,
-						.file = "the guest",
-						.kind = ACRE_ENDPOINT_ONESHOT };
+	own->endpoint =
+		(struct acre_endpoint){ .name = mem_strdup(name),
+					.name_space = mem_strdup(name_space),
+					.run = run,
+					.in = acre_any_msg_,
+					.file = "the guest",
+					.kind = has_context ? ACRE_ENDPOINT_CONTEXT
+							    : ACRE_ENDPOINT_ONESHOT };
 	if (own->endpoint.name && own->endpoint.name_space)
 		return 0;
 	guest->exposed = own->next;

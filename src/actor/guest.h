@@ -6,6 +6,7 @@
 
 #include "actor/python.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "core/mailbox.h"
 #include "core/timer.h"
 
@@ -30,6 +31,15 @@ struct guest {
 	struct list calls;   /* struct guest_call: not taken yet; under the lock */
 	struct list cancels; /* taken, and cancelled since; under the lock */
 	bool is_over;	     /* under the lock */
+	/* what it asks for, see guest_ask.h */
+	int answers_fd;	     /* owned: eventfd, there are answers */
+	struct list answers; /* struct guest_ask; under the lock */
+	struct loop
+		*loop; /* of its actor; NULL: nobody answers (any more). Under the lock */
+	/* the loop's alone: what is held open for it */
+	struct map holders;   /* by number */
+	struct list of_none;  /* those that no call has opened */
+	uint64_t last_holder; /* number of the newest; from 1 on */
 	/* by the load that goes on, whose answer hands them over; owned, newest first */
 	struct endpoint_own *exposed;
 };
@@ -48,6 +58,7 @@ struct guest_call {
 	const char *name_space, *name;
 	struct acre_value arg;	    /* a map with keys of texts, or nil */
 	struct acre_packer *result; /* what it fills */
+	uint64_t holder; /* the number of its context, for asks; 0: it has none */
 	/* how it stands; under the guest's lock */
 	struct list node; /* in the queue of calls, or in that of cancels */
 	enum guest_state state;
@@ -56,6 +67,9 @@ struct guest_call {
 	int r;
 	struct report *report; /* owned: of that failure, on its way to the task; or NULL */
 	/* the loop's alone */
+	struct acre_context *context; /* borrowed: of a function that has one; or NULL */
+	struct nursery *asks; /* borrowed: what its function asks for runs there */
+	struct list holders;  /* what its function has opened */
 	struct letter letter;
 	struct task *task; /* borrowed */
 	struct timer nudge;
@@ -82,6 +96,9 @@ int guest_load(struct runtime *rt);
 int guest_init(struct guest *guest, const struct python_plugin *plugin);
 /* Any thread: the guest is to look. */
 void guest_ring(struct guest *guest);
+/* The loop's thread: it answers what the guest asks for from now on; NULL: it does no more, and
+ * has read all its letters. */
+void guest_set_loop(struct guest *guest, struct loop *loop);
 /* Any thread: the actor has ended, and the guest is to return. */
 void guest_end(struct guest *guest);
 

@@ -26,21 +26,23 @@
 struct sys_table;
 
 /* Public calls that the plug-in makes. */
-#define PYTHON_HOST_CALLS(C)  \
-	C(acre_fail_at_)      \
-	C(acre_pack_nil)      \
-	C(acre_pack_bool)     \
-	C(acre_pack_int)      \
-	C(acre_pack_natural)  \
-	C(acre_pack_float)    \
-	C(acre_pack_text_of)  \
-	C(acre_pack_bytes)    \
-	C(acre_pack_list)     \
-	C(acre_pack_map)      \
-	C(acre_value_next)    \
+#define PYTHON_HOST_CALLS(C) \
+	C(acre_fail_at_)     \
+	C(acre_pack_new)     \
+	C(acre_pack_free)    \
+	C(acre_pack_nil)     \
+	C(acre_pack_bool)    \
+	C(acre_pack_int)     \
+	C(acre_pack_natural) \
+	C(acre_pack_float)   \
+	C(acre_pack_text_of) \
+	C(acre_pack_bytes)   \
+	C(acre_pack_list)    \
+	C(acre_pack_map)     \
+	C(acre_value_next)   \
 	C(acre_part_name)
 
-/* Calls of guest.h, for a guest's thread. */
+/* Calls of guest.h and guest_ask.h, for a guest's thread. */
 #define PYTHON_GUEST_CALLS(C) \
 	C(guest_fd)           \
 	C(guest_next)         \
@@ -48,10 +50,22 @@ struct sys_table;
 	C(guest_take_cancel)  \
 	C(guest_is_cancelled) \
 	C(guest_is_over)      \
-	C(guest_expose)
+	C(guest_expose)       \
+	C(guest_ask)          \
+	C(guest_ask_stop)     \
+	C(guest_answers_fd)   \
+	C(guest_answered)     \
+	C(guest_ask_result)   \
+	C(guest_ask_news)     \
+	C(guest_ask_report)   \
+	C(guest_ask_free)     \
+	C(guest_fail_again)   \
+	C(guest_forget_failure)
 
 struct guest;
+struct guest_ask;
 struct guest_call;
+struct report;
 
 int guest_fd(struct guest *guest);
 struct guest_call *guest_next(struct guest *guest, bool *ret_cancel);
@@ -59,7 +73,19 @@ void guest_answer(struct guest_call *call, int r);
 bool guest_take_cancel(struct guest_call *call);
 bool guest_is_cancelled(struct guest_call *call);
 bool guest_is_over(struct guest *guest);
-int guest_expose(struct guest *guest, const char *name_space, const char *name);
+int guest_expose(struct guest *guest, const char *name_space, const char *name,
+		 bool has_context);
+struct guest_ask *guest_ask(struct guest *guest, struct guest_call *call,
+			    const char *name, struct acre_packer *take_arg);
+void guest_ask_stop(struct guest_ask *ask);
+int guest_answers_fd(struct guest *guest);
+struct guest_ask *guest_answered(struct guest *guest);
+int guest_ask_result(struct guest_ask *ask, struct acre_value *ret);
+uint64_t guest_ask_news(const struct guest_ask *ask);
+struct report *guest_ask_report(struct guest_ask *ask);
+void guest_ask_free(struct guest_ask *ask);
+int guest_fail_again(struct report *rep);
+void guest_forget_failure(struct report *take_report);
 
 /* By which a guest is woken from a call that blocks; nothing else uses it, and its default
  * is to be ignored. */

@@ -8,10 +8,10 @@
 #include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "py/acre_modules.h" /* made of acre/ */
 #include "py/convert.h"
 #include "py/exception.h"
 #include "py/guest_module.h"
-#include "py/guest_py.h" /* made of guest.py */
 #include "py/interp.h"
 #include "py/probe.h"
 
@@ -22,12 +22,12 @@
  * them from touching it.
  */
 
-static PyObject *guest_acre; /* the module that guest.py makes */
+static PyObject *guest_serve; /* the module acre._serve */
 static pthread_t guest_thread;
 
 static int call_guest(const char *name)
 {
-	PyObject *unused = PyObject_CallMethod(guest_acre, name, NULL);
+	PyObject *unused = PyObject_CallMethod(guest_serve, name, NULL);
 
 	if (!unused)
 		return exception_fail(ACRE_EGUEST);
@@ -35,17 +35,39 @@ static int call_guest(const char *name)
 	return 0;
 }
 
+/* Name -> text; NULL with an exception. */
+static PyObject *sources(void)
+{
+	PyObject *all = PyDict_New(), *text;
+
+	for (size_t i = 0; all && i < sizeof acre_modules / sizeof *acre_modules; i++) {
+		text = PyUnicode_FromString(acre_modules[i].source);
+		if (!text || PyDict_SetItemString(all, acre_modules[i].name, text) < 0)
+			Py_CLEAR(all);
+		Py_XDECREF(text);
+	}
+	return all;
+}
+
+/* From here on they can be imported. */
+static int embed_modules(void)
+{
+	PyObject *globals = PyDict_New(), *all = sources(), *text = NULL;
+	int r = -1;
+
+	if (all)
+		text = PyDict_GetItemString(all, "acre._embedded"); /* borrowed */
+	if (globals && text && PyDict_SetItemString(globals, "sources", all) >= 0 &&
+	    PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) >= 0)
+		r = interp_run(PyUnicode_AsUTF8(text), "acre/_embedded.py", globals);
+	Py_XDECREF(globals);
+	Py_XDECREF(all);
+	return r;
+}
+
 static int make_module(void)
 {
-	PyObject *globals;
-
-	guest_acre = PyImport_AddModule("acre"); /* kept in sys.modules */
-	if (!guest_acre)
-		return exception_fail(ACRE_EGUEST);
-	globals = PyModule_GetDict(guest_acre);
-	/* or nothing could be imported while its functions run */
-	if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
-	    interp_run(guest_py, "acre/guest.py", globals) < 0)
+	if (embed_modules() < 0 || !(guest_serve = PyImport_ImportModule("acre._serve")))
 		return exception_fail(ACRE_EGUEST);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "py/ask.h"
 #include "py/convert.h"
 #include "py/exception.h"
 
@@ -17,7 +18,7 @@ void guest_module_serve(struct guest *guest)
 }
 
 /* Another thread has none, and must not have: an exception. */
-static struct guest *guest_of_thread(void)
+struct guest *guest_of_thread(void)
 {
 	if (!guest_here)
 		PyErr_SetString(PyExc_RuntimeError,
@@ -57,7 +58,7 @@ static PyObject *wait_for_actor(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
-/* ("call", number, space, name, arguments), ("load", number, kind, source),
+/* ("call", number, space, name, arguments, context or 0), ("load", number, kind, source),
  * ("cancel", number), or None. */
 static PyObject *describe(struct guest_call *call, bool is_cancel)
 {
@@ -71,8 +72,8 @@ static PyObject *describe(struct guest_call *call, bool is_cancel)
 	arguments = convert_unpack(call->arg);
 	if (!arguments)
 		return NULL;
-	return Py_BuildValue("sNssN", "call", PyLong_FromVoidPtr(call), call->name_space,
-			     call->name, arguments);
+	return Py_BuildValue("sNssNK", "call", PyLong_FromVoidPtr(call), call->name_space,
+			     call->name, arguments, (unsigned long long)call->holder);
 }
 
 /* One that Python has no memory for, or no words, is answered here. */
@@ -143,7 +144,9 @@ static PyObject *fail(PyObject *self, PyObject *args)
 	(void)self;
 	if (!PyArg_ParseTuple(args, "OO", &number, &exception) || !(call = call_of(number)))
 		return NULL;
-	if (!is_cancellation(exception)) {
+	if (ask_failure(exception, &r)) {
+		; /* what came from another actor goes on as it is */
+	} else if (!is_cancellation(exception)) {
 		PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
 		r = exception_fail(ACRE_EGUEST);
 	} else if (plugin_host->guest_is_cancelled(call)) {
@@ -177,11 +180,12 @@ static PyObject *expose(PyObject *self, PyObject *args)
 {
 	struct guest *guest = guest_of_thread();
 	const char *space, *name;
+	int has_context;
 
 	(void)self;
-	if (!guest || !PyArg_ParseTuple(args, "ss", &space, &name))
+	if (!guest || !PyArg_ParseTuple(args, "ssp", &space, &name, &has_context))
 		return NULL;
-	if (plugin_host->guest_expose(guest, space, name) >= 0)
+	if (plugin_host->guest_expose(guest, space, name, has_context) >= 0)
 		Py_RETURN_NONE;
 	PyErr_Format(PyExc_RuntimeError,
 		     "%s.%s cannot be exposed: the program itself has one of that name, or "
@@ -199,6 +203,7 @@ static PyMethodDef methods[] = {
 	{ "take_cancel", take_cancel, METH_O, "True once, if it was cancelled." },
 	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
 	{ "expose", expose, METH_VARARGS, "A function that may be called." },
+	ASK_METHODS,
 	{ 0 },
 };
 

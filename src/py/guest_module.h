@@ -6,5 +6,8 @@
 
 PyObject *guest_module_init(void);
 
+/* That of this thread; NULL with an exception. */
+struct guest *guest_of_thread(void);
+
 /* By the thread that runs a guest, before it does. */
 void guest_module_serve(struct guest *guest);

@@ -1,11 +1,5 @@
 # SPDX-License-Identifier: MIT
-# guest.py - the Python half of a guest: an event loop that runs what it is asked for.
-"""acre, as a guest sees it.
-
-Functions of the source whose names do not begin with an underscore (or those that its
-__all__ names) can be called by other actors: a plain one runs alone, an `async def` one as a
-task of the event loop. One that is cancelled gets acre.Cancelled, which is asyncio's own.
-"""
+# _serve.py - the event loop of a guest, which runs what it is asked for.
 
 import asyncio
 import gc
@@ -18,9 +12,9 @@ import types
 
 import _acre
 
-__all__ = ["Cancelled"]
-
-Cancelled = asyncio.CancelledError
+from acre import _ask
+from acre._context import Context, has_context
+from acre._error import Cancelled
 
 _functions = {}  # (space, name) -> function
 _tasks = {}  # call -> its task, until it has answered
@@ -53,23 +47,33 @@ def _answer_exception(call, exception):
     _acre.fail(call, exception.with_traceback(trace.tb_next if trace else None))
 
 
-def _call_plain(call, function, arguments):
+def _call_plain(call, function, context, arguments):
     global _plain
+    of = _ask.Call(call)
+    token = _ask.call.set(of)
     try:
         _plain = call
         try:
-            value = function(**arguments)
+            value = function(*context, **arguments)
         finally:
             _plain = None
+            of.number = 0
+            _ask.call.reset(token)
+            _ask.forget_interrupt()
     except BaseException as e:
         _answer_exception(call, e)
     else:
         _acre.done(call, value)
 
 
-async def _call_async(call, function, arguments):
+async def _call_async(call, function, context, arguments):
+    of = _ask.Call(call)
+    _ask.call.set(of)  # of this task, and of those that it starts
     try:
-        value = await function(**arguments)
+        try:
+            value = await function(*context, **arguments)
+        finally:
+            of.number = 0
     except BaseException as e:
         _forget(call)
         _answer_exception(call, e)
@@ -82,13 +86,14 @@ def _forget(call):
     _calls.pop(_tasks.pop(call, None), None)
 
 
-def _begin(call, space, name, arguments):
+def _begin(call, space, name, arguments, holder):
     function = _functions[space, name]
+    context = [Context(holder)] if holder else []
     arguments = {} if arguments is None else arguments
     if not inspect.iscoroutinefunction(function):
-        _call_plain(call, function, arguments)
+        _call_plain(call, function, context, arguments)
         return
-    task = _loop.create_task(_call_async(call, function, arguments), name=name)
+    task = _loop.create_task(_call_async(call, function, context, arguments), name=name)
     _tasks[call] = task
     _calls[task] = call
 
@@ -132,6 +137,8 @@ def _names_of(module):
 
 def _load(call, kind, text):
     global _plain
+    of = _ask.Call(call)
+    token = _ask.call.set(of)
     try:
         _plain = call
         try:
@@ -140,10 +147,13 @@ def _load(call, kind, text):
                 for name in [only] if only else _names_of(module):
                     function = getattr(module, name)
                     if callable(function):
-                        _acre.expose(space, name)
+                        _acre.expose(space, name, has_context(function))
                         _functions[space, name] = function
         finally:
             _plain = None
+            of.number = 0
+            _ask.call.reset(token)
+            _ask.forget_interrupt()
     except BaseException as e:
         _answer_exception(call, e)
     else:

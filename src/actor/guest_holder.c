@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* guest_holder.c - what a guest has opened is held open by a task, and known by a number. */
+#include "actor/guest_ask.h"
+
+#include "core/report.h"
+#include "core/sched.h"
+
+/* What a task of the guest's own has from its cancellation on to leave its blocks: as long as
+ * an actor has to acknowledge one. A call has the time of who cancels it. */
+#define GUEST_UNWIND_MS 500
+
+static void enter(struct guest_holder *h, struct guest *guest, struct list *in)
+{
+	h->guest = guest;
+	h->task = task_this();
+	h->number = ++guest->last_holder;
+	h->news = (struct guest_ask){ .guest = guest, .cancelled_holder = h->number };
+	map_insert(&guest->holders, &h->by_number, &h->number, sizeof h->number);
+	list_push(in, &h->node);
+}
+
+void guest_holder_begin(struct guest_holder *h, struct guest_ask *ask)
+{
+	h->scope = ask->scope;
+	h->is_of_none = !ask->call;
+	enter(h, ask->guest, ask->call ? &ask->call->holders : &ask->guest->of_none);
+}
+
+void guest_holder_begin_of_call(struct guest_holder *h, struct guest_call *call)
+{
+	h->context = call->context;
+	enter(h, call->guest, &call->holders);
+}
+
+/* Its task may do something else by now. */
+static void wake(struct guest_holder *h)
+{
+	if (h->waits && h->task->state == TASK_PARKED)
+		unpark(h->task, 0);
+}
+
+static bool is_told(const struct guest_holder *h)
+{
+	return h->end || h->is_dropped;
+}
+
+static int wait_shielded(struct guest_holder *h)
+{
+	int r = 0;
+
+	if (!h->is_of_none) {
+		while (!is_told(h))
+			park_shielded(WAIT_GUEST, h);
+		return 0;
+	}
+	ACRE_SHIELD(acre_ms(GUEST_UNWIND_MS), r) {
+		while (!is_told(h) && r >= 0)
+			r = park(WAIT_GUEST, h);
+	}
+	return r;
+}
+
+bool guest_holder_wait(struct guest_holder *h)
+{
+	int r = 0;
+
+	h->waits = true;
+	while (!is_told(h) && r >= 0)
+		r = park(WAIT_GUEST, h);
+	if (!is_told(h)) {
+		guest_ask_tell(&h->news);
+		acre_ignore(wait_shielded(h));
+	}
+	h->waits = false;
+	return h->end && !h->is_cancelled;
+}
+
+int guest_holder_end(struct guest_holder *h, int r)
+{
+	guest_ask_untell(&h->news);
+	map_remove(&h->guest->holders, &h->by_number);
+	list_remove(&h->node);
+	if (!h->end)
+		return r;
+	acre_pack_nil(h->end->result);
+	guest_ask_answer(h->end, r);
+	return 0;
+}
+
+void guest_holders_drop(struct list *holders)
+{
+	struct guest_holder *h;
+
+	list_for_each(h, holders, node) {
+		h->is_dropped = true;
+		wake(h);
+	}
+}
+
+static int find(const struct guest_ask *ask, const char *key, struct guest_holder **ret)
+{
+	struct map_node *node;
+	uint64_t number;
+	int r = guest_ask_number(ask, key, &number);
+
+	if (r < 0)
+		return r;
+	node = map_find(&ask->guest->holders, &number, sizeof number);
+	*ret = node ? container_of(node, struct guest_holder, by_number) : NULL;
+	return 0;
+}
+
+static int is_none(const struct guest_ask *ask, const char *what)
+{
+	return acre_fail(EBADF, "%s(): that %s is not open any more", ask->op->name,
+			 what);
+}
+
+int guest_holder_of_context(const struct guest_ask *ask, struct guest_holder **ret)
+{
+	int r = find(ask, "context", ret);
+
+	return r < 0 || (*ret && (*ret)->context) ? r : is_none(ask, "context");
+}
+
+int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **ret)
+{
+	int r = find(ask, "nursery", ret);
+
+	return r < 0 || (*ret && (*ret)->nursery) ? r : is_none(ask, "nursery");
+}
+
+int guest_op_end(struct guest_ask *ask)
+{
+	struct guest_holder *h = NULL;
+	int r = find(ask, "holder", &h);
+
+	if (r >= 0 && (!h || is_told(h)))
+		r = is_none(ask, "block");
+	if (r < 0) {
+		guest_ask_answer(ask, r);
+		return 0;
+	}
+	h->end = ask;
+	h->is_cancelled = guest_ask_flag(ask, "cancel");
+	ask->scope = h->scope;
+	if (ask->is_cancelled)
+		scope_cancel(ask->scope, ACRE_REASON_ASKED);
+	wake(h);
+	return 0;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* test_guest_asks.c - guests that call other actors: calls, contexts, nurseries, failures. */
+#include "conform/guest.h"
+
+#include <stdio.h>
+
+ACRE_CONTEXT(twice, acre_any)
+{
+	struct acre_value at;
+	struct acre_part part;
+
+	if (acre_value_get(in->value, "n", &at) <= 0 || acre_value_next(&at, &part) <= 0)
+		return acre_fail(EINVAL, "twice() takes an n");
+	return acre_return(ctx, acre_int, .value = 2 * part.integer);
+}
+
+ACRE_CONTEXT(refuses, acre_nil)
+{
+	(void)in;
+	return acre_fail(ENOENT, "there is no such thing");
+}
+
+/* Sums what comes up, and tells each sum. */
+ACRE_CONTEXT(sums, acre_nil)
+{
+	struct acre_int item;
+	int64_t sum = 0;
+	int r = acre_started(ctx, acre_text, .value = "ready");
+
+	(void)in;
+	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0) {
+		sum += item.value;
+		r = acre_send(ctx, acre_int, .value = sum);
+	}
+	return r < 0 ? r : acre_return(ctx, acre_int, .value = sum);
+}
+
+/* A guest is spawned, its function "go" called, and the result compared with a text. */
+static int check_go(const char *source, const char *want)
+{
+	struct acre_actor *a;
+	struct acre_value got;
+	struct acre_part part;
+	char text[256];
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_source(&n, &a, source);
+		if (r >= 0)
+			r = call_guest(a, "go", &got);
+		if (r < 0)
+			acre_print(stderr, r);
+		assert_int_equal(r, 1);
+		assert_int_equal(acre_value_next(&got, &part), 1);
+		assert_int_equal(part.type, ACRE_PART_TEXT);
+		snprintf(text, sizeof text, "%.*s", (int)part.bytes.len,
+			 (const char *)part.bytes.data);
+		assert_string_equal(text, want);
+		r = 0;
+	}
+	return r;
+}
+
+TEST_PYTHON(a_guest_calls_its_parent)
+{
+	return check_go("import acre\n"
+			"async def go():\n"
+			"    parent = await acre.parent()\n"
+			"    return str(await parent.call('twice', n=21))\n",
+			"42");
+}
+
+TEST_PYTHON(a_plain_function_calls_by_standing_still)
+{
+	return check_go("import acre\n"
+			"def go():\n"
+			"    parent = acre.block(acre.parent())\n"
+			"    return str(acre.block(parent.call('twice', n=4)))\n",
+			"8");
+}
+
+TEST_PYTHON(a_failure_of_c_is_an_exception_of_its_class)
+{
+	return check_go("import acre\n"
+			"async def go():\n"
+			"    parent = await acre.parent()\n"
+			"    try:\n"
+			"        await parent.call('refuses')\n"
+			"    except FileNotFoundError as e:\n"
+			"        return f'{e.cls} {isinstance(e, acre.Error)} {e}'\n",
+			"ENOENT True there is no such thing");
+}
+
+TEST_PYTHON(a_guest_has_a_stream_with_an_actor_in_c)
+{
+	return check_go("import acre\n"
+			"async def go():\n"
+			"    parent = await acre.parent()\n"
+			"    got = []\n"
+			"    async with parent.open_context('sums') as (ctx, first):\n"
+			"        for i in range(1, 5):\n"
+			"            await ctx.send(i)\n"
+			"            got.append(await ctx.receive())\n"
+			"        await ctx.finish()\n"
+			"        async for item in ctx:\n"
+			"            got.append(item)\n"
+			"        got.append(await ctx.result())\n"
+			"    return f'{first} {got}'\n",
+			"ready [1, 3, 6, 10, 10]");
+}
+
+TEST_PYTHON(a_guest_starts_guests_and_calls_them)
+{
+	return check_go("import acre, os\n"
+			"async def square(n):\n"
+			"    return n * n, os.getpid() != os.getppid()\n"
+			"async def go():\n"
+			"    async with acre.open_nursery() as nursery:\n"
+			"        worker = await nursery.start_actor('worker')\n"
+			"        n, other = await worker.call('square', n=7)\n"
+			"        same = worker.pid == os.getpid()\n"
+			"    return f'{n} {same} {worker.name}'\n",
+			"49 False worker");
+}
+
+TEST_PYTHON(an_exception_is_raised_again_by_its_type)
+{
+	return check_go("import acre\n"
+			"async def fails():\n"
+			"    raise ValueError('bad value')\n"
+			"async def go():\n"
+			"    async with acre.open_nursery() as nursery:\n"
+			"        worker = await nursery.start_actor('worker')\n"
+			"        try:\n"
+			"            await worker.call(fails)\n"
+			"        except ValueError as e:\n"
+			"            return f'{e} {e.name} {\"fails\" in e.trace}'\n",
+			"bad value ValueError True");
+}
+
+TEST_PYTHON(two_guests_stream_both_ways)
+{
+	return check_go("import acre\n"
+			"@acre.context\n"
+			"async def echo(ctx, greeting):\n"
+			"    await ctx.started(greeting)\n"
+			"    n = 0\n"
+			"    async for item in ctx:\n"
+			"        n += 1\n"
+			"        await ctx.send(item)\n"
+			"    return n\n"
+			"async def go():\n"
+			"    async with acre.open_nursery() as nursery:\n"
+			"        worker = await nursery.start_actor('worker')\n"
+			"        async with worker.open_context(echo, greeting='hi') as "
+			"(ctx, hi):\n"
+			"            for i in range(300):\n"
+			"                await ctx.send(i)\n"
+			"                assert await ctx.receive() == i\n"
+			"            await ctx.finish()\n"
+			"            return f'{hi} {await ctx.result()}'\n",
+			"hi 300");
+}
+
+TEST_PYTHON(a_failed_actor_cancels_the_block_of_its_nursery)
+{
+	return check_go(
+		"import acre, asyncio, os, signal\n"
+		"async def go():\n"
+		"    try:\n"
+		"        async with acre.open_nursery() as nursery:\n"
+		"            worker = await nursery.start_actor('worker')\n"
+		"            os.kill(worker.pid, signal.SIGKILL)\n"
+		"            await asyncio.sleep(3600)\n"
+		"    except acre.Error as e:\n"
+		"        return f'{e.cls} {asyncio.current_task().cancelling()}'\n",
+		"ACRE_EDIED 0");
+}
