@@ -3,6 +3,7 @@
 #include "conform/stuck.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "actor/dump.h"
@@ -17,6 +18,7 @@ struct ways {
 	struct acre_actor *spinner;
 	int pipe[2];
 	const struct status *status;
+	_Atomic bool reads; /* the thread is where the dump is to find it */
 	int r;
 };
 
@@ -24,7 +26,10 @@ __attribute__((noinline)) static int read_for_ever(void *arg)
 {
 	struct ways *w = arg;
 	char byte = 0;
-	ssize_t n = read(w->pipe[0], &byte, 1);
+	ssize_t n;
+
+	atomic_store(&w->reads, true);
+	n = read(w->pipe[0], &byte, 1);
 
 	return n == 1 ? byte : -EIO; /* not the call itself: its frame would be gone */
 }
@@ -107,7 +112,8 @@ static int look(void *arg)
 	struct ways *w = arg;
 	int fd = open(file_of_test("dump"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	while (!status_get(&w->status->waits)) /* until all tasks hang */
+	/* until all tasks hang, and the one thread */
+	while (!status_get(&w->status->waits) || !atomic_load(&w->reads))
 		sched_yield();
 	w->r = dump_write(fd);
 	close(fd);
