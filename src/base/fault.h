@@ -33,6 +33,7 @@
 	P(FAILURE_DROPPED, "a nursery forgets all failures but the first")             \
 	P(DEATH_TOLD_TWICE, "an actor's death and its lost link are two failures")     \
 	P(GOODBYE_WITHOUT_END, "who does not read our last words is waited for")       \
+	P(LAST_WORDS_DROPPED, "a finished TCP link is closed with bytes unread")       \
 	P(RING_UNCHECKED, "what shared memory says of a ring is believed")             \
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
 	P(EINTR_RETURNED, "an interrupted system call is not made again")              \

@@ -205,6 +205,19 @@ static void lose(struct link *l, int r)
 	loop_defer(&l->flush, flush_deferred);
 }
 
+/* All has been written. Where the kernel may still have to carry it, the peer has the last word:
+ * it ends the link when it has read everything, or who bounds the goodbye does. */
+static void end_finished(struct link *l)
+{
+	if (l->has_said_all)
+		return;
+	l->has_said_all = true;
+	if (loop_is_forked(loop_this) || !transport_say_end(l->fd))
+		end(l, acre_fail(ACRE_ECLOSED, "the link to %s was finished", l->name));
+	else
+		ask_for_out(l, false);
+}
+
 static void flush(struct link *l)
 {
 	ssize_t n = 0;
@@ -219,7 +232,7 @@ static void flush(struct link *l)
 	if (!link_is_full(l))
 		unpark_all(&l->room, 0);
 	if (!has_queued(l) && l->finishing)
-		end(l, acre_fail(ACRE_ECLOSED, "the link to %s was finished", l->name));
+		end_finished(l);
 	else
 		ask_for_out(l, has_queued(l));
 }

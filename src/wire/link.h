@@ -68,8 +68,9 @@ struct link {
 	struct list room; /* waits of tasks for LINK_QUEUE_HIGH */
 	int broken;	  /* writing failed with it: what came before is still read */
 	bool closed;
-	bool mute;	/* nothing is said to the peer, not even why it is refused */
-	bool finishing; /* closes once everything queued has been written */
+	bool mute;	   /* nothing is said to the peer, not even why it is refused */
+	bool finishing;	   /* closes once everything queued has been written */
+	bool has_said_all; /* and it has: over TCP the peer is still to end it */
 	/* over TCP: whether the peer's host still answers while bytes wait for it */
 	bool is_looked_at;
 	struct timer look;
@@ -87,8 +88,9 @@ void link_look_at_host(struct link *l);
 /* Ends it now with this reason; idempotent. What was queued is dropped, but for what the
  * socket takes at once of a frame under way. */
 void link_close(struct link *l, int r);
-/* Ends it once all that is queued has been written; further writes are refused. A peer
- * that does not read makes this wait: whoever asks for it bounds it by link_close(). */
+/* Ends it once all that is queued has been written, and over TCP has been read: the peer ends
+ * it then. Further writes are refused. A peer that does not read makes this wait: whoever asks
+ * for it bounds it by link_close(). */
 void link_finish(struct link *l);
 /* Ends it for a fault of the peer: sends an Error without cid that says so, before
  * anything that was queued, then closes with EPROTO. `why` is UTF-8. */

@@ -8,6 +8,7 @@
 
 #include <acre/error.h>
 
+#include "base/fault.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -181,17 +182,34 @@ int transport_dialled(int fd, const struct address *to)
 	return t && t->dialled ? t->dialled(fd, to) : 0;
 }
 
+/* AF_UNIX ... */
+static int family_of(int fd)
+{
+	int family = 0;
+	socklen_t len = sizeof family;
+	int r = sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);
+
+	return r < 0 ? r : family;
+}
+
+bool transport_say_end(int fd)
+{
+	int family = family_of(fd);
+
+	if (family < 0 || family == AF_UNIX || PLANTED(LAST_WORDS_DROPPED))
+		return false;
+	return sys_shutdown(fd, SHUT_WR) >= 0;
+}
+
 int transport_peer(int fd, struct transport_peer *ret)
 {
 	struct transport_peer peer = { .pidfd = -1 };
 	struct ucred cred = { 0 };
-	int family = 0, r;
-	socklen_t len = sizeof family;
+	socklen_t len = sizeof cred;
+	int r = family_of(fd);
 
-	r = sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);
-	if (r >= 0 && family != AF_UNIX) /* it would answer, with nothing in it */
+	if (r >= 0 && r != AF_UNIX) /* it would answer, with nothing in it */
 		r = -EOPNOTSUPP;
-	len = sizeof cred;
 	if (r >= 0)
 		r = sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 	if (r < 0)

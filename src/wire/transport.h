@@ -125,6 +125,11 @@ int transport_dial(int *ret_fd, const struct address *to,
  * to be closed. */
 int transport_dialled(int fd, const struct address *to);
 
+/* All has been written that ever will be. False: the descriptor can be closed, all of it is the
+ * peer's. True: the peer has been told (an EOF behind all bytes), and must end it, too: TCP drops
+ * what it still has to carry if a descriptor is closed in which bytes lie unread. */
+bool transport_say_end(int fd);
+
 /* EOPNOTSUPP: TCP does not know. */
 int transport_peer(int fd, struct transport_peer *ret);
 

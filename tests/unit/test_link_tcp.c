@@ -110,3 +110,34 @@ TEST_TASK(an_idle_link_has_no_timer)
 	close_end(&e, fd);
 	return 0;
 }
+
+/* TCP throws away what is on its way when a socket is closed that has bytes unread. */
+TEST_TASK(what_was_said_last_is_heard_although_the_peer_still_speaks)
+{
+	const int room = 128 * 1024; /* more than the peer takes before it reads */
+	char text[64];
+	struct end e;
+	struct buf in;
+	int fd = open_tcp_end(&e);
+
+	buf_init(&in, 1024 * 1024);
+	assert_int_equal(setsockopt(e.link.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room),
+			 0);
+	send_frame(&e, MSG_YIELD, "x", 200000);
+	link_flush(&e.link);
+	assert_int_equal(buf_len(&e.link.data), 0);
+	assert_true(info_of(&e).tcpi_notsent_bytes > 0);
+	write_frame(fd, MSG_STOP, "1", 0); /* unread when all has been written */
+	link_finish(&e.link);
+	do /* bound: what was queued */
+		assert_ok(acre_sleep(acre_ms(1)));
+	while (!read_all(fd, &in));
+	tell_frames(text, sizeof text, &in);
+	assert_string_equal(text, "Yield:x ");
+	close(fd);
+	while (!e.n_closed) /* bound: the peer is gone */
+		assert_ok(acre_sleep(acre_ms(1)));
+	close_end(&e, -1);
+	buf_fini(&in);
+	return 0;
+}
