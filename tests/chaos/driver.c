@@ -223,7 +223,7 @@ static void widen_windows(void)
 {
 	static struct sys_table table;
 
-	table = sys_real;
+	table = *sys_used();
 	table.prctl = tie_late;
 	sys_use(&table);
 }

@@ -256,7 +256,7 @@ TEST(a_parent_that_dies_before_the_child_is_tied_to_it_leaves_nothing)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	parent = fork();
 	if (parent == 0) {
-		struct sys_table table = sys_real;
+		struct sys_table table = *sys_used();
 
 		table.prctl = die_first_then_prctl;
 		sys_use(&table);

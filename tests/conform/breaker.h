@@ -45,6 +45,7 @@ static struct {
 	enum broken how;
 	size_t left; /* bytes until it breaks */
 	bool has_broken;
+	const struct sys_table *before;
 	struct sys_table table;
 } breaker = { .fd = -1 };
 
@@ -169,7 +170,8 @@ static inline int broken_close(int fd)
 
 static inline void breaker_begin(void)
 {
-	breaker.table = sys_real;
+	breaker.before = sys_used();
+	breaker.table = *breaker.before;
 	breaker.table.sendmsg = broken_sendmsg;
 	breaker.table.read = broken_read;
 	breaker.table.close = broken_close;
@@ -188,5 +190,5 @@ static inline void breaker_break(int fd, enum broken how, size_t after)
 static inline void breaker_end(void)
 {
 	atomic_store(&breaker.fd, -1);
-	sys_use(&sys_real);
+	sys_use(breaker.before);
 }

@@ -283,7 +283,7 @@ ACRE_CONTEXT(ten_and_no_ack, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 {
 	static struct sys_table deaf;
 
-	deaf = sys_real;
+	deaf = *sys_used();
 	deaf.read = read_and_hang;
 	sys_use(&deaf);
 	return acre_return(ctx, acre_int, .value = 10);
