@@ -517,9 +517,11 @@ int acre_actor_cancel(struct acre_actor *actor)
 	actor->cancel_called = true;
 	if (peer_is_stranger(actor))
 		return portal_cancel(actor);
+	/* It is over no later than the ladder's rung: by the SIGTERM a stopped child goes on, and
+	 * its ack then is too late, also where this loop is slow. */
+	patience_begin(&p, &actor->end_waits, LIFE_ACK_NS);
 	if (!life_is_over(&actor->life))
 		life_ask(&actor->life, ACRE_REASON_ASKED);
-	patience_begin(&p, &actor->end_waits, LIFE_ACK_NS);
 	while (r >= 0 && !life_is_over(&actor->life) && (actor->acked || !p.over))
 		r = wait_end(actor, WAIT_ACTOR_END, true);
 	patience_end(&p);
