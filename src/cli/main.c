@@ -3,8 +3,10 @@
 #include <acre/run.h>
 
 #include <argp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "cli/cli.h"
@@ -35,11 +37,26 @@ static int written(int status)
 	return status;
 }
 
+/* A standard descriptor that was closed would be that of the next file or socket we open.
+ * There is nothing to read from what stands there instead, and who writes to it is told. */
+static int hold_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? fd : close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	static char title[64];
 
+	if (hold_standard() < 0)
+		return cli_tell(CLI_FAILED,
+				"/dev/null cannot be opened (%m): give this system one");
 	if (!strcmp(name, "--version")) {
 		printf("acre %s\n", acre_version());
 		return 0;

@@ -58,6 +58,18 @@ ACRE_CONTEXT(odd, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 	return r;
 }
 
+/* Its result comes only once nobody sends any more. */
+ACRE_CONTEXT(sum, acre_nil)
+{
+	struct acre_int item;
+	int64_t sum = 0;
+	int r;
+
+	while ((r = acre_recv(ctx, acre_int, &item)) > 0)
+		sum += item.value;
+	return r < 0 ? r : acre_return(ctx, acre_int, .value = sum);
+}
+
 static int with_callee(int (*body)(void))
 {
 	struct acre_actor *a;
@@ -209,6 +221,25 @@ TEST_CALLEE(many_items_pass_at_the_pace_of_the_slowest)
 				    "1000000000}' | head -n 2"),
 			 0);
 	assert_string_equal(out, "1\n2\n");
+	return 0;
+}
+
+/* Nobody sends to a function that is called; a stream has an end where stdin has one, or is none. */
+TEST_CALLEE(who_reads_until_the_end_sees_it)
+{
+	static const char *const from[] = { "printf '1\\n2\\n' |", "printf '1\\n2' |" };
+
+	assert_acre_prints("0\n", "call callee main.sum");
+	for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+		char script[128];
+
+		snprintf(script, sizeof script, "%s $ACRE stream callee main.sum -r",
+			 from[i]);
+		assert_int_equal(run_script(script), 0);
+		assert_string_equal(out, "3\n");
+	}
+	assert_acre_prints("0\n", "stream callee main.sum -r </dev/null");
+	assert_acre_prints("0\n", "stream callee main.sum -r <&-");
 	return 0;
 }
 
