@@ -226,35 +226,49 @@ static int take_key(struct discovery *d, struct pack_bytes bytes)
 	return r;
 }
 
+static int read_folder(struct discovery *d, struct pack_reader *in)
+{
+	struct pack_str s = pack_read_str(in);
+
+	if (s.len >= sizeof d->folder.path)
+		return acre_fail(EPROTO, "a folder of sockets whose path has %zu bytes",
+				 s.len);
+	snprintf(d->folder.path, sizeof d->folder.path, "%.*s", (int)s.len, s.s);
+	return 0;
+}
+
+/* We may be told of more than we know. */
+static void read_here(struct discovery *d, struct pack_reader *in)
+{
+	size_t n = pack_read_array(in);
+
+	for (size_t i = 0; i < n; i++)
+		if (pack_read_bool(in) && i < d->n_registrars)
+			d->registrars[i].link = runtime_this->parent;
+}
+
 int discovery_read(struct pack_reader *in)
 {
 	struct discovery *d = discovery();
-	size_t n_here = 0;
 	int r = 0;
 
-	for (size_t n = pack_read_map(in); n--;) {
+	for (size_t n = pack_read_map(in); n-- && r >= 0;) {
 		struct pack_str key = pack_read_str(in);
 
-		if (pack_str_is(key, "key")) {
+		if (pack_str_is(key, "key"))
 			r = take_key(d, pack_read_bin(in));
-		} else if (pack_str_is(key, "transports")) {
+		else if (pack_str_is(key, "transports"))
 			d->transports = (uint32_t)pack_read_uint(in, UINT32_MAX);
-		} else if (pack_str_is(key, "reference")) {
+		else if (pack_str_is(key, "reference"))
 			d->reference_peers = pack_read_bool(in);
-		} else if (pack_str_is(key, "folder")) {
-			struct pack_str s = pack_read_str(in);
-
-			snprintf(d->folder.path, sizeof d->folder.path, "%.*s", (int)s.len, s.s);
-		} else if (pack_str_is(key, "here")) {
-			for (size_t i = pack_read_array(in); i--; n_here++)
-				if (pack_read_bool(in) &&
-				    n_here < DISCOVERY_REGISTRARS_MAX)
-					d->registrars[n_here].link = runtime_this->parent;
-		} else {
+		else if (pack_str_is(key, "folder"))
+			r = read_folder(d, in);
+		else if (pack_str_is(key, "here"))
+			read_here(d, in);
+		else
 			pack_skip(in);
-		}
 	}
-	return pack_reader_result(in) < 0
+	return r >= 0 && pack_reader_result(in) < 0
 		       ? acre_fail(EPROTO, "`discovery` cannot be read")
 		       : r;
 }

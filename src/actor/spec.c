@@ -165,9 +165,14 @@ static int expose_all(const struct msg_spawn_spec *spec)
 	return r;
 }
 
-static void keep_text(char *to, size_t size, struct pack_str text)
+/* Half of a path is another path. */
+static int keep_text(char *to, size_t size, struct pack_str text, const char *what)
 {
-	snprintf(to, size, "%.*s", (int)size_min(text.len, size - 1), text.s);
+	if (text.len >= size)
+		return acre_fail(EPROTO, "the parent's SpawnSpec has a %s of %zu bytes",
+				 what, text.len);
+	snprintf(to, size, "%.*s", (int)text.len, text.s);
+	return 0;
 }
 
 static int keep_preload(struct pack_reader *in)
@@ -188,10 +193,13 @@ static int keep_guest(struct pack_reader *in)
 	struct runtime *rt = runtime_this;
 	size_t n = pack_read_array(in);
 	struct pack_str kind = pack_read_str(in), text = pack_read_str(in);
+	int r;
 
 	if (n != 2 || pack_reader_result(in) < 0)
 		return acre_fail(EPROTO, "the parent's SpawnSpec has a guest that is none");
-	keep_text(rt->guest_kind, sizeof rt->guest_kind, kind);
+	r = keep_text(rt->guest_kind, sizeof rt->guest_kind, kind, "guest");
+	if (r < 0)
+		return r;
 	if (kind.len && !rt->guest)
 		return acre_fail(EPROTO, "a guest for an actor that hosts none");
 	mem_free(rt->guest_text);
@@ -208,19 +216,20 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 	int r = 0;
 
 	pack_reader_init(&in, spec->acre.p, spec->acre.len, &wire_limits_default);
-	for (size_t n = spec->acre.p ? pack_read_map(&in) : 0; n--;) {
+	for (size_t n = spec->acre.p ? pack_read_map(&in) : 0; n-- && r >= 0;) {
 		struct pack_str key = pack_read_str(&in);
 
 		if (pack_str_is(key, "module"))
-			keep_text(path, sizeof path, pack_read_str(&in));
+			r = keep_text(path, sizeof path, pack_read_str(&in), "module");
 		else if (pack_str_is(key, "method"))
-			keep_text(method, sizeof method, pack_read_str(&in));
+			r = keep_text(method, sizeof method, pack_read_str(&in),
+				      "method");
 		else if (pack_str_is(key, "preload"))
-			r = r < 0 ? r : keep_preload(&in);
+			r = keep_preload(&in);
 		else if (pack_str_is(key, "discovery"))
-			r = r < 0 ? r : discovery_read(&in);
+			r = discovery_read(&in);
 		else if (pack_str_is(key, "guest"))
-			r = r < 0 ? r : keep_guest(&in);
+			r = keep_guest(&in);
 		else if (pack_str_is(key, "sigint"))
 			sigint = pack_read_uint(&in, ACRE_SIGINT_IGNORE);
 		else if (pack_str_is(key, "log"))
@@ -228,8 +237,8 @@ static int be_what_was_asked(const struct msg_spawn_spec *spec)
 		else
 			pack_skip(&in);
 	}
-	if (pack_reader_result(&in) < 0)
-		return acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
+	if (r >= 0 && pack_reader_result(&in) < 0)
+		r = acre_fail(EPROTO, "the parent's SpawnSpec cannot be read");
 	if (r < 0)
 		return r;
 	runtime_this->sigint = (enum acre_sigint)sigint;
