@@ -25,6 +25,7 @@
 
 #include "actor/dump.h"
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/forkonce.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -68,11 +69,11 @@ static struct hang *hang_of(const struct acre_hang *hang)
 
 static void usual_path(char ret[PATH_MAX])
 {
-	const char *dir = getenv("XDG_RUNTIME_DIR");
+	const char *dir = environment(ENVIRONMENT_XDG_RUNTIME_DIR);
 
-	if (!dir || !*dir)
-		dir = getenv("TMPDIR");
-	snprintf(ret, PATH_MAX, "%s/acre-%d.dump", dir && *dir ? dir : "/tmp",
+	if (!dir)
+		dir = environment(ENVIRONMENT_TMPDIR);
+	snprintf(ret, PATH_MAX, "%s/acre-%d.dump", dir ? dir : "/tmp",
 		 (int)sys_getpid());
 }
 

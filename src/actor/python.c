@@ -12,6 +12,7 @@
 
 #include <acre/run.h>
 
+#include "base/environment.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/report.h"
@@ -43,9 +44,9 @@ static bool find_beside(char path[PATH_MAX])
 
 static bool find(char path[PATH_MAX])
 {
-	const char *named = getenv(PYTHON_PLUGIN_VAR);
+	const char *named = environment(ENVIRONMENT_ACRE_PYTHON_PLUGIN);
 
-	if (named && *named) {
+	if (named) {
 		snprintf(path, PATH_MAX, "%s", named);
 		return is_file(path);
 	}

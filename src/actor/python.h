@@ -20,7 +20,6 @@
  * say which version they are of.
  */
 #define PYTHON_PLUGIN	     "libacre-python.so"
-#define PYTHON_PLUGIN_VAR    "ACRE_PYTHON_PLUGIN"
 #define PYTHON_PLUGIN_SYMBOL "acre_python_plugin"
 
 struct sys_table;

@@ -11,6 +11,7 @@
 #include "actor/endpoint.h"
 #include "actor/runtime.h"
 #include "actor/watchdog.h"
+#include "base/environment.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/sys.h"
@@ -66,18 +67,11 @@ static int check_options(const struct acre_run_options *o)
 	return 0;
 }
 
-/* NULL: it is not there, or empty, which is how a shell takes it away for one command. */
-static const char *environment(const char *name)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? text : NULL;
-}
-
 /* A number in C's notation, all of the text. */
-static int read_number(unsigned long long *ret, const char *name, unsigned long long max)
+static int read_number(unsigned long long *ret, enum environment variable,
+		       unsigned long long max)
 {
-	const char *text = environment(name);
+	const char *text = environment(variable);
 	char *end;
 
 	if (!text)
@@ -88,7 +82,7 @@ static int read_number(unsigned long long *ret, const char *name, unsigned long 
 			EINVAL,
 			"the environment's %s is \"%.32s\"; expected a number from "
 			"0 to %llu, as 4711 or 0x1267",
-			name, text, max);
+			environment_name(variable), text, max);
 	return 0;
 }
 
@@ -99,9 +93,9 @@ static int choose_numbers(struct loop_options *ret, const struct acre_run_option
 	int r = 0;
 
 	if (!o->seed)
-		r = read_number(&seed, "ACRE_SEED", ULLONG_MAX - 1);
+		r = read_number(&seed, ENVIRONMENT_ACRE_SEED, ULLONG_MAX - 1);
 	if (r >= 0 && !o->stack_size)
-		r = read_number(&stack_size, "ACRE_STACK_SIZE", STACK_SIZE_MAX);
+		r = read_number(&stack_size, ENVIRONMENT_ACRE_STACK_SIZE, STACK_SIZE_MAX);
 	ret->seed = seed;
 	ret->stack_size = (size_t)stack_size;
 	return r;
@@ -109,7 +103,7 @@ static int choose_numbers(struct loop_options *ret, const struct acre_run_option
 
 static int choose_log(struct runtime *rt, enum acre_log_level given)
 {
-	const char *word = environment("ACRE_LOG");
+	const char *word = environment(ENVIRONMENT_ACRE_LOG);
 	enum acre_log_level level = given;
 	int r = 0;
 
@@ -125,7 +119,7 @@ static int choose_log(struct runtime *rt, enum acre_log_level given)
 
 static int choose_backend(struct runtime *rt, const char *given)
 {
-	const char *name = given ? given : environment("ACRE_SPAWN_METHOD");
+	const char *name = given ? given : environment(ENVIRONMENT_ACRE_SPAWN_METHOD);
 	int r = backend_find(&rt->backend, name);
 
 	if (r < 0 && !given)
@@ -197,7 +191,7 @@ static int begin(int (*fn)(void *arg), void *arg, const struct acre_run_options 
 {
 	struct acre_run_options none = { .name = NULL };
 	const struct acre_run_options *o = options ? options : &none;
-	struct loop_options loop = { .schedule = environment("ACRE_SCHEDULE"),
+	struct loop_options loop = { .schedule = environment(ENVIRONMENT_ACRE_SCHEDULE),
 				     .embedded = embedded };
 	int r = check_options(o);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/environment.h"
 #include "base/panic.h"
 
 #define AS_NAME(name, text) #name,
@@ -42,9 +43,9 @@ enum { NOT_ASKED = -2, NO_PLANT = -1 };
 static int planted_by_environment(void)
 {
 	static const char *const names[] = { PLANTED_BUGS(AS_NAME) };
-	const char *name = getenv("ACRE_PLANT");
+	const char *name = environment(ENVIRONMENT_ACRE_PLANT);
 
-	if (!name || !*name)
+	if (!name)
 		return NO_PLANT;
 	for (int i = 0; i < N_PLANT; i++)
 		if (strcmp(names[i], name) == 0)

@@ -11,6 +11,7 @@
 
 #include <acre/error.h>
 
+#include "base/environment.h"
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/panic.h"
@@ -171,7 +172,7 @@ static int open_in_base(struct rundir *d, const char *base, const char *program)
 
 static int open_in_tmp(struct rundir *d, const char *program)
 {
-	const char *tmp = secure_getenv("TMPDIR");
+	const char *tmp = environment(ENVIRONMENT_TMPDIR);
 	char name[ADDRESS_PATH_MAX + 1];
 	int r;
 
@@ -192,7 +193,7 @@ static int open_in_tmp(struct rundir *d, const char *program)
 static int open_of_program(struct rundir *d, const char *program)
 {
 	char run_user[sizeof "/run/user/4294967295"];
-	int r = open_in_base(d, secure_getenv("XDG_RUNTIME_DIR"), program);
+	int r = open_in_base(d, environment(ENVIRONMENT_XDG_RUNTIME_DIR), program);
 
 	if (r != -ENOENT)
 		return acre_note(r, "using XDG_RUNTIME_DIR");

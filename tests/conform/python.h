@@ -11,7 +11,7 @@
 static inline void use_python(void)
 {
 #ifdef TEST_PYTHON_PLUGIN
-	setenv(PYTHON_PLUGIN_VAR, TEST_PYTHON_PLUGIN, 1);
+	setenv("ACRE_PYTHON_PLUGIN", TEST_PYTHON_PLUGIN, 1);
 #endif
 	if (python_why_not())
 		test_skip("%s", python_why_not());

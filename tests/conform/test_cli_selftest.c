@@ -91,7 +91,7 @@ TEST_PYTHON(s09_a_hang_is_status_1_and_has_an_end)
 
 TEST_PYTHON(s05_what_cannot_be_tried_is_status_2)
 {
-	setenv(PYTHON_PLUGIN_VAR, "/nowhere", 1);
+	setenv("ACRE_PYTHON_PLUGIN", "/nowhere", 1);
 	assert_int_equal(acre("selftest --scenario control_subint_thread_fork"), 2);
 	assert_text_has(out,
 			"[SETUP] control_subint_thread_fork: this build holds no Python");

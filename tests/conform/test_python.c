@@ -13,7 +13,7 @@ TEST(without_the_plugin_each_backend_says_that_this_build_has_no_guests)
 {
 	const struct backend *unused;
 
-	setenv(PYTHON_PLUGIN_VAR, "/nowhere/" PYTHON_PLUGIN, 1);
+	setenv("ACRE_PYTHON_PLUGIN", "/nowhere/" PYTHON_PLUGIN, 1);
 	for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
 		int r = backend_find(&unused, backends[i]);
 
@@ -47,7 +47,7 @@ static int load_bad(void)
 	const struct python_plugin *plugin;
 	int r;
 
-	setenv(PYTHON_PLUGIN_VAR, bad_plugin, 1);
+	setenv("ACRE_PYTHON_PLUGIN", bad_plugin, 1);
 	r = python_load(&plugin);
 	assert_class(r, EOPNOTSUPP);
 	test_note("%s", acre_why(r)->message);

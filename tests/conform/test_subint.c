@@ -280,7 +280,7 @@ static int run_without_plugin(void)
 
 TEST(s02_without_the_plugin_it_says_so)
 {
-	setenv(PYTHON_PLUGIN_VAR, "/nowhere", 1);
+	setenv("ACRE_PYTHON_PLUGIN", "/nowhere", 1);
 	assert_ok(tree_result(run_without_plugin, false));
 	report_thread_fini();
 }
