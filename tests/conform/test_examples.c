@@ -77,7 +77,9 @@ static void runs_well(const char *folder, const char *name)
 static bool applies(const char *name)
 {
 	return !backend_is("thread") || (strcmp(name, "we_are_processes") != 0 &&
-					 strcmp(name, "most_basic_supervisor") != 0);
+					 strcmp(name, "most_basic_supervisor") != 0 &&
+					 strcmp(name, "inherit_parent_main") != 0 &&
+					 strcmp(name, "service_manager") != 0);
 }
 
 TEST(c150_examples)
@@ -110,7 +112,12 @@ static const struct {
 	{ "clean_up", "a wait in here is cancelled too\n"
 		      "a goodbye in a shield is said\n"
 		      "the block failed with ENOENT, and nothing else: " },
+	{ "inherit_parent_main", "rank 1: main ran here, and not in the worker of "
+				 "rank 1\n" },
 	{ "ipc_failure_during_stream", "the reader cut the link: ACRE_E" },
+	{ "lockacquire_not_unmasked", "careless: the block says that all is well\n"
+				      "logged: the disk is full of holes\n"
+				      "careful: the block says EIO\n" },
 	{ "most_basic_supervisor", "life 0: it died\nlife 1: it died\n"
 				   "life 2: all is well\n" },
 	{ "not_exposed", "of_the_house: ACRE_ENOTEXPOSED: " },
@@ -118,7 +125,15 @@ static const struct {
 	{ "open_context_and_sleep", "sleeper is process " },
 	{ "pool", "12 jobs are done; 27 takes 111 steps, 31 takes 106\n" },
 	{ "primes_by_threads", "the primes below 4000 add up to 1013507, " },
+	{ "registry_actor", "[south:out] the answer is: it is in the second drawer\n"
+			    "while they talked others were here\n"
+			    "now nobody but the registrar is\n" },
+	{ "send_chan_aclose_masks_beg",
+	  "2 items came; the last ones were not sent\n"
+	  "the block failed with 3 failures: ENOSPC, EIO and EPIPE are among them\n" },
 	{ "service_daemon_discovery", "[client:out] a stranger is visitor 2\n" },
+	{ "service_manager", "running: clock mail print\nmail is at your service\n"
+			     "print has died\nrunning: mail\nand all are stopped\n" },
 	{ "typed_payloads", "came: 97 % relative humidity\n"
 			    "refused: invalid `Yield` msg payload: " },
 };
