@@ -5,16 +5,19 @@
 
 #include <net/if.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "actor/context.h"
 
 /*
- * The whole tree lives in a network namespace of its own, whose only interface is taken down:
- * no packet of TCP comes through any more, and no end of a link is said. The links that parent
- * and child were born with are none of the network's business.
+ * The whole tree lives in a network namespace of its own, whose only interface is taken down, or
+ * in which a rule drops what comes, from both ends or from one: no packet of TCP comes through any
+ * more, and no end of a link is said. The links that parent and child were born with are none of
+ * the network's business.
  */
 
 /* Skips where we may have no namespace. */
@@ -35,7 +38,7 @@ static void enter_own_network(void)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void set_network(bool is_up)
+static void set_link(bool is_up)
 {
 	struct ifreq lo = { .ifr_name = "lo" };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -46,6 +49,57 @@ static void set_network(bool is_up)
 	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
 	close(fd);
 }
+
+/* Of nft(8), whose place is in no user's PATH. */
+__attribute__((format(printf, 1, 2))) static int change_rules(const char *fmt, ...)
+{
+	char rules[200], command[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(rules, sizeof rules, fmt, args);
+	va_end(args);
+	snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin:/sbin nft '%s'", rules);
+	return system(command);
+}
+
+/* Skips where there are no rules. */
+static void need_rules(void)
+{
+	if (change_rules("list ruleset") != 0)
+		test_skip("no rules may be made here, or there is no nft");
+}
+
+static void set_rule(bool is_up, const char *which)
+{
+	if (is_up) {
+		assert_int_equal(change_rules("delete table inet cut"), 0);
+		return;
+	}
+	assert_int_equal(change_rules("add table inet cut; add chain inet cut in "
+				      "{ type filter hook input priority 0; }; "
+				      "add rule inet cut in %s drop",
+				      which),
+			 0);
+}
+
+static void set_both_ways(bool is_up)
+{
+	set_rule(is_up, "meta l4proto tcp");
+}
+
+static unsigned int far_port;
+
+/* What the far end says is lost, and only that. */
+static void set_one_way(bool is_up)
+{
+	char which[32];
+
+	snprintf(which, sizeof which, "tcp sport %u", far_port);
+	set_rule(is_up, which);
+}
+
+static void (*set_network)(bool is_up);
 
 static _Atomic int n_served;
 
@@ -85,6 +139,7 @@ static int with_far(void (*use)(struct acre_actor *near, struct acre_actor *far)
 		r = acre_spawn(&n, &near, .name = "far");
 		assert_ok(r);
 		assert_int_equal(acre_query("far", address), 1);
+		assert_int_equal(sscanf(strrchr(address, '/'), "/%u", &far_port), 1);
 		assert_ok(acre_dial(&far, address));
 		use(near, far);
 		acre_release(&far);
@@ -93,7 +148,7 @@ static int with_far(void (*use)(struct acre_actor *near, struct acre_actor *far)
 	return r;
 }
 
-#define TEST_PARTITION(name)                                                      \
+#define TEST_PARTITION(name, by)                                                  \
 	static void name##_use_(struct acre_actor *near, struct acre_actor *far); \
 	static int name##_body_(void)                                             \
 	{                                                                         \
@@ -105,7 +160,10 @@ static int with_far(void (*use)(struct acre_actor *near, struct acre_actor *far)
 		setenv("ACRE_TEST_TRANSPORT", "tcp", 1);                          \
 		needs_key_if_tcp();                                               \
 		enter_own_network();                                              \
-		set_network(true);                                                \
+		set_link(true);                                                   \
+		set_network = by;                                                 \
+		if (set_network != set_link)                                      \
+			need_rules();                                             \
 		assert_ok(found_result(name##_body_));                            \
 		report_thread_fini();                                             \
 	}                                                                         \
@@ -145,21 +203,35 @@ static void await_end(struct acre_actor *near, struct acre_actor *far,
 	await_served(near, 0);
 }
 
-TEST_PARTITION(a_partition_is_noticed_by_who_says_nothing)
+TEST_PARTITION(a_partition_is_noticed_by_who_says_nothing, set_link)
 {
 	await_end(near, far, false);
 }
 
-TEST_PARTITION(a_partition_is_noticed_by_who_says_something)
+TEST_PARTITION(a_partition_is_noticed_by_who_says_something, set_link)
 {
 	await_end(near, far, true);
 }
 
-TEST_PARTITION(a_partition_that_heals_loses_nothing)
+TEST_PARTITION(a_partition_by_rule_is_noticed_by_who_says_nothing, set_both_ways)
+{
+	await_end(near, far, false);
+}
+
+TEST_PARTITION(a_partition_by_rule_is_noticed_by_who_says_something, set_both_ways)
+{
+	await_end(near, far, true);
+}
+
+TEST_PARTITION(a_partition_in_one_direction_is_noticed_by_both, set_one_way)
+{
+	await_end(near, far, false);
+}
+
+static void heal(struct acre_actor *far)
 {
 	int r = 0;
 
-	(void)near;
 	ACRE_OPEN(ctx, r, far, echo, &nil) {
 		echo_some(ctx, 0, 10);
 		set_network(false);
@@ -177,4 +249,22 @@ TEST_PARTITION(a_partition_that_heals_loses_nothing)
 		assert_ok(acre_finish(ctx));
 	}
 	assert_ok(r);
+}
+
+TEST_PARTITION(a_partition_that_heals_loses_nothing, set_link)
+{
+	(void)near;
+	heal(far);
+}
+
+TEST_PARTITION(a_partition_by_rule_that_heals_loses_nothing, set_both_ways)
+{
+	(void)near;
+	heal(far);
+}
+
+TEST_PARTITION(a_partition_in_one_direction_that_heals_loses_nothing, set_one_way)
+{
+	(void)near;
+	heal(far);
 }
