@@ -110,6 +110,16 @@ static void came_back(struct letter *letter)
 		unpark(call->task, 0);
 }
 
+/* Our parent waits for one that ends, and not for one that does not even look (progress.h). */
+static void tell_deaf(struct guest_call *call, bool is_deaf)
+{
+	_Atomic uint32_t *n = &loop_this->status->n_deaf;
+
+	if (call->is_deaf != is_deaf)
+		status_set(n, status_get(n) + (is_deaf ? 1 : UINT32_MAX));
+	call->is_deaf = is_deaf;
+}
+
 static void nudge(struct timer *timer)
 {
 	struct guest_call *call = container_of(timer, struct guest_call, nudge);
@@ -119,8 +129,10 @@ static void nudge(struct timer *timer)
 	lock(guest);
 	is_seen = call->has_seen_cancel || call->state == GUEST_DONE;
 	unlock(guest);
-	if (is_seen)
+	if (is_seen) {
+		tell_deaf(call, false);
 		return;
+	}
 	guest->plugin->guest_interrupt(guest);
 	timer_set(timer, int64_add(clock_now(), NUDGE_NS), nudge);
 }
@@ -147,6 +159,7 @@ static void cancel(struct guest_call *call)
 	}
 	unlock(call->guest);
 	guest_ring(call->guest);
+	tell_deaf(call, true);
 	timer_set(&call->nudge, int64_add(clock_now(), NUDGE_FIRST_NS), nudge);
 }
 
@@ -174,6 +187,7 @@ static int wait_for_answer(struct guest_call *call)
 	while (!call->is_back)
 		park_shielded(WAIT_GUEST, call);
 	timer_stop(&call->nudge);
+	tell_deaf(call, false);
 	lock(call->guest); /* who has posted the letter is out of the mailbox */
 	unlock(call->guest);
 	return call->r < 0 ? report_file(TAKE_PTR(call->report), report_class(call->r))

@@ -74,6 +74,7 @@ struct guest_call {
 	struct task *task; /* borrowed */
 	struct timer nudge;
 	bool is_back;
+	bool is_deaf; /* counted on the status page */
 };
 
 /*

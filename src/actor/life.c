@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actor/proc.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/panic.h"
@@ -312,9 +313,15 @@ static void await_process(struct life *l)
 	acre_ignore(pidref_reap(&l->pid, NULL, 0)); /* bound: SIGKILL */
 }
 
+/* Its page says which of its threads is its loop's. That is the main one, unless a guest has that:
+ * then the loop's is to acknowledge, and the guest's to end. */
 static pid_t process_runs_as(struct life *l)
 {
-	return l->pid.pid; /* of its main thread */
+	pid_t own = l->status ? (pid_t)status_get(&l->status->tid) : 0, tid = 0;
+
+	if (!l->acked && own > 0 && own != l->pid.pid && !PLANTED(CLOCK_OF_MAIN_THREAD))
+		tid = proc_thread(l->pid.pid, own);
+	return tid ? tid : l->pid.pid;
 }
 
 const struct life_body life_body_process = { .send = signal_process,

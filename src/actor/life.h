@@ -73,7 +73,7 @@ struct life_body {
 	bool (*collect)(struct life *l);
 	/* Waits for the end of one that has got SIGKILL, and collects it. */
 	void (*await)(struct life *l);
-	/* The thread that its loop is, whose clock that of the ladder is; 0: none yet. */
+	/* The thread that is to obey next, whose clock that of the ladder is; 0: none yet. */
 	pid_t (*runs_as)(struct life *l);
 };
 

@@ -2,6 +2,7 @@
 /* proc.c - what /proc tells of a process. */
 #include "actor/proc.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,33 @@ pid_t proc_own_number(pid_t pid, pid_t tid)
 	line[1 + strcspn(line + 1, "\n")] = '\0';
 	last = strrchr(line, '\t');
 	return last ? (pid_t)strtol(last, NULL, 10) : 0;
+}
+
+static pid_t find_thread(pid_t pid, pid_t own)
+{
+	_Alignas(struct dirent64) char bytes[TEXT_SIZE];
+	auto_close int fd = -1;
+	char path[PATH_SIZE];
+	pid_t tid, found = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	while (fd >= 0 && !found && (n = sys_getdents64(fd, bytes, sizeof bytes)) > 0)
+		for (ssize_t at = 0; at < n && !found;) {
+			const struct dirent64 *e = (const void *)(bytes + at);
+
+			tid = (pid_t)strtol(e->d_name, NULL, 10);
+			found = tid > 0 && proc_own_number(pid, tid) == own ? tid : 0;
+			at += e->d_reclen;
+		}
+	return found;
+}
+
+/* As a rule it has the same number for both. */
+pid_t proc_thread(pid_t pid, pid_t own)
+{
+	return proc_own_number(pid, own) == own ? own : find_thread(pid, own);
 }
 
 pid_t proc_behind(pid_t holder, int pidfd)

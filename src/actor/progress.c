@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/sys.h"
 #include "base/util.h"
 
@@ -94,9 +95,16 @@ static bool is_held_up(const struct progress *p, const struct progress_sample *n
 	return now->state == 'R' && (is_same(now, &p->last) || p->granted_ns == 0);
 }
 
+static bool is_deaf(const struct status *page)
+{
+	return page && status_get(&page->n_deaf) > 0 && !PLANTED(DEAF_GUEST_AWAITED);
+}
+
 static bool looks(const struct progress *p, const struct progress_sample *now, bool acked)
 {
-	return acked || turns_on(p->page) - p->turns >= PROGRESS_TURNS ||
+	bool has_shown = acked || turns_on(p->page) - p->turns >= PROGRESS_TURNS;
+
+	return (has_shown && !is_deaf(p->page)) ||
 	       now->ran_ns - p->first.ran_ns < PROGRESS_ENOUGH_NS;
 }
 

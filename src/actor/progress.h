@@ -23,6 +23,13 @@
  * by how long it has run.
  */
 
+/*
+ * Where a guest has the main thread, the loop has another one, which acknowledges at once. What
+ * comes behind that is the guest's to do, so from then on its thread is looked at; and turns of
+ * the loop tell nothing of it. It is itself a witness: a call that was cancelled, and that has
+ * not seen it although it is interrupted a hundred times a second, is on the page.
+ */
+
 /* A thread that waits for a processor on a machine twenty times too busy runs within that */
 #define PROGRESS_PIECE_NS 50000000
 /* Less is noise: a process that is asked to do something waits that long on any machine */
@@ -36,7 +43,7 @@
 #define PROGRESS_TURNS 2
 
 struct progress_sample {
-	int64_t ran_ns, waited_ns; /* of the main thread, which is that of the loop */
+	int64_t ran_ns, waited_ns; /* of one thread */
 	uint64_t slices;
 	char state; /* as in /proc/PID/stat: R S D T ...; ?: it was not asked for */
 };
@@ -51,7 +58,7 @@ struct progress {
 	int64_t granted_ns;
 };
 
-/* The process is our child, not reaped; `page` may be NULL, and stays mapped. */
+/* A thread of our child, which is not reaped; `page` may be NULL, and stays mapped. */
 void progress_begin(struct progress *p, pid_t pid, const struct status *page);
 /* The same where it has just been made: it has neither run nor waited yet, and need not be
  * looked at. */

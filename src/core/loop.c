@@ -303,6 +303,7 @@ void loop_set_status(struct loop *loop, struct status *page)
 
 	loop->status = page ? page : &loop->own_status;
 	status_set(&loop->status->state, status_get(&before->state));
+	status_set(&loop->status->tid, (uint32_t)loop->tid);
 }
 
 bool loop_turn(struct loop *loop, bool wait)

@@ -45,12 +45,14 @@ struct status_name {
 struct status {
 	_Atomic uint32_t state;	    /* enum status_state */
 	_Atomic uint32_t task;	    /* that runs; 0: the loop itself, or nothing */
+	_Atomic uint32_t tid; /* of the loop's thread, as that knows it; 0: not known yet */
 	_Atomic uint64_t n_looks;   /* at the clock, one every LOOP_POLL_SWITCHES switches of tasks */
 	_Atomic uint64_t n_turns;   /* of the loop: the witness of progress */
 	_Atomic int64_t turned_at;  /* the clock at the last one */
 	_Atomic uint32_t
 		waits; /* 1: in its poll, or outside of acre_step(), as long as it likes */
 	_Atomic uint32_t n_tasks, n_timers, n_actors;
+	_Atomic uint32_t n_deaf; /* calls of a guest that were cancelled and have not seen that */
 	_Atomic uint64_t n_frames_in, n_frames_out;
 	/* Instant: children of ours that could not run have been given time until then */
 	_Atomic int64_t children_until;

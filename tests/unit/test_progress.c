@@ -6,6 +6,8 @@
  */
 #include "actor/progress.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #include "unit/lives.h"
@@ -169,6 +171,32 @@ TEST(turns_alone_give_no_time)
 	assert_int_equal(progress_grant(&p, false, true), 0);
 }
 
+/* The loop beside it acknowledges and turns. */
+TEST(who_has_a_guest_that_does_not_look_is_given_no_time)
+{
+	struct status page = { .n_turns = 7, .n_deaf = 1 };
+	struct progress p = begin_on_page(&page);
+
+	waited(300);
+	page.n_turns += PROGRESS_TURNS;
+	assert_int_equal(progress_grant(&p, true, true), 0);
+	page.n_deaf = 0; /* it has seen its cancel, and cleans up */
+	assert_int_equal(MS(progress_grant(&p, true, true)), 300);
+}
+
+/* One that has not run cannot have looked. */
+TEST(who_has_a_guest_that_could_not_look_is_given_time)
+{
+	struct status page = { .n_deaf = 1 };
+	struct progress p;
+
+	use_samples('S');
+	progress_begin(&p, 1, &page);
+	clock_advance(500 * LIFE_MS);
+	waited(300);
+	assert_int_equal(MS(progress_grant(&p, true, true)), 300);
+}
+
 /*
  * The ladder.
  */
@@ -312,6 +340,76 @@ TEST_TASK(what_our_parent_sees_of_it_moves_our_own_end)
 	assert_int_equal(ladder_ms(true), MS(LIFE_TOTAL_NS + LIFE_CEILING_NS));
 	assert_int_equal(MS(loop_this->status->children_until - begun),
 			 MS(LIFE_TOTAL_NS - LIFE_LINGER_NS + LIFE_CEILING_NS));
+	return 0;
+}
+
+/*
+ * Whose clock it is.
+ */
+
+static pid_t looked_at;
+
+static bool show_whom(struct progress_sample *ret, pid_t pid, bool with_state)
+{
+	looked_at = pid;
+	return show(ret, pid, with_state);
+}
+
+static struct status *shared_page;
+
+static void *be_the_loop(void *unused)
+{
+	(void)unused;
+	status_set(&shared_page->tid, (uint32_t)sys_gettid());
+	listen_to_nothing();
+	return NULL;
+}
+
+/* As a guest's process is: its main thread has another thing to do. */
+static void have_two_threads(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, be_the_loop, NULL) == 0)
+		listen_to_nothing();
+}
+
+/* Whom the ladder looks at for the ack when the page says that. */
+static pid_t clock_of(struct child *c, uint32_t tid)
+{
+	status_set(&shared_page->tid, tid);
+	c->life.state = LIFE_SERVES;
+	life_event(&c->life, LIFE_EV_ASK);
+	return looked_at;
+}
+
+TEST_TASK(the_clock_is_that_of_the_thread_that_is_to_obey)
+{
+	const struct status *seen;
+	struct child c;
+	uint32_t tid;
+	int fd = -1;
+
+	assert_ok(status_make(&seen, &fd));
+	assert_ok(status_join(&shared_page, fd));
+	child_begin(&c, have_two_threads);
+	while (!(tid = status_get(&seen->tid))) /* hang guard: the test's limit */
+		sched_yield();
+	c.life.status = seen;
+	use_samples('S');
+	progress_read = show_whom;
+	assert_int_equal(clock_of(&c, (uint32_t)sys_gettid()), c.life.pid.pid); /* a lie */
+	assert_int_equal(clock_of(&c, UINT32_MAX), c.life.pid.pid);
+	assert_int_equal(clock_of(&c, 0), c.life.pid.pid);
+	assert_int_equal(clock_of(&c, tid), tid);
+	life_event(&c.life, LIFE_EV_ACK);
+	assert_int_equal(looked_at, c.life.pid.pid);
+	life_event(&c.life, LIFE_EV_KILL);
+	child_wait_gone(&c);
+	child_fini(&c);
+	status_unmap(seen);
+	status_unmap(shared_page);
+	sys_close(fd);
 	return 0;
 }
 
