@@ -219,7 +219,7 @@ TEST_TREE(g8_a_callee_that_does_not_answer_is_given_up)
 		r = acre_spawn(&n, &a, .name = "stopped");
 		assert_ok(r);
 		ACRE_OPEN(ctx, opened, a, sleeps_for_ever, &nil) {
-			kill(acre_actor_pid(a), SIGSTOP);
+			stop_actor(a);
 			assert_class(acre_context_cancel(ctx), ACRE_ETOOSLOW);
 		}
 		assert_class(opened, ACRE_ETOOSLOW);

@@ -344,15 +344,6 @@ TEST_COUNTED(c036_many_children_that_compute)
  * C037, C038: no ack; and not up yet.
  */
 
-/* A process with threads stops one by one, so that has to be waited for. */
-static void stop(pid_t child)
-{
-	siginfo_t info;
-
-	kill(child, SIGSTOP);
-	assert_int_equal(waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOWAIT), 0);
-}
-
 TEST_TREE(c037_never_acking_child)
 {
 	acre_instant begun = acre_now();
@@ -369,7 +360,7 @@ TEST_TREE(c037_never_acking_child)
 		assert_ok(r);
 		s.actor = a;
 		assert_ok(acre_go_ready(&n, get_stuck, &s, &none));
-		stop(acre_actor_pid(a));
+		stop_actor(a);
 		begun = acre_now();
 		called = acre_actor_cancel(a);
 		assert_class(called, ACRE_ETOOSLOW);
@@ -392,7 +383,7 @@ TEST_COUNTED(k8_a_stopped_child_is_continued_and_obeys)
 	ACRE_NURSERY(n, r) {
 		r = acre_spawn(&n, &a, .name = "stopped");
 		assert_ok(r);
-		kill(acre_actor_pid(a), SIGSTOP);
+		stop_actor(a);
 		begin_counting();
 	}
 	assert_int_equal(n_killed, 0);

@@ -3,6 +3,7 @@
 #include "conform/root.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 
@@ -49,10 +50,35 @@ static void tell_end(void *unused)
 static int grow_chain(struct acre_nursery *n, struct link_of_chain at, pid_t *pids,
 		      size_t *n_pids);
 
+static _Atomic bool is_untied;
+
+static void untie_this_thread(int unused)
+{
+	(void)unused;
+	prctl(PR_SET_PDEATHSIG, 0);
+	is_untied = true;
+}
+
+/* The signal is asked for by the main thread, and each thread has one of its own. Beside a guest
+ * this is another thread, so the main one does it in a handler. */
+static void untie(void)
+{
+	struct sigaction untie = { .sa_handler = untie_this_thread, .sa_flags = SA_RESTART };
+
+	if (!backend_is("subint_forkserver")) {
+		untie_this_thread(0);
+		return;
+	}
+	sigaction(SIGUSR2, &untie, NULL);
+	assert_int_equal(tgkill(getpid(), getpid(), SIGUSR2), 0);
+	while (!is_untied) /* hang guard: the test's limit */
+		sched_yield();
+}
+
 static void get_stuck(enum chain kind)
 {
 	if (kind == STUCK_UNTIED)
-		prctl(PR_SET_PDEATHSIG, 0);
+		untie();
 	for (;;)
 		pause();
 }
@@ -65,7 +91,7 @@ ACRE_CONTEXT(hold_chain, link_of_chain)
 
 	ACRE_NURSERY(n, r) {
 		if (in->kind == OUTLIVES)
-			prctl(PR_SET_PDEATHSIG, 0);
+			untie();
 		if (in->depth)
 			r = grow_chain(&n, *in, pids, &n_pids);
 		if (r >= 0)

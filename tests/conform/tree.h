@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conform/backend.h"
@@ -156,6 +157,16 @@ static inline int tree_with_actor(int (*body)(struct acre_actor *a))
 		return tree_with_actor(name##_with_);  \
 	}                                              \
 	static int name##_with_(struct acre_actor *a)
+
+/* A process with threads stops one by one, so that has to be waited for. */
+static inline void stop_actor(const struct acre_actor *a)
+{
+	pid_t pid = acre_actor_pid(a);
+	siginfo_t info;
+
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+}
 
 static inline double seconds_since(acre_instant begun)
 {
