@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "actor/peer.h"
 #include "core/fiber.h"
+#include "core/status.h"
 
 /* Where a thread is stopped and its stack told, it is told with file and line by libdw. */
 #ifdef ACRE_HAVE_LIBDW
@@ -135,6 +137,12 @@ static inline char state_of(pid_t pid)
 	if (end)
 		sscanf(end, ") %c", &state);
 	return state;
+}
+
+/* The thread that its loop is, which beside a guest is not the main one. */
+static inline pid_t loop_thread_of(const struct acre_actor *a)
+{
+	return (pid_t)status_get(&a->status->tid);
 }
 
 /* Until it stands still, or runs; a hang guard is the test's limit. */

@@ -60,31 +60,31 @@ static void tell_stopped(struct acre_actor *a)
 	pid_t pid = acre_actor_pid(a);
 
 	kill(pid, SIGSTOP);
-	wait_for_state(pid, 'T');
+	wait_for_state(loop_thread_of(a), 'T');
 	assert_lines(text_of_dump(pid), "    its thread * runs task 2 spins",
 		     "  thread * (T), the loop of spinner",
 		     HAVE_LINES ? "        #* busy_in_c* *stuck.h:*" : "        #0 *");
-	assert_int_equal(state_of(pid), 'T');
+	assert_int_equal(state_of(loop_thread_of(a)), 'T');
 	kill(pid, SIGCONT);
-	wait_for_state(pid, 'R');
+	wait_for_state(loop_thread_of(a), 'R');
 }
 
 /* A debugger has it: nobody else may stop its threads, but its memory is read. */
 static void tell_traced(struct acre_actor *a)
 {
-	pid_t pid = acre_actor_pid(a);
+	pid_t loop = loop_thread_of(a);
 
-	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0);
+	assert_int_equal(ptrace(PTRACE_SEIZE, loop, NULL, NULL), 0);
 	assert_lines(
-		text_of_dump(pid), "    its thread * runs task 2 spins",
+		text_of_dump(acre_actor_pid(a)), "    its thread * runs task 2 spins",
 		"    task 1 actor: serves *", "        #0 *",
 		"  threads could not be stopped (is a debugger there, or a sandbox\\?)*",
 		"  thread * (R), the loop of spinner", "  thread * acre-watchdog (S)",
 		"        #0 *", "end of dump");
-	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
-	assert_int_equal(waitpid(pid, NULL, __WALL), pid);
-	assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
-	wait_for_state(pid, 'R');
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, loop, NULL, NULL), 0);
+	assert_int_equal(waitpid(loop, NULL, __WALL), loop);
+	assert_int_equal(ptrace(PTRACE_DETACH, loop, NULL, NULL), 0);
+	wait_for_state(loop, 'R');
 }
 
 static int traced(void)

@@ -319,7 +319,7 @@ static int park_all(struct acre_nursery *n, struct waiter *waiters, struct acre_
 	}
 	while (r >= 0 && !are_parked(waiters, false))
 		r = acre_yield();
-	kill(acre_actor_pid(a), SIGSTOP);
+	stop_actor(a);
 	acre_event_set(&is_deaf);
 	while (r >= 0 && !are_parked(waiters, true))
 		r = acre_yield();

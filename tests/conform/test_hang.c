@@ -155,7 +155,7 @@ static void signal_actor(struct acre_actor *a)
 	unlink(usual_path(pid));
 	kill(pid, SIGUSR1); /* the first one has started what writes dumps */
 	assert_lines(wait_for_dump(pid), "SIGUSR1 asked for it", "end of dump");
-	assert_int_equal(state_of(pid), 'R');
+	assert_int_equal(state_of(loop_thread_of(a)), 'R');
 }
 
 static int signalled_actor(void)
@@ -278,13 +278,13 @@ static void list_by_gdb(struct acre_actor *a)
 	snprintf(command, sizeof command,
 		 "gdb -q -batch -p %d -x tools/gdb/acre.py -ex 'acre tasks' -ex 'acre bt "
 		 "1' "
-		 "-ex 'acre bt 2' -ex 'bt 2' 2>&1",
+		 "-ex 'acre bt 2' -ex 'thread apply all bt 2' 2>&1",
 		 (int)acre_actor_pid(a));
 	assert_int_equal(run_shell(command), 0);
 	assert_lines(said, "  task 1 actor: *0x*", "  task 2 spins: runs",
 		     "task 1 actor: *0x*", "#* child_main (*", "task 2 spins: runs",
 		     "  it runs: see bt in thread *", "#* *busy_in_c (*");
-	assert_int_equal(state_of(acre_actor_pid(a)), 'R');
+	assert_int_equal(state_of(loop_thread_of(a)), 'R');
 }
 
 static int listed(void)
