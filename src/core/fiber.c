@@ -156,6 +156,7 @@ void fiber_announce(struct fiber *f, void (*entry)(void *arg), void *arg)
 	f->arg = arg;
 	fiber_lay_first_words(f, run_annotated, f);
 #else
+	(void)f;
 	(void)entry;
 	(void)arg;
 #endif
@@ -171,6 +172,7 @@ void fiber_announce(struct fiber *f, void (*entry)(void *arg), void *arg)
 
 void fiber_retract(struct fiber *f)
 {
+	(void)f; /* without sanitizers and valgrind there is nothing to retract */
 #ifdef FIBER_ANNOTATED
 	if (f->entry) {
 #ifdef FIBER_ASAN
