@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -199,4 +200,45 @@ TEST(a_thousand_children_leave_our_registers_and_stack_alone)
 
 	assert_int_equal(sum, 1000 / 128 * (127 * 128 / 2) + 103 * 104 / 2);
 	assert_true(product > 2.71 && product < 2.72);
+}
+
+static void *kill_it(void *thread)
+{
+	pthread_kill(*(pthread_t *)thread, SIGURG);
+	return NULL;
+}
+
+/* libc knows its one thread by the number that it has: what is sent to that comes. */
+static _Noreturn void be_sibling(void)
+{
+	const struct timespec guard = { .tv_sec = 30 };
+	pthread_t self = pthread_self(), other;
+	sigset_t urgent;
+
+	sigemptyset(&urgent);
+	sigaddset(&urgent, SIGURG);
+	if (sys_sigmask(SIG_BLOCK, &urgent, NULL) < 0 ||
+	    pthread_create(&other, NULL, kill_it, &self) != 0 ||
+	    sigtimedwait(&urgent, NULL, &guard) != SIGURG || pthread_join(other, NULL) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+TEST(a_sibling_gets_the_signals_that_are_sent_to_its_thread)
+{
+	siginfo_t info = { 0 };
+	pid_t pid = sys_fork_process();
+
+	if (pid == 0) {
+		pid = sys_fork_sibling();
+		if (pid == 0)
+			be_sibling();
+		_exit(pid < 0);
+	}
+	assert_true(pid > 0);
+	for (int i = 0; i < 2; i++) {
+		assert_ok(sys_waitid(P_ALL, 0, &info, WEXITED | __WALL));
+		assert_int_equal(info.si_code, CLD_EXITED);
+		assert_int_equal(info.si_status, 0);
+	}
 }
