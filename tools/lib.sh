@@ -48,3 +48,11 @@ scripts() {
 		awk -v want="$1" 'FNR == 1 && /^#!/ && index($0, want) { print FILENAME } { nextfile }' {} + |
 		LC_ALL=C sort
 }
+
+# packages_in TABLE...: the packages of these tables of doc/DEPENDENCIES.md, a line each, sorted.
+packages_in() {
+	awk -v tables=" $* " '
+		/^## / { is_wanted = index(tables, " " $2 " ") }
+		is_wanted && /^\| [a-z0-9+.-]+ \|/ && $2 != "package" { print $2 }' doc/DEPENDENCIES.md |
+		LC_ALL=C sort
+}
