@@ -119,7 +119,9 @@ static const struct python_host host = { .sys_table = sys_table_now,
 					 .poll = sys_poll,
 					 .plant_is_on = plant_is_on_here,
 					 .fail_with_trace = fail_with_trace,
-					 PYTHON_HOST_CALLS(AS_GIVEN) PYTHON_GUEST_CALLS(AS_GIVEN) };
+					 .forked_begin_in_child = forked_begin_in_child,
+					 PYTHON_HOST_CALLS(AS_GIVEN)
+						 PYTHON_GUEST_CALLS(AS_GIVEN) };
 
 /* Its symbols are for all: modules of Python that are loaded later look for it there. */
 static int open_plugin(const char *path, const struct python_plugin **ret)

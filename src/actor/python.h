@@ -9,6 +9,7 @@
 #include <acre/value.h>
 
 #include "base/fault.h"
+#include "core/forked.h"
 
 /*
  * The library itself has nothing of Python. What embeds libpython is an object of its own,
@@ -97,6 +98,8 @@ struct python_host {
 	const struct sys_table *(*sys_table)(void);
 	int (*poll)(struct pollfd *fds, nfds_t n, int64_t timeout_ns);
 	bool (*plant_is_on)(enum planted_bug bug);
+	/* Of core/forked.h, for a child that the plug-in forks. */
+	typeof(forked_begin_in_child) *forked_begin_in_child;
 	/* Files a failure "TYPE: TEXT" that has a traceback of the guest's. */
 	int (*fail_with_trace)(int class, const char *type, const char *text,
 			       const char *trace);
@@ -108,7 +111,8 @@ struct python_host {
 #define PYTHON_ABILITIES(A)                                                     \
 	A(FORKS, "a fork of it runs on, with an event loop")                    \
 	A(SHARES_GIL, "an interpreter beside the main one, under the same GIL") \
-	A(OWN_GIL, "an interpreter with a GIL of its own")
+	A(OWN_GIL, "an interpreter with a GIL of its own")                      \
+	A(FORKS_FROM_GUEST, "a fork from within an interpreter beside the main one")
 
 #define PYTHON_AS_ABILITY(name, text) PYTHON_##name,
 enum python_ability { PYTHON_ABILITIES(PYTHON_AS_ABILITY) N_PYTHON_ABILITIES };
@@ -122,6 +126,7 @@ struct python_source {
 	const char *text;
 	const char *name; /* as its file, in tracebacks */
 	enum acre_gil gil;
+	bool plain; /* in an interpreter as Python makes it: os.fork() is not refused */
 };
 
 struct python_plugin {

@@ -51,6 +51,8 @@
 	P(CANCEL_REPORTED_AS_SUCCESS, "a block cancelled from outside returns 0")      \
 	P(FORK_WITHOUT_BARRIER, "a process is forked while threads of ours run")       \
 	P(FORK_KEEPS_FDS, "a forked child keeps descriptors that nobody declared")     \
+	P(FORK_KEEPS_INTERPS, "Python ends the interpreters of its parent in a child") \
+	P(GUEST_FORKS_PLAINLY, "os.fork() is not refused in a sub-interpreter")        \
 	P(SPAWN_COPIES, "a child that execs has a copy of our memory first")           \
 	P(THREAD_GONE, "nobody sees that a thread ends under its tasks")               \
 	P(FORK_UNSEEN, "a child of fork takes its parent's loop for its own")          \

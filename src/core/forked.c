@@ -28,25 +28,25 @@
 
 #define FD_FIRST    3 /* beyond the standard ones, which stay */
 
-static int die_with_parent_in_child(const struct forked *child)
+static int die_with_parent_in_child(pid_t parent)
 {
 	int r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
-	if (r >= 0 && sys_getppid() != child->parent && !PLANTED(NO_PARENT_CHECK))
+	if (r >= 0 && sys_getppid() != parent && !PLANTED(NO_PARENT_CHECK))
 		r = -ESRCH;
 	return r;
 }
 
 /* All that lies between those it keeps. */
-static int close_fds_in_child(const struct forked *child)
+static int close_fds_in_child(const int *fds, size_t n_fds)
 {
 	unsigned int first = FD_FIRST;
 	int r = 0;
 
 	if (PLANTED(FORK_KEEPS_FDS))
 		return 0;
-	for (size_t i = 0; r >= 0 && i < child->n_fds; i++) {
-		unsigned int kept = (unsigned int)child->fds[i];
+	for (size_t i = 0; r >= 0 && i < n_fds; i++) {
+		unsigned int kept = (unsigned int)fds[i];
 
 		if (kept > first)
 			r = sys_close_range(first, kept - 1, 0);
@@ -66,7 +66,7 @@ static int pass_gate_in_child(struct forked *child)
 	return n == 1 ? 0 : -EPIPE;
 }
 
-/* The worker blocks all signals, so none of the parent's handlers has run here. */
+/* Who forks blocks all signals, so none of the parent's handlers has run here. */
 static int reset_signals_in_child(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -76,6 +76,15 @@ static int reset_signals_in_child(void)
 		acre_ignore(sys_sigaction(sig, &dfl, NULL));
 	sigemptyset(&none);
 	return sys_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+int forked_begin_in_child(pid_t parent, const int *fds, size_t n_fds)
+{
+	int r = die_with_parent_in_child(parent);
+
+	if (r >= 0)
+		r = close_fds_in_child(fds, n_fds);
+	return r < 0 ? r : reset_signals_in_child();
 }
 
 /* Not by stdio: it has what the parent had not written yet. */
@@ -123,14 +132,14 @@ static int not_begun_in_child(int r)
 
 void forked_live(struct forked *child)
 {
-	int r = barrier_is_broken() ? -EPIPE : die_with_parent_in_child(child);
+	int r = barrier_is_broken() ? -EPIPE : die_with_parent_in_child(child->parent);
 
 	barrier_forget();
 	if (r >= 0)
 		r = thread_stay_begin("the function that was forked");
 	acre_ignore(sys_close(TAKE_FD(child->gate[1])));
 	if (r >= 0)
-		r = close_fds_in_child(child);
+		r = close_fds_in_child(child->fds, child->n_fds);
 	if (r >= 0)
 		r = pass_gate_in_child(child);
 	if (r >= 0)

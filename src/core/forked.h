@@ -18,3 +18,8 @@ struct forked {
 
 /* In the child, on the stack of the thread that forked. */
 _Noreturn void forked_live(struct forked *child);
+
+/* For a child that is made by another way, and whose maker has blocked all signals: it dies
+ * with the thread that made it, keeps the descriptors 0, 1, 2 and these (ascending), and has
+ * default dispositions and an empty mask. 0 or -errno; ESRCH: its parent has died. */
+int forked_begin_in_child(pid_t parent, const int *fds, size_t n_fds);

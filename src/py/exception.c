@@ -8,7 +8,7 @@
 /* With the end; the library cuts what is longer */
 #define TYPE_MAX 256
 
-static PyObject *take(void)
+PyObject *exception_take(void)
 {
 #if PLUGIN_HAS_CONFIG
 	return PyErr_GetRaisedException();
@@ -84,7 +84,7 @@ static PyObject *traceback_of(PyObject *exception)
 
 int exception_fail(int class)
 {
-	PyObject *exception = take(), *text, *trace;
+	PyObject *exception = exception_take(), *text, *trace;
 	char type[TYPE_MAX];
 	int r;
 

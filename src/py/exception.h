@@ -8,3 +8,6 @@
  * and text are its message, the traceback its trace. Whatever str() of it does: no exception is
  * left. The thread holds the GIL. */
 int exception_fail(int class);
+
+/* Takes the current exception, which there is, as an object of the caller's. */
+PyObject *exception_take(void);

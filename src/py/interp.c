@@ -3,6 +3,7 @@
 #include "py/interp.h"
 
 #include "base/sys.h"
+#include "py/fork_python.h"
 
 /* The process in which we have started it: a child of fork has a copy, and goes on with it. */
 static bool is_ours;
@@ -32,18 +33,18 @@ int interp_start(void)
 	if (PyStatus_Exception(status))
 		return say_status("Python does not start", status);
 	is_ours = true;
-	return 0;
+	return fork_offer();
 }
 
 #if PLUGIN_HAS_CONFIG
 
 /* Own GIL means isolated (python.md, section 3): an allocator of its own, modules that bear
  * it, and no thread that Python would have to wait for without end. */
-static int make(PyThreadState **ret, bool own_gil)
+static int make(PyThreadState **ret, bool own_gil, bool may_fork)
 {
 	PyInterpreterConfig config = {
 		.use_main_obmalloc = !own_gil,
-		.allow_fork = !own_gil,
+		.allow_fork = may_fork,
 		.allow_exec = !own_gil,
 		.allow_threads = 1,
 		.allow_daemon_threads = !own_gil,
@@ -58,16 +59,17 @@ static int make(PyThreadState **ret, bool own_gil)
 
 #else
 
-static int make(PyThreadState **ret, bool own_gil)
+static int make(PyThreadState **ret, bool own_gil, bool may_fork)
 {
 	(void)own_gil;
+	(void)may_fork;
 	*ret = Py_NewInterpreter();
 	return *ret ? 0 : PLUGIN_FAIL(ACRE_EGUEST, "no interpreter could be made");
 }
 
 #endif
 
-int interp_new(PyThreadState **ret, bool own_gil)
+int interp_new_plain(PyThreadState **ret, bool own_gil, bool may_fork)
 {
 	PyThreadState *before = PyThreadState_Get();
 	int r;
@@ -78,9 +80,24 @@ int interp_new(PyThreadState **ret, bool own_gil)
 			"Python %s has no interpreters with a GIL of their own "
 			"that can be used: they are from 3.13 on",
 			PY_VERSION);
-	r = make(ret, own_gil);
+	r = make(ret, own_gil, may_fork);
 	if (r < 0)
 		PyThreadState_Swap(before);
+	return r;
+}
+
+int interp_new(PyThreadState **ret, bool own_gil)
+{
+	PyThreadState *before = PyThreadState_Get();
+	int r = interp_new_plain(ret, own_gil, false);
+
+	if (r < 0)
+		return r;
+	r = fork_offer();
+	if (r >= 0)
+		r = fork_refuse();
+	if (r < 0)
+		interp_end(*ret, before);
 	return r;
 }
 
@@ -106,4 +123,22 @@ int interp_run(const char *source, const char *file, PyObject *in)
 		return -1;
 	Py_DECREF(unused);
 	return 0;
+}
+
+/* Its own failure is nobody's. */
+static void flush(const char *name)
+{
+	PyObject *file = PySys_GetObject(name); /* borrowed */
+	PyObject *unused = NULL;
+
+	if (file && file != Py_None)
+		unused = PyObject_CallMethod(file, "flush", NULL);
+	Py_XDECREF(unused);
+	PyErr_Clear();
+}
+
+void interp_flush(void)
+{
+	flush("stdout");
+	flush("stderr");
 }

@@ -9,6 +9,7 @@
 
 #include "base/sys.h"
 #include "base/util.h"
+#include "py/fork.h"
 #include "py/interp.h"
 
 /*
@@ -43,21 +44,6 @@ static bool try_interp(bool own_gil)
 	return did;
 }
 
-static bool try_ability(enum python_ability ability)
-{
-	switch (ability) {
-	case PYTHON_FORKS:
-		return run_here();
-	case PYTHON_SHARES_GIL:
-		return try_interp(false);
-	case PYTHON_OWN_GIL:
-		return try_interp(true);
-	case N_PYTHON_ABILITIES:
-	default:
-		return false;
-	}
-}
-
 /* Bound: its end, or SIGKILL. Only we can reap it, so its number is its own. A child that
  * cannot be held is killed by that, as the group that it leads. */
 static int await_end(pid_t pid, siginfo_t *ret)
@@ -70,6 +56,44 @@ static int await_end(pid_t pid, siginfo_t *ret)
 	sys_close(p.fd);
 	reaped = sys_waitid(P_PID, (id_t)pid, ret, WEXITED | __WALL);
 	return r < 0 ? r : reaped;
+}
+
+/* In a child of a child: it is not told why. */
+static int run_in_fork(void *unused)
+{
+	(void)unused;
+	return run_here() ? 0 : 1;
+}
+
+/* With the interpreter in the midst of its life. */
+static bool try_fork_from_guest(void)
+{
+	siginfo_t end = { 0 };
+	PyThreadState *interp;
+	pid_t pid;
+
+	if (interp_new(&interp, PLUGIN_HAS_OWN_GIL) < 0 || !run_here())
+		return false;
+	pid = fork_run(run_in_fork, NULL, NULL, 0);
+	return pid > 0 && await_end(pid, &end) >= 0 && end.si_code == CLD_EXITED &&
+	       end.si_status == 0;
+}
+
+static bool try_ability(enum python_ability ability)
+{
+	switch (ability) {
+	case PYTHON_FORKS:
+		return run_here();
+	case PYTHON_SHARES_GIL:
+		return try_interp(false);
+	case PYTHON_OWN_GIL:
+		return try_interp(true);
+	case PYTHON_FORKS_FROM_GUEST:
+		return try_fork_from_guest();
+	case N_PYTHON_ABILITIES:
+	default:
+		return false;
+	}
 }
 
 static bool judge(int r, const siginfo_t *end, char why_not[PROBE_WHY_MAX])

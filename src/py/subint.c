@@ -22,18 +22,6 @@ int subint_begin(void)
 	return r;
 }
 
-/* What it has printed is not lost. Its own failure is nobody's. */
-static void flush(const char *name)
-{
-	PyObject *file = PySys_GetObject(name); /* borrowed */
-	PyObject *unused = NULL;
-
-	if (file && file != Py_None)
-		unused = PyObject_CallMethod(file, "flush", NULL);
-	Py_XDECREF(unused);
-	PyErr_Clear();
-}
-
 static int pack_result(PyObject *globals, struct acre_packer *to)
 {
 	PyObject *result = PyDict_GetItemString(globals, "result"); /* borrowed */
@@ -56,8 +44,7 @@ static int run(const struct python_source *source, struct acre_packer *to)
 		r = exception_fail(ACRE_EGUEST);
 	else
 		r = pack_result(globals, to);
-	flush("stdout");
-	flush("stderr");
+	interp_flush();
 	return r;
 }
 
@@ -72,7 +59,8 @@ int subint_run(const struct python_source *source, struct acre_packer *to)
 	int r;
 
 	PyEval_AcquireThread(main);
-	r = interp_new(&interp, has_own_gil(source->gil));
+	r = source->plain ? interp_new_plain(&interp, has_own_gil(source->gil), true)
+			  : interp_new(&interp, has_own_gil(source->gil));
 	if (r >= 0)
 		r = run(source, to);
 	PyEval_SaveThread();

@@ -87,6 +87,7 @@ static int probe(void)
 		test_note("%d: %d %s", i, found.can[i], found.why_not[i]);
 	assert_true(found.can[PYTHON_FORKS]);
 	assert_true(found.can[PYTHON_SHARES_GIL]);
+	assert_true(found.can[PYTHON_FORKS_FROM_GUEST]);
 	assert_int_equal(found.can[PYTHON_OWN_GIL], minor >= 13);
 	assert_int_equal(found.why_not[PYTHON_OWN_GIL][0] == '\0', minor >= 13);
 	return 0;
