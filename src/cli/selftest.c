@@ -13,9 +13,9 @@
 #include "cli/cli.h"
 
 /*
- * The four scenarios of the reference's smoke test, and its law of exit statuses. Each runs
- * in children of fork, under a limit after which they are killed; in this process there is
- * no Python.
+ * The four scenarios of the reference's smoke test, what it left open, and its law of exit
+ * statuses. Each runs in children of fork, under a limit after which they are killed; in this
+ * process there is no Python.
  */
 
 #define SELFTEST_FAILED 1 /* another outcome than the expected one */
@@ -29,6 +29,7 @@
 #define STATUS_SETUP	43
 #define STATUS_HANGS	3 /* the thread of the interpreter did not come back */
 #define STATUS_RAISED	4
+#define STATUS_REFUSED	5 /* this Python is too old for it */
 
 /* name, what is expected */
 #define SCENARIOS(S)                                                                \
@@ -38,7 +39,14 @@
 	S(main_thread_fork, "rc=0 of a child forked by Python's main thread")       \
 	S(worker_thread_fork, "rc=0 of a child forked by a worker of acre")         \
 	S(full_architecture, "rc=0 of a forked child that runs an event loop in a " \
-			     "sub-interpreter on a second thread")
+			     "sub-interpreter on a second thread")                  \
+	S(full_architecture_shared_gil, "rc=0 of the same under one GIL")           \
+	S(full_architecture_own_gil, "rc=0 of the same with a GIL of its own, "     \
+				     "or rc=5 where Python is older than 3.13")     \
+	S(fork_from_guest, "rc=0 of a process with an event loop that code in a "   \
+			   "sub-interpreter has forked by acre.fork()")             \
+	S(refused_subint_thread_fork,                                               \
+	  "a plain fork in a sub-interpreter of acre's raises")
 
 struct arguments {
 	const char *scenario; /* NULL: all */
@@ -50,11 +58,12 @@ struct arguments {
 typedef int scenario_fn(char observed[OBSERVED_MAX]);
 
 /* What a forked function has ended with. */
-static int observe(int (*fn)(void *), char observed[OBSERVED_MAX], struct acre_death *ret)
+static int observe(int (*fn)(void *), void *arg, char observed[OBSERVED_MAX],
+		   struct acre_death *ret)
 {
 	struct acre_process *p = NULL;
 	char status[ACRE_STATUS_MAX];
-	int r = acre_fork_from_worker(&p, fn, NULL);
+	int r = acre_fork_from_worker(&p, fn, arg);
 
 	if (r >= 0)
 		r = acre_process_wait(p, ret);
@@ -71,32 +80,89 @@ static bool is_status(const struct acre_death *d, int status)
 	return !d->signal && d->status == status;
 }
 
+/* How long the thread of the interpreter has: set before the fork. */
+static int64_t thread_limit_ns;
+
+static int take_code(struct acre_packer *result)
+{
+	struct acre_value packed;
+	struct acre_part code = { .type = ACRE_PART_NIL };
+
+	if (acre_pack_end(result, &packed) < 0 || acre_value_next(&packed, &code) < 0 ||
+	    code.type != ACRE_PART_INT)
+		return STATUS_SETUP;
+	return (int)(code.integer < 0 ? 128 - code.integer
+				      : code.integer); /* as a shell */
+}
+
+static bool is_too_old(const struct python_plugin *plugin)
+{
+	return !strncmp(plugin->python(), "3.11.", 5) ||
+	       !strncmp(plugin->python(), "3.12.", 5);
+}
+
+/* A source in a sub-interpreter; its result is the status. */
+static int run_in_child(void *arg)
+{
+	const struct python_source *source = arg;
+	struct acre_packer *result = acre_pack_new();
+	const struct python_plugin *plugin;
+	int r = python_load(&plugin);
+
+	if (r >= 0)
+		r = subint_run_in_child(source, result, thread_limit_ns);
+	if (r >= 0)
+		return take_code(result);
+	if (acre_is(r, ETIMEDOUT))
+		return STATUS_HANGS;
+	acre_print(stderr, r);
+	if (acre_is(r, ACRE_EGUEST))
+		return STATUS_RAISED;
+	return source->gil == ACRE_GIL_OWN && is_too_old(plugin) ? STATUS_REFUSED
+								 : STATUS_SETUP;
+}
+
+/* 1: its process has ended with 0. */
+static int run_source(struct python_source *source, char observed[OBSERVED_MAX],
+		      struct acre_death *ret)
+{
+	const char *why_not = python_why_not();
+	int r = why_not ? acre_fail(EOPNOTSUPP, "%s", why_not)
+			: observe(run_in_child, source, observed, ret);
+
+	if (r >= 0 && is_status(ret, STATUS_HANGS))
+		snprintf(observed, OBSERVED_MAX, "rc=%d: its thread did not come back",
+			 STATUS_HANGS);
+	if (r >= 0 && is_status(ret, STATUS_RAISED))
+		snprintf(observed, OBSERVED_MAX, "rc=%d: its source has raised",
+			 STATUS_RAISED);
+	return r < 0 ? r : is_status(ret, 0);
+}
+
 /* A fork that CPython cannot do: the child of a thread whose interpreter is not the main one
  * ends in PyOS_AfterFork_Child(). */
 static int control_subint_thread_fork(char observed[OBSERVED_MAX])
 {
-	static const char source[] =
-		"import os\n"
-		"pid = os.fork()\n"
-		"if pid == 0:\n"
-		"    os._exit(42)\n"
-		"result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n";
-	struct acre_any got;
-	struct acre_part rc = { .type = ACRE_PART_NIL };
-	int r = acre_run_subint_in_worker(source, &got, .gil = ACRE_GIL_SHARED,
-					  .limit = acre_secs(LIMIT_S * 2));
+	struct python_source source = {
+		.text = "import os\n"
+			"pid = os.fork()\n"
+			"if pid == 0:\n"
+			"    os._exit(42)\n"
+			"result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n",
+		.name = "<selftest>",
+		.gil = ACRE_GIL_SHARED,
+		.plain = true
+	};
+	struct acre_death death = { 0 };
+	int r = run_source(&source, observed, &death);
 
-	if (r > 0) {
-		struct acre_value at = got.value;
-
-		r = acre_value_next(&at, &rc);
-		acre_msg_free(acre_any, &got);
-	}
-	if (r < 0)
-		return r;
-	snprintf(observed, OBSERVED_MAX, "its end with %lld%s", (long long)rc.integer,
-		 rc.integer == STATUS_SENTINEL ? ": it has run Python" : "");
-	return rc.type == ACRE_PART_INT && rc.integer && rc.integer != STATUS_SENTINEL;
+	if (r >= 0 && is_status(&death, STATUS_SENTINEL))
+		snprintf(observed, OBSERVED_MAX, "rc=%d: it has run Python",
+			 STATUS_SENTINEL);
+	if (r < 0 || death.signal)
+		return r < 0 ? r : 0;
+	return death.status && death.status != STATUS_SENTINEL &&
+	       death.status != STATUS_HANGS && death.status != STATUS_RAISED;
 }
 
 static int fork_in_main(void *unused)
@@ -132,7 +198,7 @@ static int fork_in_main(void *unused)
 static int main_thread_fork(char observed[OBSERVED_MAX])
 {
 	struct acre_death death = { 0 };
-	int r = observe(fork_in_main, observed, &death);
+	int r = observe(fork_in_main, NULL, observed, &death);
 
 	return r < 0 ? r : is_status(&death, 0);
 }
@@ -140,51 +206,80 @@ static int main_thread_fork(char observed[OBSERVED_MAX])
 static int worker_thread_fork(char observed[OBSERVED_MAX])
 {
 	struct acre_death death = { 0 };
-	int r = observe(NULL, observed, &death);
+	int r = observe(NULL, NULL, observed, &death);
 
 	return r < 0 ? r : is_status(&death, 0);
 }
 
-/* How long the thread of the interpreter has: set before the fork. */
-static int64_t thread_limit_ns;
-
-static int run_loop(void *unused)
+static int run_loop(enum acre_gil gil, char observed[OBSERVED_MAX],
+		    struct acre_death *ret)
 {
-	static const struct python_source source = {
-		.text = "try:\n"
-			"    import trio\n"
-			"    trio.run(trio.sleep, .05)\n"
-			"except ImportError:\n"
-			"    import asyncio\n"
-			"    asyncio.run(asyncio.sleep(.05))\n"
-			"result = 42\n",
-		.name = "<selftest>",
-		.gil = ACRE_GIL_BEST
-	};
-	struct acre_packer *result = acre_pack_new();
-	int r = subint_run_in_child(&source, result, thread_limit_ns);
+	struct python_source source = { .text = "try:\n"
+						"    import trio\n"
+						"    trio.run(trio.sleep, .05)\n"
+						"except ImportError:\n"
+						"    import asyncio\n"
+						"    asyncio.run(asyncio.sleep(.05))\n"
+						"result = 0\n",
+					.name = "<selftest>",
+					.gil = gil };
 
-	(void)unused;
-	if (r >= 0)
-		return 0;
-	if (acre_is(r, ETIMEDOUT))
-		return STATUS_HANGS;
-	acre_print(stderr, r);
-	return acre_is(r, ACRE_EGUEST) ? STATUS_RAISED : STATUS_SETUP;
+	return run_source(&source, observed, ret);
 }
 
 static int full_architecture(char observed[OBSERVED_MAX])
 {
 	struct acre_death death = { 0 };
-	int r = observe(run_loop, observed, &death);
 
-	if (r >= 0 && is_status(&death, STATUS_HANGS))
-		snprintf(observed, OBSERVED_MAX, "rc=%d: its thread did not come back",
-			 STATUS_HANGS);
-	if (r >= 0 && is_status(&death, STATUS_RAISED))
-		snprintf(observed, OBSERVED_MAX, "rc=%d: its source has raised",
-			 STATUS_RAISED);
-	return r < 0 ? r : is_status(&death, 0);
+	return run_loop(ACRE_GIL_BEST, observed, &death);
+}
+
+static int full_architecture_shared_gil(char observed[OBSERVED_MAX])
+{
+	struct acre_death death = { 0 };
+
+	return run_loop(ACRE_GIL_SHARED, observed, &death);
+}
+
+static int full_architecture_own_gil(char observed[OBSERVED_MAX])
+{
+	struct acre_death death = { 0 };
+	int r = run_loop(ACRE_GIL_OWN, observed, &death);
+
+	return r == 0 ? is_status(&death, STATUS_REFUSED) : r;
+}
+
+/* What the first scenario shows to be impossible, in the way that is possible. */
+static int fork_from_guest(char observed[OBSERVED_MAX])
+{
+	struct python_source source = {
+		.text = "import acre, os\n"
+			"pid = acre.fork('import asyncio\\n'\n"
+			"                'asyncio.run(asyncio.sleep(.05))')\n"
+			"result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n",
+		.name = "<selftest>"
+	};
+	struct acre_death death = { 0 };
+
+	return run_source(&source, observed, &death);
+}
+
+static int refused_subint_thread_fork(char observed[OBSERVED_MAX])
+{
+	struct python_source source = { .text = "import os\n"
+						"try:\n"
+						"    os._exit(42 if os.fork() else 0)\n"
+						"except RuntimeError as e:\n"
+						"    assert 'acre.fork' in str(e)\n"
+						"result = 0\n",
+					.name = "<selftest>",
+					.gil = ACRE_GIL_SHARED };
+	struct acre_death death = { 0 };
+	int r = run_source(&source, observed, &death);
+
+	if (r > 0)
+		snprintf(observed, OBSERVED_MAX, "RuntimeError: use acre.fork()");
+	return r;
 }
 
 #define AS_SCENARIO(name, expected) { #name, expected, name },
@@ -276,19 +371,20 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
+#define AS_LINE(name, expected) "  " #name "\n"
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.doc = "Tries out the ways in which processes and Python interpreters get along, "
 	       "and "
 	       "compares with what is expected.\v"
-	       "The scenarios: control_subint_thread_fork, main_thread_fork, "
-	       "worker_thread_fork, full_architecture. What Python says of its own end "
-	       "in "
-	       "the first one is expected, too.\n\n"
-	       "The exit status is 0 if all is as expected, 1 if it is not, 2 if it "
-	       "could "
-	       "not be tried.",
+	       "The scenarios:\n" SCENARIOS(AS_LINE) "What Python says of its own end in "
+						     "the first one is expected, too.\n\n"
+						     "The exit status is 0 if all is as "
+						     "expected, 1 if it is not, 2 if it "
+						     "could "
+						     "not be tried.",
 };
 
 int verb_selftest(int argc, char **argv)

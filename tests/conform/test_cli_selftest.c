@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cli_selftest.c - `acre selftest`: the four scenarios of the reference, rows S06 to S09. */
+/* test_cli_selftest.c - `acre selftest`: the scenarios of the reference, rows S06 to S09, and more. */
 #include "conform/cli.h"
 
 #include "conform/python.h"
@@ -44,10 +44,48 @@ TEST_PYTHON(s09_full_architecture)
 	return 0;
 }
 
+TEST_PYTHON(s09_full_architecture_shared_gil)
+{
+	assert_passes("full_architecture_shared_gil");
+	assert_text_has(out, "observed rc=0\n");
+	return 0;
+}
+
+TEST_PYTHON(s09_full_architecture_own_gil)
+{
+	assert_passes("full_architecture_own_gil");
+	if (strstr(out, "observed rc=5\n"))
+		assert_text_has(err, "they are from 3.13 on");
+	return 0;
+}
+
+TEST_PYTHON(s10_fork_from_guest)
+{
+	assert_passes("fork_from_guest");
+	assert_text_has(out, "observed rc=0\n");
+	assert_null(strstr(err, "Fatal Python error"));
+	return 0;
+}
+
+TEST_PYTHON(s11_refused_subint_thread_fork)
+{
+	assert_passes("refused_subint_thread_fork");
+	assert_null(strstr(err, "Fatal Python error"));
+	return 0;
+}
+
 TEST_PYTHON(s09_all_of_them)
 {
 	assert_int_equal(acre("selftest | grep -c '^.PASS'"), 0);
-	assert_string_equal(out, "4\n");
+	assert_string_equal(out, "8\n");
+	return 0;
+}
+
+TEST_PYTHON(selftest_lists_its_scenarios)
+{
+	assert_int_equal(acre("selftest --help"), 0);
+	assert_text_has(out, "\n  control_subint_thread_fork\n");
+	assert_text_has(out, "\n  fork_from_guest\n");
 	return 0;
 }
 
