@@ -3,6 +3,7 @@
 #include "py/interp.h"
 
 #include "base/sys.h"
+#include "py/arena.h"
 #include "py/fork_python.h"
 
 /* The process in which we have started it: a child of fork has a copy, and goes on with it. */
@@ -25,6 +26,7 @@ int interp_start(void)
 		return is_ours ? 0
 			       : PLUGIN_FAIL(EBUSY,
 					     "this process has a Python of its own");
+	arena_begin();
 	PyConfig_InitPythonConfig(&config);
 	config.install_signal_handlers = 0;
 	config.parse_argv = 0;
@@ -52,8 +54,13 @@ static int make(PyThreadState **ret, bool own_gil, bool may_fork)
 		.gil = own_gil ? PyInterpreterConfig_OWN_GIL
 			       : PyInterpreterConfig_SHARED_GIL,
 	};
-	PyStatus status = Py_NewInterpreterFromConfig(ret, &config);
+	PyStatus status;
 
+	if (own_gil)
+		arena_making();
+	status = Py_NewInterpreterFromConfig(ret, &config);
+	if (own_gil)
+		arena_made(*ret ? PyThreadState_GetInterpreter(*ret) : NULL);
 	return PyStatus_Exception(status) ? say_status("no interpreter", status) : 0;
 }
 
@@ -103,6 +110,7 @@ int interp_new(PyThreadState **ret, bool own_gil)
 
 void interp_end(PyThreadState *interp, PyThreadState *main)
 {
+	arena_gone(PyThreadState_GetInterpreter(interp));
 	Py_EndInterpreter(interp);
 #if PLUGIN_HAS_CONFIG
 	PyEval_AcquireThread(main);

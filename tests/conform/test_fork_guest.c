@@ -17,21 +17,27 @@
 	"pid = " how "\n"   \
 	"result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
 
+static int64_t integer_of(struct acre_value value)
+{
+	struct acre_part part;
+
+	assert_int_equal(acre_value_next(&value, &part), 1);
+	assert_int_equal(part.type, ACRE_PART_INT);
+	return part.integer;
+}
+
 static int64_t result_of(const char *source)
 {
 	struct acre_any got;
-	struct acre_part part;
-	struct acre_value at;
+	int64_t result;
 	int r = acre_run_subint_in_worker(source, &got, .limit = acre_secs(30));
 
 	if (r < 0)
 		acre_print(stderr, r);
 	assert_int_equal(r, 1);
-	at = got.value;
-	assert_int_equal(acre_value_next(&at, &part), 1);
-	assert_int_equal(part.type, ACRE_PART_INT);
+	result = integer_of(got.value);
 	acre_msg_free(acre_any, &got);
-	return part.integer;
+	return result;
 }
 
 /* The interpreter that asked has seen an end of the child that is the child's own. */
@@ -165,6 +171,37 @@ TEST_PYTHON(s10_a_fork_of_what_is_no_source_is_an_exception)
 			  "    except (TypeError, ValueError):\n"
 			  "        result += 1\n"),
 		7);
+	return 0;
+}
+
+/* Where interpreters have memory of their own, a child has none of it. */
+TEST_PYTHON(s10_its_child_has_not_the_memory_of_the_interpreter_that_forked)
+{
+	static const char source[] =
+		"import acre, os\n"
+		"def resident():\n"
+		"    with open('/proc/self/status') as f:\n"
+		"        line, = [l for l in f if l.startswith('RssAnon:')]\n"
+		"    return int(line.split()[1])\n"
+		"little = resident()\n"
+		"kept = [[i] for i in range(500_000)]\n"
+		"much = resident()\n"
+		"assert much - little > 30_000, (little, much)\n"
+		"pid = acre.fork('import sys\\n'\n"
+		"    'line, = [l for l in open(\"/proc/self/status\")'\n"
+		"    '         if l.startswith(\"RssAnon:\")]\\n'\n"
+		"    f'sys.exit(int(line.split()[1]) > {(little + much) / 2})')\n"
+		"result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n";
+	struct acre_any got;
+	int r = acre_run_subint_in_worker(source, &got, .gil = ACRE_GIL_OWN,
+					  .limit = acre_secs(30));
+
+	if (r < 0) {
+		assert_class(r, EOPNOTSUPP);
+		return 0;
+	}
+	assert_int_equal(integer_of(got.value), 0);
+	acre_msg_free(acre_any, &got);
 	return 0;
 }
 
