@@ -88,15 +88,31 @@ acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
  * end is ended with the process, like any actor's.
  */
 struct acre_guest {
-	/* one of the three; "main" is the namespace of the first two */
+	/* one of the four; "main" is the namespace of the first two */
 	const char *source; /* text, at most 1 MiB */
 	const char *file;   /* path */
 	/* what can be imported, from the working directory too: "package.module", whose name
 	 * is the namespace, or "package.module:function" for that one alone. It is exposed
 	 * without being named among the actor's */
 	const char *module;
-	uint64_t reserved[4];
+	/* the same, but run as `python3 -m` runs it: its __name__ is "__main__", and "main" the
+	 * namespace. One that serves should do so beside `if __name__ == "__main__":` */
+	const char *main;
+	/*
+	 * What is imported once, in the process that such guests are forked from, and is there
+	 * in each of them at no cost: names as after `import`, the working directory included,
+	 * NULL at the end; 1 KiB in all. NULL: asyncio alone, as always. Guests with the same
+	 * names in the same order share that process; there are at most
+	 * ACRE_GUEST_PRELOADS_MAX different ones at a time, for a program that has asked for
+	 * more EMFILE is the cause. A module that cannot be imported fails the spawn, with
+	 * the exception as the cause and the name of the module in a note; so does one that
+	 * starts a thread (EPERM), since what that holds would stay locked in all guests.
+	 */
+	const char *const *preload;
+	uint64_t reserved[2];
 };
+
+#define ACRE_GUEST_PRELOADS_MAX 8 /* each is a process of some 20 MB */
 
 ACRE_END_
 #endif

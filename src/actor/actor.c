@@ -354,6 +354,7 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 		    &(struct birth){ .name = a->name,
 				     .title = title,
 				     .program = o->program,
+				     .guest = o->guest,
 				     .link_fd = theirs,
 				     .with_strangers = o->flags & ACRE_SPAWN_STRANGERS,
 				     .status_fd = status });

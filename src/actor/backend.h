@@ -11,6 +11,7 @@ struct birth {
 	const char *name;    /* of the actor; stays while it is in the child table */
 	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
 	const char *program; /* executable, NULL: the running one */
+	const struct acre_guest *guest; /* what it is to host; NULL: nothing */
 	int link_fd;	     /* the child's end of the socketpair */
 	bool with_strangers; /* fork: also beside threads that are not ours */
 	int status_fd;	     /* its status page (core/status.h) */

@@ -8,9 +8,12 @@
 
 #include "actor/birth.h"
 #include "actor/forkserver.h"
+#include "actor/guest.h"
 #include "actor/proc.h"
 #include "actor/program.h"
 #include "actor/runtime.h"
+#include "base/fault.h"
+#include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/death.h"
@@ -33,19 +36,45 @@
 /* From the end of a socket to that of its process, which has little memory to give back */
 #define EXIT_NS 1000000000
 
-/* One of each profile, made when first asked. The spawner thread's alone. */
+/* Made when first asked: one that is plain, the first, and one for each list of modules that
+ * guests want to have imported. The spawner thread's alone. */
 struct forkserver {
 	struct pidref pid;
 	struct child_entry entry;
 	int control; /* our end */
 	bool runs;
+	char imports[FORKSERVER_IMPORTS_MAX];
 };
 
-static struct forkserver servers[N_FORKSERVERS];
+static struct forkserver servers[1 + ACRE_GUEST_PRELOADS_MAX];
 
-static struct forkserver *server_of(const struct spawn_request *q)
+static bool has_imported(const struct forkserver *s, const char *imports)
 {
-	return &servers[q->forkserver];
+	return PLANTED(PRELOADS_MIXED) || !strcmp(s->imports, imports);
+}
+
+/* NULL: there is none, nor a place for one. */
+static struct forkserver *server_for(struct spawn_request *q)
+{
+	struct forkserver *free = NULL;
+
+	if (q->forkserver == FORKSERVER_PLAIN)
+		return &servers[0];
+	for (size_t i = 1; i < ARRAY_N(servers); i++) {
+		if (servers[i].runs && has_imported(&servers[i], q->imports))
+			return &servers[i];
+		if (!servers[i].runs && !free)
+			free = &servers[i];
+	}
+	if (free)
+		snprintf(free->imports, sizeof free->imports, "%s", q->imports);
+	else
+		snprintf(q->detail, sizeof q->detail,
+			 "%d lists of modules to preload have one each, and more than "
+			 "that "
+			 "cannot be had at a time",
+			 ACRE_GUEST_PRELOADS_MAX);
+	return free;
 }
 
 static void stop(struct forkserver *s)
@@ -121,6 +150,22 @@ static void say_why(struct spawn_request *q, const char *step, const struct fork
 	snprintf(q->detail, sizeof q->detail, "%s", a->why);
 }
 
+/* Comes behind an answer of that error; what cannot be read is no exception. */
+static void read_exception(const struct forkserver *s, struct forkserver_exception *ret)
+{
+	struct pollfd p = { .fd = s->control, .events = POLLIN };
+	struct iovec iov = { ret, sizeof *ret };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (sys_poll(&p, 1, ANSWER_NS) <= 0 ||
+	    sys_recvmsg(s->control, &msg, 0) != sizeof *ret)
+		ret->type[0] = '\0';
+	ret->type[sizeof ret->type - 1] = '\0';
+	ret->text[sizeof ret->text - 1] = '\0';
+	ret->trace[sizeof ret->trace - 1] = '\0';
+	ret->module[sizeof ret->module - 1] = '\0';
+}
+
 static int ready(struct forkserver *s, struct spawn_request *q)
 {
 	struct forkserver_answer hello;
@@ -130,6 +175,8 @@ static int ready(struct forkserver *s, struct spawn_request *q)
 		spawn_failed(q, "starting the forkserver", r);
 	else if (hello.error)
 		say_why(q, "starting the forkserver", &hello);
+	if (r >= 0 && hello.error == ACRE_EGUEST && q->exception)
+		read_exception(s, q->exception);
 	if (r == -ECONNRESET)
 		stop_dead(s, q);
 	else if (q->step)
@@ -175,7 +222,8 @@ static int start(struct forkserver *s, struct spawn_request *q)
 	return ready(s, q);
 }
 
-static int ask(const struct spawn_request *q, const struct newborn *n)
+static int ask(const struct forkserver *s, const struct spawn_request *q,
+	       const struct newborn *n)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof n->fds)] = { 0 };
 	size_t size = (size_t)n->n_fds * sizeof *n->fds;
@@ -192,7 +240,7 @@ static int ask(const struct spawn_request *q, const struct newborn *n)
 	c->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(c), n->fds, size);
 	snprintf(request.title, sizeof request.title, "%s", q->title);
-	return (int)sys_sendmsg(server_of(q)->control, &msg, 0);
+	return (int)sys_sendmsg(s->control, &msg, 0);
 }
 
 /* In a PID namespace the number is another one for us. A pidfd that did not come, or
@@ -223,10 +271,9 @@ static void hold_by_number(struct spawn_request *q, pid_t pid)
 }
 
 /* The answer tells; without one it is of no use. */
-static void await_child(struct spawn_request *q)
+static void await_child(struct forkserver *s, struct spawn_request *q)
 {
 	struct forkserver_answer a;
-	struct forkserver *s = server_of(q);
 	int pidfd, r = await_answer(s, &a, &pidfd, ANSWER_NS);
 
 	if (r < 0) {
@@ -245,25 +292,25 @@ static void await_child(struct spawn_request *q)
 }
 
 /* One that has died since the last request is replaced: it cannot have got this one. */
-static int ask_running(struct spawn_request *q, const struct newborn *n)
+static int ask_running(struct forkserver *s, struct spawn_request *q,
+		       const struct newborn *n)
 {
-	struct forkserver *s = server_of(q);
 	bool is_old = s->runs;
 	int r = start(s, q);
 
 	if (r < 0)
 		return r;
-	r = ask(q, n);
+	r = ask(s, q, n);
 	if (r < 0 && is_old) {
 		stop(s);
 		r = start(s, q);
 		if (r >= 0)
-			r = ask(q, n);
+			r = ask(s, q, n);
 	}
 	return r;
 }
 
-static void spawn_from_forkserver(struct spawn_request *q)
+static void spawn_from(struct forkserver *s, struct spawn_request *q)
 {
 	auto_close int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 	struct newborn n;
@@ -271,37 +318,46 @@ static void spawn_from_forkserver(struct spawn_request *q)
 
 	if (r >= 0) {
 		newborn_plan(&n, q, null_fd);
-		r = ask_running(q, &n);
+		r = ask_running(s, q, &n);
 	}
 	acre_ignore(sys_close(TAKE_FD(null_fd))); /* there is room for a pidfd, now */
 	if (r >= 0)
-		await_child(q);
+		await_child(s, q);
 	else if (!q->step)
 		spawn_failed(q, "asking the forkserver", r);
 }
 
-/* argv: title, what it is to be, modules. */
-static void fill_argv(char *argv[ENDPOINT_SPACES_MAX + 3], char title[FORKSERVER_TITLE_MAX],
-		      enum forkserver_profile profile, char *const *modules)
+static void spawn_from_forkserver(struct spawn_request *q)
+{
+	struct forkserver *s = server_for(q);
+
+	if (s)
+		spawn_from(s, q);
+	else
+		spawn_failed(q, "choosing a forkserver", -EMFILE);
+}
+
+#define ARGV_MAX (ENDPOINT_SPACES_MAX + 4)
+
+/* argv: title, what it is to be, what Python is to import, modules. */
+static void fill_argv(char *argv[ARGV_MAX], char title[FORKSERVER_TITLE_MAX],
+		      const struct spawn_request *q, char *const *modules)
 {
 	memset(title, ' ', FORKSERVER_TITLE_MAX - 1);
 	memcpy(title, FORKSERVER_TITLE, strlen(FORKSERVER_TITLE));
 	title[FORKSERVER_TITLE_MAX - 1] = '\0';
 	*argv++ = title;
-	*argv++ = (char *)(uintptr_t)forkserver_arguments[profile];
+	*argv++ = (char *)(uintptr_t)forkserver_arguments[q->forkserver];
+	if (q->forkserver == FORKSERVER_PYTHON)
+		*argv++ = (char *)(uintptr_t)q->imports;
 	while (*modules)
 		*argv++ = *modules++;
 	*argv = NULL;
 }
 
-static int make_by(enum forkserver_profile profile, struct life *life,
-		   const struct birth *birth)
+static int make_by(struct spawn_request *q, struct life *life, const struct birth *birth)
 {
-	char *argv[ENDPOINT_SPACES_MAX + 3], title[FORKSERVER_TITLE_MAX];
-	struct spawn_request q = { .make = spawn_from_forkserver,
-				   .forkserver = profile,
-				   .argv = argv,
-				   .title = birth->title };
+	char *argv[ARGV_MAX], title[FORKSERVER_TITLE_MAX];
 	struct program *program = NULL;
 	int r;
 
@@ -312,21 +368,53 @@ static int make_by(enum forkserver_profile profile, struct life *life,
 	r = program_new(&program, NULL);
 	if (r < 0)
 		return acre_fail(report_class(r), "no memory for actor %s", birth->name);
-	fill_argv(argv, title, profile, runtime_this->preload);
-	q.path = program->path;
-	q.env = program->env;
-	r = birth_of_process(life, birth, &q);
+	fill_argv(argv, title, q, runtime_this->preload);
+	q->make = spawn_from_forkserver;
+	q->title = birth->title;
+	q->argv = argv;
+	q->path = program->path;
+	q->env = program->env;
+	r = birth_of_process(life, birth, q);
 	program_free(program);
 	return r;
 }
 
 int be_forkserver_make(struct life *life, const struct birth *birth)
 {
-	return make_by(FORKSERVER_PLAIN, life, birth);
+	struct spawn_request q = { .forkserver = FORKSERVER_PLAIN };
+
+	return make_by(&q, life, birth);
+}
+
+/* A forkserver that Python has kept from being ready has failed with that exception. */
+static int tell_exception(int r, const struct forkserver_exception *e)
+{
+	if (report_class(r) != ACRE_EGUEST || !e->type[0])
+		return r;
+	r = python_fail(ACRE_EGUEST, e->type, e->text, e->trace);
+	return e->module[0]
+		       ? acre_note(r, "importing the module %s before guests are made",
+				   e->module)
+		       : r;
 }
 
 /* Where it has a warm Python, a child of it is a guest's process (guest.h). */
 int be_subint_forkserver_make(struct life *life, const struct birth *birth)
 {
-	return make_by(FORKSERVER_PYTHON, life, birth);
+	struct forkserver_exception *exception = mem_alloc(sizeof *exception);
+	char imports[FORKSERVER_IMPORTS_MAX];
+	struct spawn_request q = { .forkserver = FORKSERVER_PYTHON,
+				   .imports = imports,
+				   .exception = exception };
+	int r;
+
+	if (!exception)
+		return acre_fail(ENOMEM, "no memory for actor %s", birth->name);
+	exception->type[0] = '\0';
+	guest_join_preload(birth->guest, imports);
+	r = make_by(&q, life, birth);
+	if (r < 0)
+		r = tell_exception(r, exception);
+	mem_free(exception);
+	return r;
 }

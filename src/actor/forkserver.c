@@ -205,23 +205,53 @@ static int count_threads(struct barrier_culprit *ret_last)
 	return n < 0 ? 0 : n;
 }
 
-static int warm_python(struct server *s)
+/* `ret` names the module that it failed at; "": none. */
+static int warm_python(struct server *s, const char *imports,
+		       char ret[FORKSERVER_IMPORTS_MAX])
 {
 	int r = python_load(&s->python);
 
-	return r < 0 ? r : s->python->guest_warm();
+	if (r >= 0)
+		r = s->python->guest_warm();
+	while (r >= 0 && *imports) {
+		size_t len = strcspn(imports, ",");
+
+		snprintf(ret, FORKSERVER_IMPORTS_MAX, "%.*s", (int)len, imports);
+		r = s->python->guest_import(ret);
+		imports += len + (imports[len] == ',');
+	}
+	if (r < 0)
+		return r;
+	*ret = '\0';
+	return s->python->guest_is_warm();
+}
+
+/* Behind an answer whose error is ACRE_EGUEST. */
+static void answer_exception(const struct acre_report *why, const char *module)
+{
+	struct forkserver_exception e = { .type = "" };
+	struct iovec iov = { &e, sizeof e };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	snprintf(e.type, sizeof e.type, "%s", why->name);
+	snprintf(e.text, sizeof e.text, "%s", why->message);
+	snprintf(e.trace, sizeof e.trace, "%s", why->trace ? why->trace : "");
+	snprintf(e.module, sizeof e.module, "%s", module);
+	acre_ignore(sys_sendmsg(FORKSERVER_CONTROL_FD, &msg, 0)); /* who asks is told */
 }
 
 /* A sanitizer may have a thread of its own from the beginning. */
 static int preload(struct server *s)
 {
+	bool has_python = forkserver_profile_of(s->argc, s->argv) == FORKSERVER_PYTHON;
 	struct barrier_culprit last = { .tid = 0 };
 	int before = count_threads(&last), r = 0;
+	char module[FORKSERVER_IMPORTS_MAX] = "";
 
-	for (int i = 2; r >= 0 && i < s->argc; i++)
+	for (int i = has_python ? 3 : 2; r >= 0 && i < s->argc; i++)
 		r = endpoint_preload(s->argv[i]);
-	if (r >= 0 && forkserver_profile_of(s->argc, s->argv) == FORKSERVER_PYTHON)
-		r = warm_python(s);
+	if (r >= 0 && has_python)
+		r = warm_python(s, s->argc > 2 ? s->argv[2] : "", module);
 	if (r >= 0 && count_threads(&last) > before)
 		r = acre_fail(
 			EPERM,
@@ -230,6 +260,8 @@ static int preload(struct server *s)
 			(int)last.tid, last.name);
 	if (r < 0)
 		(void)answer(0, report_class(r), acre_why(r)->message);
+	if (report_class(r) == ACRE_EGUEST)
+		answer_exception(acre_why(r), module);
 	report_thread_fini();
 	return r;
 }

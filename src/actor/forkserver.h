@@ -10,7 +10,8 @@
 /*
  * One datagram each way on a socketpair of type SOCK_SEQPACKET, one request at a time. With
  * a request come the descriptors 0, 1, 2 ... of the new process. The first answer, without
- * a request, says whether the forkserver is ready.
+ * a request, says whether the forkserver is ready; if its error is ACRE_EGUEST, one more tells
+ * the exception.
  */
 #define FORKSERVER_TITLE_MAX 192 /* bytes with the end: _subactor[NAME@UUID] */
 #define FORKSERVER_WHY_MAX   256 /* bytes with the end: the words of a loader */
@@ -25,6 +26,16 @@ struct forkserver_answer {
 	int32_t error; /* an errno value; 0: all went well */
 	char why[FORKSERVER_WHY_MAX];
 };
+
+struct forkserver_exception {
+	char type[128]; /* "": none */
+	char text[1024];
+	char trace[8192];  /* what is longer lacks the end */
+	char module[1024]; /* that was being imported; "": none */
+};
+
+/* Bytes, with the end, of the modules that one with Python is to import, one comma between two. */
+#define FORKSERVER_IMPORTS_MAX 1024
 
 #define FORKSERVER_CONTROL_FD 3 /* its end of the socketpair */
 
@@ -43,5 +54,6 @@ void forkserver_stop(void);
 void forkserver_forget(void);
 
 /* What main() is in it: serves until its parent closes the control socket or dies. argv
- * names the modules to load beforehand, from the third on. */
+ * names the modules to load beforehand, from the third on; where there is Python the third
+ * has what that is to import. */
 _Noreturn void forkserver_main(int argc, char **argv);

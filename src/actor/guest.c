@@ -76,8 +76,12 @@ const char *guest_kind(const struct acre_guest *guest, const char **ret_text)
 		return "";
 	*ret_text = guest->source ? guest->source
 		    : guest->file ? guest->file
+		    : guest->main ? guest->main
 				  : guest->module;
-	return guest->source ? "source" : guest->file ? "file" : "module";
+	return guest->source ? "source"
+	       : guest->file ? "file"
+	       : guest->main ? "main"
+			     : "module";
 }
 
 int guest_check(const struct acre_guest *guest, bool is_taken, const char *backend)
@@ -87,13 +91,14 @@ int guest_check(const struct acre_guest *guest, bool is_taken, const char *backe
 	if (!is_taken)
 		return acre_fail(EINVAL, "the backend %s takes no guest: subint_forkserver does",
 				 backend);
-	if (!!guest->source + !!guest->file + !!guest->module != 1)
+	if (!!guest->source + !!guest->file + !!guest->module + !!guest->main != 1)
 		return acre_fail(EINVAL,
-				 "a guest is a source, a file or a module, and one of them");
+				 "a guest is a source, a file, a module or a main "
+				 "module, and one of them");
 	for (size_t i = 0; i < ARRAY_N(guest->reserved); i++)
 		if (guest->reserved[i])
 			return acre_fail(EINVAL, "the reserved options of a guest must be 0");
-	return 0;
+	return guest_check_preload(guest);
 }
 
 /*

@@ -78,9 +78,15 @@ struct guest_call {
 };
 
 /*
- * Who spawns it: 0, or EINVAL where the backend takes no guest, or it is not one of the three.
+ * Who spawns it: 0, or EINVAL where the backend takes no guest, it is not one of the four, or
+ * names what cannot be a module.
  */
 int guest_check(const struct acre_guest *guest, bool is_taken, const char *backend);
+
+/* guest_preload.c: EINVAL; and the names as one text, of FORKSERVER_IMPORTS_MAX bytes at most,
+ * one comma between two. */
+int guest_check_preload(const struct acre_guest *guest);
+void guest_join_preload(const struct acre_guest *guest, char *ret);
 
 /* Its kind, as it travels, and its text; NULL gives "" twice. */
 const char *guest_kind(const struct acre_guest *guest, const char **ret_text);

@@ -104,7 +104,7 @@ static struct acre_bytes bytes_of(const char *text)
 }
 
 /* Where the class is ours the text says the type. */
-static int fail_with_trace(int class, const char *type, const char *text, const char *trace)
+int python_fail(int class, const char *type, const char *text, const char *trace)
 {
 	char message[REPORT_TEXT_MAX];
 
@@ -118,7 +118,7 @@ static int fail_with_trace(int class, const char *type, const char *text, const 
 static const struct python_host host = { .sys_table = sys_table_now,
 					 .poll = sys_poll,
 					 .plant_is_on = plant_is_on_here,
-					 .fail_with_trace = fail_with_trace,
+					 .fail_with_trace = python_fail,
 					 .forked_begin_in_child = forked_begin_in_child,
 					 PYTHON_HOST_CALLS(AS_GIVEN)
 						 PYTHON_GUEST_CALLS(AS_GIVEN) };

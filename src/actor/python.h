@@ -144,9 +144,12 @@ struct python_plugin {
 	/* The same in the main interpreter, which it starts, on the thread that calls. */
 	int (*main_run)(const struct python_source *source, struct acre_packer *to);
 
-	/* In a forkserver, which has one thread: starts Python, tries out a fork, and loads
-	 * what all guests have. EOPNOTSUPP, ACRE_EGUEST. Bound: 5 s and some imports. */
+	/* In a forkserver, which has one thread, in this order: starts Python, tries out a
+	 * fork, and loads what all guests have; imports a module, for each that is wanted;
+	 * and gets ready to fork. EOPNOTSUPP, ACRE_EGUEST. Bound: 5 s and some imports. */
 	int (*guest_warm)(void);
+	int (*guest_import)(const char *module);
+	int (*guest_is_warm)(void);
 	/* Around each fork there; the child's is the first that is done with Python. */
 	void (*before_fork)(void);
 	void (*after_fork_parent)(void);
@@ -167,6 +170,9 @@ const char *python_why_not(void);
  * and not here; the name of an ACRE_EGUEST is its type. */
 int python_failure(int class, struct acre_bytes type, struct acre_bytes text,
 		   struct acre_bytes trace);
+
+/* The same of texts; where the class is ours the message begins with the type. */
+int python_fail(int class, const char *type, const char *text, const char *trace);
 
 /* Loads it into this process, for good: 0, or EOPNOTSUPP with the reason. Takes more stack
  * than a task has: not on a fiber. */

@@ -15,6 +15,7 @@
 #define SPAWN_FDS_MAX 8
 
 struct pidns;
+struct forkserver_exception;
 
 /* What a forkserver has loaded when it forks. */
 enum forkserver_profile { FORKSERVER_PLAIN, FORKSERVER_PYTHON, N_FORKSERVERS };
@@ -27,6 +28,7 @@ struct spawn_request {
 	char *const *env;
 	const char *title; /* of a process that is forked */
 	enum forkserver_profile forkserver; /* the one that forks it */
+	const char *imports;		    /* what that has imported (forkserver.h) */
 	bool is_fork;	   /* of us: made while all threads of ours are at rest */
 	bool with_strangers; /* also if there are threads that are not ours */
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
@@ -49,6 +51,8 @@ struct spawn_request {
 	const char *step;  /* the step that failed, static; NULL: it execed */
 	int error;	   /* its errno */
 	char detail[256];  /* what is known beyond that; may be "" */
+	/* the exception that a forkserver has ended with, if it has; borrowed; or NULL */
+	struct forkserver_exception *exception;
 };
 
 /* Makes a process; parks the running task until it has execed, or could not. Not

@@ -35,6 +35,7 @@
 	P(GOODBYE_WITHOUT_END, "who does not read our last words is waited for")       \
 	P(LAST_WORDS_DROPPED, "a finished TCP link is closed with bytes unread")       \
 	P(RING_UNCHECKED, "what shared memory says of a ring is believed")             \
+	P(PRELOADS_MIXED, "a forkserver serves guests that want other modules, too")   \
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \
 	P(EINTR_RETURNED, "an interrupted system call is not made again")              \
 	P(NO_PARENT_CHECK, "a child does not check that its parent is there")          \

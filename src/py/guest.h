@@ -6,6 +6,8 @@
 
 /* See struct python_plugin. */
 int guest_warm(void);
+int guest_import(const char *module);
+int guest_is_warm(void);
 void guest_before_fork(void);
 void guest_after_fork_parent(void);
 void guest_after_fork_child(void);

@@ -7,6 +7,8 @@
 #include <acre/python.h>
 #include <acre/value.h>
 
+#include <stdio.h>
+
 #include "conform/python.h"
 
 static inline int spawn_source(struct acre_nursery *n, struct acre_actor **ret,
@@ -16,6 +18,19 @@ static inline int spawn_source(struct acre_nursery *n, struct acre_actor **ret,
 
 	return acre_spawn(n, ret, .name = "guest", .backend = "subint_forkserver",
 			  .guest = &guest);
+}
+
+/* In the folder of the test. */
+static inline void write_file(const char *name, const char *text)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", test_dir(), name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
 }
 
 /* A function of "main" without arguments. */

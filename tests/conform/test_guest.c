@@ -153,18 +153,6 @@ TEST_PYTHON(an_exception_arrives_with_type_text_and_traceback)
 	return r;
 }
 
-static void write_file(const char *name, const char *text)
-{
-	char path[4096];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", test_dir(), name);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
 TEST_PYTHON(a_source_may_be_a_file_which_finds_what_lies_beside_it)
 {
 	char path[4096];

@@ -3,7 +3,7 @@
 
 import asyncio
 import gc
-import importlib
+import importlib.util
 import inspect
 import os
 import signal
@@ -105,12 +105,31 @@ def _cancel(call):
         task.cancel()
 
 
+def _run_as_main(name):
+    """As `python3 -m` does, but that it stays."""
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(name + ".__main__")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {name!r} that can be run", name=name)
+    module = types.ModuleType("__main__")
+    module.__dict__.update(
+        __spec__=spec, __file__=spec.origin, __package__=spec.parent, __loader__=spec.loader
+    )
+    sys.modules["__main__"] = module
+    exec(spec.loader.get_code(spec.name), module.__dict__)
+    return module
+
+
 def _module_of(kind, text):
     """The module that a source is, and its namespace."""
     if kind == "module":
         name, _, only = text.partition(":")
         sys.path.insert(0, os.getcwd())
         return importlib.import_module(name), name, only
+    if kind == "main":
+        sys.path.insert(0, os.getcwd())
+        return _run_as_main(text), "main", ""
     module = types.ModuleType("main")
     sys.modules["main"] = module
     file = text if kind == "file" else "<guest>"
@@ -210,8 +229,17 @@ def _main():
         _flush()
 
 
+def _import(name):
+    """In the forkserver: what its guests are to have at no cost."""
+    directory = os.getcwd()
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    importlib.import_module(name)
+
+
 def _warm():
     """In the forkserver, once: what all guests have of it stays shared memory."""
     signal.signal(signal.SIGINT, _interrupted)
+    _flush()  # or each guest would say it again
     gc.collect()
     gc.freeze()
