@@ -14,6 +14,7 @@
 #include <acre.h>
 
 #include "bench.h"
+#include "measure.h"
 
 /*
  * The floor of a backend is what the kernel takes for a process, or thread, of that kind
@@ -21,9 +22,6 @@
  * of the parent, by its nature or by our promise (G18), has the floor of a small parent.
  */
 
-#define WARM_UP	   3   /* spawner, watchdog and forkserver start with the first actor */
-#define SPAWNS	   50  /* at most, of one repetition ... */
-#define SPAWN_TIME 2.0 /* ... or for so many seconds: a fork of much memory is slow */
 #define RATE_TASKS 8   /* that spawn at the same time */
 #define RATE_EACH  25  /* actors of each of them */
 #define CORES	   2   /* the bar is for so many */
@@ -122,41 +120,6 @@ static const struct kind *kind_now(void)
 /*
  * From spawn to ready: the median of a repetition, in us.
  */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct costs {
-	double us[SPAWNS];
-	int n; /* negative: warming up */
-	double end;
-};
-
-static struct costs costs_begin(void)
-{
-	return (struct costs){ .n = -WARM_UP, .end = bench_wall() + SPAWN_TIME };
-}
-
-static int costs_add(struct costs *c, double begun)
-{
-	double now = bench_wall();
-
-	if (c->n >= 0)
-		c->us[c->n] = (now - begun) * 1e6;
-	c->n++;
-	return c->n < SPAWNS && (c->n < 1 || now < c->end);
-}
-
-static double costs_end(struct costs *c)
-{
-	bench_must(c->n > 0);
-	qsort(c->us, (size_t)c->n, sizeof *c->us, by_value);
-	return c->us[c->n / 2];
-}
 
 static double raw_spawns(void)
 {
@@ -305,22 +268,6 @@ static double our_rate(void)
  * them use count once.
  */
 
-static double pss_of(pid_t pid)
-{
-	char path[64], line[200];
-	double kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-	f = fopen(path, "r");
-	bench_must(f != NULL);
-	while (kib == 0 && fgets(line, sizeof line, f))
-		if (sscanf(line, "Pss: %lf kB", &kib) != 1)
-			kib = 0;
-	fclose(f);
-	return kib;
-}
-
 static void *idle_thread(void *arg)
 {
 	pthread_barrier_wait(arg);
@@ -330,7 +277,7 @@ static void *idle_thread(void *arg)
 
 static double raw_threads(void)
 {
-	double before = pss_of(getpid()), kib;
+	double before = memory_of(getpid(), "Pss"), kib;
 	pthread_t t[IDLE];
 	pthread_barrier_t b;
 
@@ -338,26 +285,11 @@ static double raw_threads(void)
 	for (int i = 0; i < IDLE; i++)
 		bench_must(pthread_create(&t[i], NULL, idle_thread, &b) == 0);
 	pthread_barrier_wait(&b);
-	kib = (pss_of(getpid()) - before) / IDLE;
+	kib = (memory_of(getpid(), "Pss") - before) / IDLE;
 	pthread_barrier_wait(&b);
 	for (int i = 0; i < IDLE; i++)
 		pthread_join(t[i], NULL);
 	return kib;
-}
-
-/* It has got as far as it wants to when it sleeps. */
-static void await_idle(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	while (state != 'S') { /* bound: it pauses */
-		f = fopen(path, "r");
-		bench_must(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
-		fclose(f);
-		sched_yield();
-	}
 }
 
 static double raw_memory_apart(void)
@@ -373,7 +305,7 @@ static double raw_memory_apart(void)
 	for (int i = 0; i < IDLE; i++)
 		await_idle(pids[i]);
 	for (int i = 0; i < IDLE; i++)
-		kib += pss_of(pids[i]);
+		kib += memory_of(pids[i], "Pss");
 	for (int i = 0; i < IDLE; i++) {
 		kill(pids[i], SIGKILL);
 		reap(pids[i]);
@@ -393,13 +325,13 @@ static double memory(void)
 		for (int i = 0; i <= IDLE && r >= 0; i++) {
 			r = acre_spawn(&n, &a[i], .backend = backend_of_memory);
 			if (i == 0) /* what starts with the first one is none of it */
-				before = pss_of(getpid());
+				before = memory_of(getpid(), "Pss");
 		}
 		for (int i = 1; i <= IDLE && r >= 0; i++)
 			if (acre_actor_pid(a[i]) != getpid())
-				kib += pss_of(acre_actor_pid(a[i]));
+				kib += memory_of(acre_actor_pid(a[i]), "Pss");
 		if (kib == 0)
-			kib = pss_of(getpid()) - before;
+			kib = memory_of(getpid(), "Pss") - before;
 	}
 	bench_check(r);
 	return kib / IDLE;

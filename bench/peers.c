@@ -101,3 +101,8 @@ double peer_flood(void)
 {
 	return figure("flood");
 }
+
+double peer_ready(void)
+{
+	return figure("ready");
+}

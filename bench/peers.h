@@ -22,3 +22,4 @@ extern const struct peer_row peer_rows[PEERS_MAX + 1];
 /* Of the running row's peer; NAN: it has failed, and has said why. */
 double peer_trip(void);	 /* us there and back */
 double peer_flood(void); /* M/s */
+double peer_ready(void); /* us from the start of a process to what it says first */
