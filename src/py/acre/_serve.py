@@ -42,9 +42,11 @@ def _interrupted(signum, frame):
 
 
 def _answer_exception(call, exception):
-    """Without the frame of this file, which calls what has raised."""
+    """Without the frames of this file, which call what has raised."""
     trace = exception.__traceback__
-    _acre.fail(call, exception.with_traceback(trace.tb_next if trace else None))
+    while trace is not None and trace.tb_frame.f_globals is globals():
+        trace = trace.tb_next
+    _acre.fail(call, exception.with_traceback(trace))
 
 
 def _call_plain(call, function, context, arguments):
