@@ -26,20 +26,35 @@ static bool is_file(const char *path)
 	return sys_fstatat(AT_FDCWD, path, &st, 0) >= 0 && S_ISREG(st.st_mode);
 }
 
-/* Beside the running program. */
+/* `path` names another file in its folder. */
 static bool find_beside(char path[PATH_MAX])
 {
-	ssize_t n = sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, PATH_MAX - 1);
-	char *slash;
+	char *slash = strrchr(path, '/');
 
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
 	if (!slash || (size_t)(slash - path) + sizeof "/" PYTHON_PLUGIN > PATH_MAX)
 		return false;
 	memcpy(slash, "/" PYTHON_PLUGIN, sizeof "/" PYTHON_PLUGIN);
 	return is_file(path);
+}
+
+static bool find_beside_program(char path[PATH_MAX])
+{
+	ssize_t n = sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, PATH_MAX - 1);
+
+	path[n < 0 ? 0 : n] = '\0';
+	return find_beside(path);
+}
+
+/* The one that we are, wherever it was moved to. */
+static bool find_beside_library(char path[PATH_MAX])
+{
+	static const char here;
+	Dl_info library;
+
+	if (!dladdr(&here, &library))
+		return false;
+	snprintf(path, PATH_MAX, "%s", library.dli_fname);
+	return find_beside(path);
 }
 
 static bool find(char path[PATH_MAX])
@@ -50,7 +65,7 @@ static bool find(char path[PATH_MAX])
 		snprintf(path, PATH_MAX, "%s", named);
 		return is_file(path);
 	}
-	if (find_beside(path))
+	if (find_beside_program(path) || find_beside_library(path))
 		return true;
 	snprintf(path, PATH_MAX, "%s", ACRE_LIBDIR "/" PYTHON_PLUGIN);
 	return is_file(path);

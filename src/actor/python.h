@@ -15,7 +15,8 @@
  * The library itself has nothing of Python. What embeds libpython is an object of its own,
  * libacre-python.so (src/py), which is loaded where the first guest is to live: never in the
  * process of a root or of an actor without one. Looked for in this order: the file that
- * ACRE_PYTHON_PLUGIN names; beside the running program; where libraries are installed.
+ * ACRE_PYTHON_PLUGIN names; beside the running program; beside the library; where libraries
+ * are installed.
  *
  * It links with nothing of ours. One table of calls goes in, one comes out, and both sides
  * say which version they are of.

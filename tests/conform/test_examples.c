@@ -124,6 +124,13 @@ static const struct {
 	{ "not_exposed", "of_the_house: done\n" },
 	{ "open_context_and_sleep", "sleeper is process " },
 	{ "pool", "12 jobs are done; 27 takes 111 steps, 31 takes 106\n" },
+#ifdef TEST_PYTHON_PLUGIN
+	{ "python_pool", "harmonic(10) = 7381/2520\n"
+			 "harmonic(0) = ValueError: there is no sum of 0 terms\n" },
+	{ "stuck_guest", "computes: stopped by its deadline, and its guest answers again\n"
+			 "sleeps: stopped by its deadline, and its guest answers again\n"
+			 "refuses: ended with its block, on time\n" },
+#endif
 	{ "primes_by_threads", "the primes below 4000 add up to 1013507, " },
 	{ "registry_actor", "[south:out] the answer is: it is in the second drawer\n"
 			    "while they talked others were here\n"
