@@ -107,7 +107,7 @@ static PyObject *raise_os_error(int error)
 	return NULL;
 }
 
-static PyObject *py_fork(PyObject *self, PyObject *args, PyObject *named)
+PyObject *fork_python(PyObject *self, PyObject *args, PyObject *named)
 {
 	static char source_name[] = "source", fds_name[] = "fds"; /* it wants no const */
 	static char *names[] = { source_name, fds_name, NULL };
@@ -139,29 +139,11 @@ static PyObject *py_refuse(PyObject *self, PyObject *unused)
 	return NULL;
 }
 
-static PyMethodDef offered[] = {
-	{ "fork", (PyCFunction)(void (*)(void))py_fork, METH_VARARGS | METH_KEYWORDS,
-	  "fork(source, *, fds=()) -> pid\n\n"
-	  "Forks this process. The child runs the source in its main interpreter, and\n"
-	  "ends with status 0, that of sys.exit(), or 1. It dies with this thread, has\n"
-	  "default signals, and keeps the descriptors 0, 1, 2 and those of `fds`." },
-	{ 0 },
-};
-
 static PyMethodDef refused[] = {
 	{ "fork", py_refuse, METH_NOARGS, "Refused in a sub-interpreter." },
 	{ "forkpty", py_refuse, METH_NOARGS, "Refused in a sub-interpreter." },
 	{ 0 },
 };
-
-int fork_offer(void)
-{
-	PyObject *module = PyImport_AddModule("acre"); /* borrowed; kept in sys.modules */
-
-	return module && PyModule_AddFunctions(module, offered) >= 0
-		       ? 0
-		       : exception_fail(ACRE_EGUEST);
-}
 
 /* `os` has taken its functions from `posix`, which others import, too. */
 int fork_refuse(void)

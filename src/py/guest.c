@@ -8,7 +8,6 @@
 #include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
-#include "py/acre_modules.h" /* made of acre/ */
 #include "py/convert.h"
 #include "py/exception.h"
 #include "py/guest_module.h"
@@ -38,39 +37,10 @@ static int call_guest(const char *name)
 	return result_of(PyObject_CallMethod(guest_serve, name, NULL));
 }
 
-/* Name -> text; NULL with an exception. */
-static PyObject *sources(void)
-{
-	PyObject *all = PyDict_New(), *text;
-
-	for (size_t i = 0; all && i < sizeof acre_modules / sizeof *acre_modules; i++) {
-		text = PyUnicode_FromString(acre_modules[i].source);
-		if (!text || PyDict_SetItemString(all, acre_modules[i].name, text) < 0)
-			Py_CLEAR(all);
-		Py_XDECREF(text);
-	}
-	return all;
-}
-
-/* From here on they can be imported. */
-static int embed_modules(void)
-{
-	PyObject *globals = PyDict_New(), *all = sources(), *text = NULL;
-	int r = -1;
-
-	if (all)
-		text = PyDict_GetItemString(all, "acre._embedded"); /* borrowed */
-	if (globals && text && PyDict_SetItemString(globals, "sources", all) >= 0 &&
-	    PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) >= 0)
-		r = interp_run(PyUnicode_AsUTF8(text), "acre/_embedded.py", globals);
-	Py_XDECREF(globals);
-	Py_XDECREF(all);
-	return r;
-}
-
 static int make_module(void)
 {
-	if (embed_modules() < 0 || !(guest_serve = PyImport_ImportModule("acre._serve")))
+	guest_serve = PyImport_ImportModule("acre._serve");
+	if (!guest_serve)
 		return exception_fail(ACRE_EGUEST);
 	return 0;
 }
@@ -89,10 +59,8 @@ static int check_fork(void)
 
 int guest_warm(void)
 {
-	int r = PyImport_AppendInittab("_acre", guest_module_init) < 0 ? -ENOMEM : 0;
+	int r = interp_start();
 
-	if (r >= 0)
-		r = interp_start();
 	if (r >= 0)
 		r = make_module();
 	if (r >= 0)

@@ -8,6 +8,7 @@
 #include "py/ask.h"
 #include "py/convert.h"
 #include "py/exception.h"
+#include "py/fork_python.h"
 
 /* The guest that this thread runs. NULL: another thread of Python's. */
 static _Thread_local struct guest *guest_here;
@@ -204,6 +205,7 @@ static PyMethodDef methods[] = {
 	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
 	{ "expose", expose, METH_VARARGS, "A function that may be called." },
 	ASK_METHODS,
+	FORK_METHOD,
 	{ 0 },
 };
 

@@ -5,6 +5,8 @@
 #include "base/sys.h"
 #include "py/arena.h"
 #include "py/fork_python.h"
+#include "py/guest_module.h"
+#include "py/package.h"
 
 /* The process in which we have started it: a child of fork has a copy, and goes on with it. */
 static bool is_ours;
@@ -26,6 +28,8 @@ int interp_start(void)
 		return is_ours ? 0
 			       : PLUGIN_FAIL(EBUSY,
 					     "this process has a Python of its own");
+	if (PyImport_AppendInittab("_acre", guest_module_init) < 0)
+		return PLUGIN_FAIL(ENOMEM, "no memory for a module of Python's");
 	arena_begin();
 	PyConfig_InitPythonConfig(&config);
 	config.install_signal_handlers = 0;
@@ -35,7 +39,7 @@ int interp_start(void)
 	if (PyStatus_Exception(status))
 		return say_status("Python does not start", status);
 	is_ours = true;
-	return fork_offer();
+	return package_offer();
 }
 
 #if PLUGIN_HAS_CONFIG
@@ -100,7 +104,7 @@ int interp_new(PyThreadState **ret, bool own_gil)
 
 	if (r < 0)
 		return r;
-	r = fork_offer();
+	r = package_offer();
 	if (r >= 0)
 		r = fork_refuse();
 	if (r < 0)

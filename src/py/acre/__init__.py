@@ -24,23 +24,35 @@ it was there, if it was one. One that is cancelled gets acre.Cancelled, which is
 (trio's, within trio).
 """
 
-from acre._ask import block
-from acre._context import Context, context
-from acre._error import Cancelled, Error
-from acre._nursery import Nursery, open_nursery
-from acre._portal import Portal, dial, find_actor, parent, wait_for_actor
+from _acre import fork
 
-__all__ = [
-    "Cancelled",
-    "Context",
-    "Error",
-    "Nursery",
-    "Portal",
-    "block",
-    "context",
-    "dial",
-    "find_actor",
-    "open_nursery",
-    "parent",
-    "wait_for_actor",
-]
+# name -> the module that has it. They come when they are asked for: an interpreter that only
+# forks does not import asyncio.
+_PLACES = {
+    "Cancelled": "_error",
+    "Context": "_context",
+    "Error": "_error",
+    "Nursery": "_nursery",
+    "Portal": "_portal",
+    "block": "_ask",
+    "context": "_context",
+    "dial": "_portal",
+    "find_actor": "_portal",
+    "open_nursery": "_nursery",
+    "parent": "_portal",
+    "wait_for_actor": "_portal",
+}
+
+__all__ = ["fork", *_PLACES]
+
+
+def __getattr__(name):
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'acre' has no attribute {name!r}")
+    module = __import__("acre." + place, fromlist=[name])
+    return globals().setdefault(name, getattr(module, name))
+
+
+def __dir__():
+    return sorted(__all__)

@@ -2,29 +2,36 @@
 # _embedded.py - the modules of acre come out of the plug-in, not out of files.
 """Run first of all, with `sources`: the name of each module -> its text."""
 
-import importlib.abc
-import importlib.util
 import sys
 
+from _frozen_importlib import ModuleSpec
 
-class _Embedded(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    def find_spec(self, name, path, target=None):
+
+class Embedded:
+    """Finds and loads them. Imports nothing: an interpreter may never ask for one."""
+
+    @staticmethod
+    def _path(name):
+        return name.replace(".", "/") + ("/__init__.py" if name == "acre" else ".py")
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name not in sources:  # noqa: F821
             return None
-        origin = name.replace(".", "/") + ("/__init__.py" if self.is_package(name) else ".py")
-        spec = importlib.util.spec_from_loader(name, self, origin=origin)
-        spec.has_location = False
-        return spec
+        return ModuleSpec(name, cls, origin=cls._path(name), is_package=name == "acre")
 
-    def is_package(self, name):
-        return name == "acre"
+    @staticmethod
+    def create_module(spec):
+        return None
 
-    def get_source(self, name):
+    @classmethod
+    def exec_module(cls, module):
+        name = module.__name__
+        exec(compile(cls.get_source(name), cls._path(name), "exec"), module.__dict__)
+
+    @staticmethod
+    def get_source(name):
         return sources[name]  # noqa: F821
 
-    def get_code(self, name):
-        path = "acre/" + ("__init__" if name == "acre" else name.partition(".")[2]) + ".py"
-        return self.source_to_code(self.get_source(name), path)
 
-
-sys.meta_path.insert(0, _Embedded())
+sys.meta_path.insert(0, Embedded)

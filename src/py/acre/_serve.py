@@ -241,6 +241,8 @@ def _import(name):
 
 def _warm():
     """In the forkserver, once: what all guests have of it stays shared memory."""
+    for name in "_nursery", "_portal":
+        importlib.import_module("acre." + name)
     signal.signal(signal.SIGINT, _interrupted)
     _flush()  # or each guest would say it again
     gc.collect()
