@@ -8,8 +8,10 @@
 
 #include "actor/context.h"
 #include "actor/guest_ask.h"
+#include "actor/life.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/util.h"
@@ -20,6 +22,8 @@
  * an interrupt may come just before a call that blocks. */
 #define NUDGE_FIRST_NS INT64_C(1000000)
 #define NUDGE_NS       INT64_C(10000000)
+/* One that has seen that it is to end is looked at no more than its own patience needs */
+#define LOOK_NS INT64_C(100000000)
 
 int guest_init(struct guest *guest, const struct python_plugin *plugin)
 {
@@ -125,6 +129,23 @@ static void tell_deaf(struct guest_call *call, bool is_deaf)
 	call->is_deaf = is_deaf;
 }
 
+/* Whoever asked us to end has a ladder for us. An orphan has nobody, nor has one whom a signal
+ * cancelled: then we end without the guest. */
+static void give_up_if_due(struct guest *guest)
+{
+	const struct runtime *rt = runtime_this;
+	int64_t now = clock_now();
+
+	if (!rt->loop->root.scope.covered)
+		return;
+	if (!guest->ends_at)
+		guest->ends_at = int64_add(now, LIFE_TOTAL_NS + LIFE_MARGIN_NS);
+	if (now < guest->ends_at || PLANTED(GUEST_OUTLIVES_ACTOR))
+		return;
+	if (life_ends_before() == INT64_MAX || runtime_is_orphan(rt))
+		guest->give_up(guest);
+}
+
 static void nudge(struct timer *timer)
 {
 	struct guest_call *call = container_of(timer, struct guest_call, nudge);
@@ -134,12 +155,12 @@ static void nudge(struct timer *timer)
 	lock(guest);
 	is_seen = call->has_seen_cancel || call->state == GUEST_DONE;
 	unlock(guest);
-	if (is_seen) {
+	give_up_if_due(guest);
+	if (is_seen)
 		tell_deaf(call, false);
-		return;
-	}
-	guest->plugin->guest_interrupt(guest);
-	timer_set(timer, int64_add(clock_now(), NUDGE_NS), nudge);
+	else
+		guest->plugin->guest_interrupt(guest);
+	timer_set(timer, int64_add(clock_now(), is_seen ? LOOK_NS : NUDGE_NS), nudge);
 }
 
 /* False: the guest has taken it. */
@@ -188,7 +209,7 @@ static int wait_for_answer(struct guest_call *call)
 	}
 	if (r < 0 && !call->is_back)
 		cancel(call);
-	/* bound: the guest answers, or our parent's ladder ends this process */
+	/* bound: the guest answers, or our parent's ladder or our own ends this process */
 	while (!call->is_back)
 		park_shielded(WAIT_GUEST, call);
 	timer_stop(&call->nudge);

@@ -40,6 +40,10 @@ struct guest {
 	struct map holders;   /* by number */
 	struct list of_none;  /* those that no call has opened */
 	uint64_t last_holder; /* number of the newest; from 1 on */
+	/* by the loop, when calls that were cancelled with the actor have not ended in time and
+	 * nobody else will end them: ends the process */
+	void (*give_up)(struct guest *guest);
+	int64_t ends_at; /* the loop's: instant of that; 0: the actor has not been seen to end */
 	/* by the load that goes on, whose answer hands them over; owned, newest first */
 	struct endpoint_own *exposed;
 };

@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
+#include "core/log.h"
 #include "core/report.h"
 
 /*
@@ -69,6 +70,14 @@ static void end_guest(void)
 		_exit(loop_life.status);
 }
 
+static void give_up(struct guest *guest)
+{
+	(void)guest;
+	log_say(ACRE_LOG_WARNING,
+		"ends without its guest, which was cancelled and did not end in time");
+	_exit(EXIT_FAILURE);
+}
+
 static void *run_loop(void *arg)
 {
 	barrier_begin(&loop_life.barrier);
@@ -120,6 +129,7 @@ void guest_live(const struct python_plugin *plugin, const char *title)
 	r = sys_pipe2(loop_life.left, 0);
 	if (r >= 0)
 		r = guest_init(&loop_life.guest, plugin);
+	loop_life.guest.give_up = give_up;
 	if (r >= 0)
 		r = start_loop();
 	if (r < 0)

@@ -200,7 +200,7 @@ void runtime_die_of_interrupt(const struct runtime *rt)
 	sys_sigmask(SIG_UNBLOCK, &only, NULL);
 }
 
-static bool is_orphan(const struct runtime *rt)
+bool runtime_is_orphan(const struct runtime *rt)
 {
 	struct pollfd parent = { .fd = rt->parent_pidfd, .events = POLLIN };
 
@@ -210,13 +210,13 @@ static bool is_orphan(const struct runtime *rt)
 static bool minds_interrupt(const struct runtime *rt)
 {
 	return rt->is_root || rt->sigint == ACRE_SIGINT_CANCEL ||
-	       (rt->sigint == ACRE_SIGINT_PARENT && is_orphan(rt));
+	       (rt->sigint == ACRE_SIGINT_PARENT && runtime_is_orphan(rt));
 }
 
 /* The operating system cancels us, for the user or for nobody: our last words. */
 static void cancel(struct runtime *rt, int sig, enum acre_reason reason)
 {
-	bool orphan = is_orphan(rt);
+	bool orphan = runtime_is_orphan(rt);
 
 	trace(ACRE_EVENT_OS_CANCEL, (uint64_t)sig, orphan);
 	log_say(ACRE_LOG_CANCEL, "%s cancels %s%s", sig == SIGINT ? "SIGINT" : "SIGTERM",

@@ -109,6 +109,8 @@ int runtime_take_signals(struct runtime *rt);
 /* What the watchdog does with the second and third SIGINT while the loop is stuck: the
  * loop's part, in its thread; and the end, in any thread. */
 void runtime_was_interrupted(struct runtime *rt);
+/* Its parent has died, and it has not been ended for that. */
+bool runtime_is_orphan(const struct runtime *rt);
 void runtime_die_of_interrupt(const struct runtime *rt);
 void runtime_run_end_hooks(struct runtime *rt);
 /* A fresh cid in the form of a uuid. */
