@@ -62,6 +62,29 @@ TEST_PYTHON(preloaded_modules_are_imported_once_for_all_guests)
 	return r;
 }
 
+/* They are forks of one process that has imported `random` already. */
+TEST_PYTHON(random_numbers_are_each_guests_own)
+{
+	const char *const preload[] = { "random", NULL };
+	struct acre_actor *a;
+	struct acre_value got;
+	int64_t drawn[2];
+	int r = 0;
+
+	ACRE_NURSERY(n, r)
+		for (int i = 0; i < 2; i++) {
+			assert_ok(spawn_with(&n, &a,
+					     "import random\n"
+					     "def draw():\n"
+					     "    return random.getrandbits(62)\n",
+					     preload));
+			assert_int_equal(call_guest(a, "draw", &got), 1);
+			drawn[i] = integer_of(got);
+		}
+	assert_true(drawn[0] != drawn[1]);
+	return r;
+}
+
 /* module, its exception, a part of its traceback */
 #define BAD_MODULES(B)                                                  \
 	B("there_is_no_such", "ModuleNotFoundError", "No module named") \
