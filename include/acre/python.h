@@ -21,6 +21,7 @@
  */
 
 #include <acre/call.h>
+#include <acre/run.h>
 #include <acre/time.h>
 
 ACRE_BEGIN_
@@ -113,6 +114,21 @@ struct acre_guest {
 };
 
 #define ACRE_GUEST_PRELOADS_MAX 8 /* each is a process of some 20 MB */
+
+/*
+ * Runs a Python script as the root of a tree: argv[0] is its path, and argv what it finds in
+ * sys.argv. It is the `__main__` of this process's Python, and uses the module acre as any guest
+ * does, from asyncio or plain functions; what it starts without another source runs the same
+ * script as module `main`, whose functions each actor can call there, and in the root from its
+ * first nursery on. SIGINT and SIGTERM cancel it.
+ *
+ * Returns the exit status: the script's; 1 for an exception, which is told on stderr; 130 after
+ * SIGINT, 143 after SIGTERM; 2 if it could not begin. Once in a process, instead of acre_run(),
+ * on its first thread; `options` may be NULL, and its signals are always taken. It is what
+ * `acre python` does. A program that calls it has called acre_boot() first thing.
+ */
+ACRE_PUBLIC_ int acre_python_main(int argc, char **argv,
+				  const struct acre_run_options *options);
 
 ACRE_END_
 #endif

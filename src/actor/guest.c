@@ -240,32 +240,50 @@ static int ask(struct guest_call *call)
 	return call->context ? guest_holder_end(&own, r) : r;
 }
 
-/* What a source is asked for by name it exposes, as a module in C does. */
-static int expose_loaded(struct runtime *rt)
+/* What it was asked for it exposes, as a module in C does. */
+static int expose_module(struct runtime *rt)
 {
 	const char *name = rt->guest_text;
 
-	while (rt->guest->exposed) {
-		struct endpoint_own *own = rt->guest->exposed;
-
-		rt->guest->exposed = own->next;
-		endpoint_add_own(&rt->exposed, own);
-	}
 	if (strcmp(rt->guest_kind, "module") != 0)
 		return 0;
 	return acre_note(endpoint_expose(&rt->exposed, name, strcspn(name, ":")),
 			 "exposing the module %s (has it any function of its own?)", name);
 }
 
-int guest_load(struct runtime *rt)
+static int load(struct runtime *rt, const char *kind, struct acre_packer *result)
 {
 	struct guest_call call = { .guest = rt->guest,
 				   .what = GUEST_LOADS,
-				   .name_space = rt->guest_kind,
-				   .name = rt->guest_text ? rt->guest_text : "" };
-	int r = ask(&call);
+				   .name_space = kind,
+				   .name = rt->guest_text ? rt->guest_text : "",
+				   .result = result };
 
-	return r < 0 ? acre_note(r, "loading the guest's source") : expose_loaded(rt);
+	return ask(&call);
+}
+
+int guest_load(struct runtime *rt)
+{
+	int r = load(rt, rt->guest_kind, NULL);
+
+	return r < 0 ? acre_note(r, "loading the guest's source") : expose_module(rt);
+}
+
+int guest_run_script(struct runtime *rt, int *ret_status)
+{
+	struct acre_packer *result = acre_pack_new();
+	struct acre_part part = { .type = ACRE_PART_NIL };
+	struct acre_value value;
+	int r = load(rt, "script", result);
+
+	if (r >= 0)
+		r = acre_pack_end(result, &value);
+	if (r >= 0)
+		r = acre_value_next(&value, &part);
+	if (r >= 0)
+		*ret_status = part.type == ACRE_PART_INT ? (int)(part.integer & 0xff) : 0;
+	acre_pack_free(result);
+	return r < 0 ? r : 0;
 }
 
 static int give_result(struct acre_context *ctx, struct acre_packer *result)
@@ -294,22 +312,18 @@ static int run(struct acre_context *ctx, const void *in)
 	return r;
 }
 
-/*
- * The guest's thread.
- */
-
-int guest_expose(struct guest *guest, const char *name_space, const char *name,
-		 bool has_context)
+static int expose(const char *name_space, const char *name, bool has_context)
 {
 	struct endpoint_own *own;
 
 	if (endpoint_is_shared(name_space, name))
-		return acre_fail(EEXIST, "the program itself has one of that name");
+		return acre_fail(EEXIST,
+				 "%s.%s cannot be exposed: the program itself has one of "
+				 "that name",
+				 name_space, name);
 	own = mem_zalloc(sizeof *own);
 	if (!own)
 		return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
-	own->next = guest->exposed;
-	guest->exposed = own;
 	own->endpoint =
 		(struct acre_endpoint){ .name = mem_strdup(name),
 					.name_space = mem_strdup(name_space),
@@ -318,12 +332,31 @@ int guest_expose(struct guest *guest, const char *name_space, const char *name,
 					.file = "the guest",
 					.kind = has_context ? ACRE_ENDPOINT_CONTEXT
 							    : ACRE_ENDPOINT_ONESHOT };
-	if (own->endpoint.name && own->endpoint.name_space)
-		return 0;
-	guest->exposed = own->next;
-	endpoint_free_own(own);
-	return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
+	if (!own->endpoint.name || !own->endpoint.name_space) {
+		endpoint_free_own(own);
+		return acre_fail(ENOMEM, "no memory for an endpoint of the guest");
+	}
+	endpoint_add_own(&runtime_this->exposed, own);
+	return 0;
 }
+
+int guest_op_expose(struct guest_ask *ask)
+{
+	char space[ENDPOINT_SPACE_NAME_MAX], name[ENDPOINT_SPACE_NAME_MAX];
+	int r = guest_ask_text(ask, "space", space, sizeof space);
+
+	if (r >= 0)
+		r = guest_ask_text(ask, "name", name, sizeof name);
+	if (r >= 0)
+		r = expose(space, name, guest_ask_flag(ask, "has_context"));
+	acre_pack_nil(ask->result);
+	guest_ask_answer(ask, r);
+	return 0;
+}
+
+/*
+ * The guest's thread.
+ */
 
 int guest_fd(struct guest *guest)
 {

@@ -44,8 +44,6 @@ struct guest {
 	 * nobody else will end them: ends the process */
 	void (*give_up)(struct guest *guest);
 	int64_t ends_at; /* the loop's: instant of that; 0: the actor has not been seen to end */
-	/* by the load that goes on, whose answer hands them over; owned, newest first */
-	struct endpoint_own *exposed;
 };
 
 enum guest_what {
@@ -103,6 +101,10 @@ const char *guest_kind(const struct acre_guest *guest, const char **ret_text);
  * the source is filed. */
 int guest_load(struct runtime *rt);
 
+/* The root's guest runs the script that is its source, as python3 would, and the exit status of
+ * that is given. Parks until it has ended. */
+int guest_run_script(struct runtime *rt, int *ret_status);
+
 /* -EMFILE, -ENFILE, -ENOMEM: nothing is to be undone. */
 int guest_init(struct guest *guest, const struct python_plugin *plugin);
 /* Any thread: the guest is to look. */
@@ -120,6 +122,5 @@ void guest_end(struct guest *guest);
  * (`*ret_cancel`) one that was cancelled; NULL: none now. guest_answer(): the call is not to
  * be touched any more; r is a failure as acre's are, filed here. guest_take_cancel(): true once
  * for each call that was cancelled; whoever asks is to raise that in it. guest_is_over(): the
- * actor has ended, and the guest is to return. guest_expose(): a function that may be called
- * by its two names from now on.
+ * actor has ended, and the guest is to return.
  */

@@ -138,25 +138,26 @@ int guest_holder_of_context(const struct guest_ask *ask, struct guest_holder **r
 int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **ret);
 
 /* Operations on nurseries and actors, and on contexts; guest_actor.c, guest_context.c. */
-#define GUEST_OPS(O)                      \
-	O(find, TASK)                     \
-	O(wait_for, TASK)                 \
-	O(dial, TASK)                     \
-	O(parent, TASK)                   \
-	O(release, NOW)                   \
-	O(call, TASK)                     \
-	O(nursery, HOLDS)                 \
-	O(cancel_nursery, NOW)            \
-	O(spawn, MEMBER)                  \
-	O(cancel_actor, MEMBER)           \
-	O(wait_actor, MEMBER)             \
-	O(open, HOLDS)                    \
-	O(started, TASK)                  \
-	O(send, TASK)                     \
-	O(receive, TASK)                  \
-	O(finish, TASK)                   \
-	O(result, TASK)                   \
-	O(cancel_context, TASK)           \
+#define GUEST_OPS(O)            \
+	O(expose, NOW)          \
+	O(find, TASK)           \
+	O(wait_for, TASK)       \
+	O(dial, TASK)           \
+	O(parent, TASK)         \
+	O(release, NOW)         \
+	O(call, TASK)           \
+	O(nursery, HOLDS)       \
+	O(cancel_nursery, NOW)  \
+	O(spawn, MEMBER)        \
+	O(cancel_actor, MEMBER) \
+	O(wait_actor, MEMBER)   \
+	O(open, HOLDS)          \
+	O(started, TASK)        \
+	O(send, TASK)           \
+	O(receive, TASK)        \
+	O(finish, TASK)         \
+	O(result, TASK)         \
+	O(cancel_context, TASK) \
 	O(end, NOW)
 
 /* A task's failure is its return value, and is answered by who calls; those that answer by

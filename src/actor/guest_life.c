@@ -33,7 +33,8 @@ static struct {
 	struct guest guest;
 	struct barrier_thread barrier;
 	pthread_t thread;
-	const char *title;
+	int (*live)(struct guest *guest, void *arg);
+	void *arg;
 	int left[2]; /* a pipe: its end is closed when the guest has returned */
 	int status;
 } loop_life;
@@ -81,7 +82,7 @@ static void give_up(struct guest *guest)
 static void *run_loop(void *arg)
 {
 	barrier_begin(&loop_life.barrier);
-	loop_life.status = child_live_in_process(loop_life.title, &loop_life.guest);
+	loop_life.status = loop_life.live(&loop_life.guest, loop_life.arg);
 	end_guest();
 	report_thread_fini();
 	return arg;
@@ -119,13 +120,14 @@ _Noreturn static void fail(const char *what, int r)
 	_exit(EXIT_FAILURE);
 }
 
-void guest_live(const struct python_plugin *plugin, const char *title)
+int guest_host(const struct python_plugin *plugin,
+	       int (*live)(struct guest *guest, void *arg), void *arg)
 {
 	int r;
 
-	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
-	loop_life.title = title;
-	plugin->after_fork_child();
+	loop_life.live = live;
+	loop_life.arg = arg;
+	plugin->guest_take_thread();
 	r = sys_pipe2(loop_life.left, 0);
 	if (r >= 0)
 		r = guest_init(&loop_life.guest, plugin);
@@ -138,6 +140,21 @@ void guest_live(const struct python_plugin *plugin, const char *title)
 	if (r < 0)
 		fail("a guest cannot run", r);
 	join_loop();
+	return loop_life.status;
+}
+
+static int live_as_child(struct guest *guest, void *arg)
+{
+	return child_live_in_process(arg, guest);
+}
+
+void guest_live(const struct python_plugin *plugin, const char *title)
+{
+	int status;
+
+	acre_ignore(sys_prctl(PR_SET_NAME, (uintptr_t)title, 0, 0, 0));
+	plugin->after_fork_child();
+	status = guest_host(plugin, live_as_child, (char *)(uintptr_t)title);
 	fflush(NULL);
-	_exit(loop_life.status);
+	_exit(status);
 }

@@ -51,7 +51,6 @@ struct sys_table;
 	C(guest_take_cancel)  \
 	C(guest_is_cancelled) \
 	C(guest_is_over)      \
-	C(guest_expose)       \
 	C(guest_ask)          \
 	C(guest_ask_stop)     \
 	C(guest_answers_fd)   \
@@ -74,8 +73,6 @@ void guest_answer(struct guest_call *call, int r);
 bool guest_take_cancel(struct guest_call *call);
 bool guest_is_cancelled(struct guest_call *call);
 bool guest_is_over(struct guest *guest);
-int guest_expose(struct guest *guest, const char *name_space, const char *name,
-		 bool has_context);
 struct guest_ask *guest_ask(struct guest *guest, struct guest_call *call,
 			    const char *name, struct acre_packer *take_arg);
 void guest_ask_stop(struct guest_ask *ask);
@@ -155,7 +152,11 @@ struct python_plugin {
 	void (*before_fork)(void);
 	void (*after_fork_parent)(void);
 	void (*after_fork_child)(void);
-	/* In that child, on its first thread: runs the guest until guest_is_over(). */
+	/* On a process's first thread: that is the guest's, and is interrupted from here on. */
+	void (*guest_take_thread)(void);
+	/* Before a script runs there: what it finds in sys.argv. */
+	int (*set_arguments)(int argc, char **argv);
+	/* On that thread: runs the guest until guest_is_over(). */
 	int (*guest_run)(struct guest *guest);
 	/* Any thread, never waits: what the guest runs is interrupted. */
 	void (*guest_interrupt)(struct guest *guest);

@@ -15,6 +15,7 @@
 	V(doctor, "tells what this host gives to acre, and what to do about the rest") \
 	V(dump, "tells all of a process that hangs, and of the actors below it")       \
 	V(selftest, "tries out the ways in which processes and Python get along")      \
+	V(python, "runs a Python script as the root of a tree")                        \
 	V(run, "runs a program, and ends all that it has started")
 
 #define CLI_AS_FUNCTION(name, text) int verb_##name(int argc, char **argv);

@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	static char title[64];
 
+	acre_boot(argc, argv); /* what a script starts comes by here */
 	if (hold_standard() < 0)
 		return cli_tell(CLI_FAILED,
 				"/dev/null cannot be opened (%m): give this system one");

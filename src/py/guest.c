@@ -98,11 +98,32 @@ static void interrupt_here(int sig)
 
 void guest_after_fork_child(void)
 {
+	PyOS_AfterFork_Child();
+}
+
+void guest_take_thread(void)
+{
 	struct sigaction woken = { .sa_handler = interrupt_here };
 
 	guest_thread = pthread_self();
-	PyOS_AfterFork_Child();
 	acre_ignore(sys_sigaction(PYTHON_WAKE_SIGNAL, &woken, NULL)); /* a valid signal */
+}
+
+/* sys.argv is there as Python has started: its items are replaced. */
+int guest_set_arguments(int argc, char **argv)
+{
+	PyObject *list = PyList_New(0), *text;
+	int r = list ? 0 : -1;
+
+	for (int i = 0; r >= 0 && i < argc; i++) {
+		text = PyUnicode_DecodeFSDefault(argv[i]);
+		r = text ? PyList_Append(list, text) : -1;
+		Py_XDECREF(text);
+	}
+	if (r >= 0)
+		r = PySys_SetObject("argv", list);
+	Py_XDECREF(list);
+	return r < 0 ? exception_fail(ACRE_EGUEST) : 0;
 }
 
 int guest_run(struct guest *guest)

@@ -11,5 +11,7 @@ int guest_is_warm(void);
 void guest_before_fork(void);
 void guest_after_fork_parent(void);
 void guest_after_fork_child(void);
+void guest_take_thread(void);
+int guest_set_arguments(int argc, char **argv);
 int guest_run(struct guest *guest);
 void guest_interrupt(struct guest *guest);

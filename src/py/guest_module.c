@@ -177,24 +177,6 @@ static PyObject *is_over(PyObject *self, PyObject *unused)
 	return guest ? PyBool_FromLong(plugin_host->guest_is_over(guest)) : NULL;
 }
 
-static PyObject *expose(PyObject *self, PyObject *args)
-{
-	struct guest *guest = guest_of_thread();
-	const char *space, *name;
-	int has_context;
-
-	(void)self;
-	if (!guest || !PyArg_ParseTuple(args, "ssp", &space, &name, &has_context))
-		return NULL;
-	if (plugin_host->guest_expose(guest, space, name, has_context) >= 0)
-		Py_RETURN_NONE;
-	PyErr_Format(PyExc_RuntimeError,
-		     "%s.%s cannot be exposed: the program itself has one of that name, or "
-		     "there is no memory",
-		     space, name);
-	return NULL;
-}
-
 static PyMethodDef methods[] = {
 	{ "fd", fd, METH_NOARGS, "Readable when next() is to be asked." },
 	{ "wait", wait_for_actor, METH_NOARGS, "Waits until it is." },
@@ -203,7 +185,6 @@ static PyMethodDef methods[] = {
 	{ "fail", fail, METH_VARARGS, "Answers a call with an exception." },
 	{ "take_cancel", take_cancel, METH_O, "True once, if it was cancelled." },
 	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
-	{ "expose", expose, METH_VARARGS, "A function that may be called." },
 	ASK_METHODS,
 	FORK_METHOD,
 	{ 0 },

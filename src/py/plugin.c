@@ -42,6 +42,8 @@ static const struct python_plugin plugin = {
 	.before_fork = guest_before_fork,
 	.after_fork_parent = guest_after_fork_parent,
 	.after_fork_child = guest_after_fork_child,
+	.guest_take_thread = guest_take_thread,
+	.set_arguments = guest_set_arguments,
 	.guest_run = guest_run,
 	.guest_interrupt = guest_interrupt,
 };

@@ -17,6 +17,8 @@ from acre import _error
 # The call whose function runs, as a number; 0 once it has answered.
 call = contextvars.ContextVar("acre_call", default=None)
 
+in_new_loop = None  # what else is done in an event loop that is new here
+before_nursery = None  # what is done before a nursery is opened
 _reads_in = None  # the event loop that looks for answers
 _waiting = {}  # number of an ask -> what to do with (r, value, report)
 _left = []  # an interrupt that the wait of a plain function did not end with
@@ -112,6 +114,8 @@ async def _wait_asyncio(number, task):
     if _reads_in is not loop:
         loop.add_reader(_acre.answers_fd(), look)
         _reads_in = loop
+        if in_new_loop is not None:
+            in_new_loop(loop)
     answer = loop.create_future()
     _waiting[number] = lambda got: answer.done() or answer.set_result(got)
     cancelled = None
@@ -176,6 +180,11 @@ async def ask(name, /, **arg):
     if trio:
         return await _wait_trio(number, trio)
     return _wait_still(number)
+
+
+def ask_still(name, /, **arg):
+    """The same, standing still, wherever this is."""
+    return _wait_still(start(name, **arg))
 
 
 def block(awaitable):

@@ -51,6 +51,8 @@ class _Block:
         self._was_cancelled = False
 
     async def __aenter__(self):
+        if _ask.before_nursery is not None:
+            _ask.before_nursery()
         self._number = await ask("nursery")
         self._task = _ask._current_asyncio()
         if self._task is None and (trio := _ask._in_trio()):

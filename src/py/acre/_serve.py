@@ -24,12 +24,9 @@ _loop = None
 
 
 def _running():
-    """The call that runs at this moment, if any."""
-    if _plain is not None:
-        return _plain
-    if _loop is None or not _loop.is_running():
-        return None
-    return _calls.get(asyncio.current_task(_loop))
+    """The call that runs at this moment, if any. A script that is loaded runs a loop, too."""
+    task = asyncio.current_task(_loop) if _loop is not None and _loop.is_running() else None
+    return _calls.get(task, _plain)
 
 
 def _interrupted(signum, frame):
@@ -156,20 +153,58 @@ def _names_of(module):
     ]
 
 
+def _expose(space, name, function):
+    """It may be called by these names from now on."""
+    try:
+        _ask.ask_still("expose", space=space, name=name, has_context=has_context(function))
+    except FileExistsError as e:
+        raise RuntimeError(str(e)) from None
+    _functions[space, name] = function
+
+
+def _expose_module(module, space, only):
+    for name in [only] if only else _names_of(module):
+        function = getattr(module, name)
+        if callable(function) and (space, name) not in _functions:
+            _expose(space, name, function)
+
+
+def _status_of(exit):
+    """As python3 has it."""
+    if exit.code is None or isinstance(exit.code, int):
+        return exit.code or 0
+    print(exit.code, file=sys.stderr)
+    return 1
+
+
+def _run_script(path):
+    """As `python3 PATH` does. What it defines can be called when it opens a nursery."""
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    sys.modules["__main__"] = module
+    sys.path.insert(0, os.path.dirname(path))
+    with open(path, "rb") as f:
+        text = f.read()
+    _ask.before_nursery = lambda: _expose_module(module, "main", "")
+    try:
+        exec(compile(text, path, "exec"), module.__dict__)
+    except SystemExit as e:
+        return _status_of(e)
+    return 0
+
+
 def _load(call, kind, text):
     global _plain
+    value = None
     of = _ask.Call(call)
     token = _ask.call.set(of)
     try:
         _plain = call
         try:
-            if kind:
-                module, space, only = _module_of(kind, text)
-                for name in [only] if only else _names_of(module):
-                    function = getattr(module, name)
-                    if callable(function):
-                        _acre.expose(space, name, has_context(function))
-                        _functions[space, name] = function
+            if kind == "script":
+                value = _run_script(text)
+            elif kind:
+                _expose_module(*_module_of(kind, text))
         finally:
             _plain = None
             of.number = 0
@@ -178,7 +213,7 @@ def _load(call, kind, text):
     except BaseException as e:
         _answer_exception(call, e)
     else:
-        _acre.done(call, None)
+        _acre.done(call, value)
 
 
 def _look():
@@ -191,8 +226,15 @@ def _look():
             _begin(call, *rest)
         else:
             _cancel(call)
-    if _acre.is_over() and _loop.is_running():
+    if _acre.is_over() and _loop.is_running() and _plain is None:
         _loop.stop()
+
+
+def _serve_in(loop):
+    """Calls are served by the loop that a script runs, while it does."""
+    global _loop
+    _loop = loop
+    loop.add_reader(_acre.fd(), _look)
 
 
 def _end():
@@ -215,11 +257,14 @@ def _main():
     global _loop
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
-    _loop = asyncio.new_event_loop()
+    _loop = own = asyncio.new_event_loop()
     asyncio.set_event_loop(_loop)
     # The source is loaded before the loop runs: it may run one of its own.
+    _ask.in_new_loop = _serve_in
     _acre.wait()
     _look()
+    _ask.in_new_loop = None
+    _loop = own
     _loop.add_reader(_acre.fd(), _look)
     try:
         if not _acre.is_over():
