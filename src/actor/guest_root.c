@@ -98,7 +98,7 @@ static int begin(const struct python_plugin **ret, struct script *script, int ar
 	if (argc < 1)
 		return acre_fail(EINVAL, "acre_python_main() without a script");
 	if (!realpath(argv[0], script->path))
-		return acre_fail(errno, "the script %s", argv[0]);
+		return acre_fail(ENOENT, "there is no script %s", argv[0]);
 	r = python_load(ret);
 	if (r >= 0)
 		r = (*ret)->guest_warm();

@@ -126,7 +126,7 @@ TEST_PYTHON(what_a_script_has_started_dies_with_it)
 TEST_PYTHON(what_cannot_begin_says_why)
 {
 	assert_int_equal(acre("python /nowhere/script.py"), 2);
-	assert_text_has(err, "the script /nowhere/script.py");
+	assert_text_has(err, "there is no script /nowhere/script.py");
 	assert_int_equal(acre("python"), 2);
 	assert_text_has(err, "expected a script");
 	return 0;
