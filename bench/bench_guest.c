@@ -27,6 +27,10 @@
 #define WARM_UP	   100
 #define CALLERS	   64 /* tasks that call at the same time */
 #define CALLS_EACH 50
+#define ITEMS	   20000 /* of a stream */
+
+#define AS_TEXT(x) #x
+#define TEXT_OF(x) AS_TEXT(x) /* of what it stands for */
 #define IDLE	   10 /* actors or processes whose memory is measured */
 
 #define READY_BAR  (1 / 15.0) /* of what an executed Python takes until its loop runs */
@@ -142,8 +146,28 @@ static double exec_memory_of(const char *field)
  * Guests.
  */
 
-static const struct acre_guest echo = { .source = "async def same(number):\n"
-						  "    return number\n" };
+static const struct acre_guest echo = {
+	.source = "import acre\n"
+		  "async def same(number):\n"
+		  "    return number\n"
+		  "@acre.context\n"
+		  "async def echo(ctx):\n"
+		  "    await ctx.started()\n"
+		  "    async for item in ctx:\n"
+		  "        await ctx.send(item)\n"
+		  "@acre.context\n"
+		  "async def count(ctx):\n"
+		  "    await ctx.started()\n"
+		  "    for i in range(" TEXT_OF(ITEMS) "):\n"
+						       "        await ctx.send(i)\n"
+						       "@acre.context\n"
+						       "async def take(ctx):\n"
+						       "    await ctx.started()\n"
+						       "    n = 0\n"
+						       "    async for item in ctx:\n"
+						       "        n += 1\n"
+						       "    return n\n"
+};
 
 static int call_same(struct acre_actor *a, int64_t number)
 {
@@ -241,6 +265,101 @@ static double call_rate(void)
 	return CALLERS * CALLS_EACH / begun / 1e3;
 }
 
+/*
+ * Streams: an item there and back, and many one way. `what` fills the context.
+ */
+
+static double stream(const char *name, double (*what)(struct acre_context *ctx, int *ret))
+{
+	struct acre_context *ctx;
+	struct acre_nil nil = { 0 };
+	struct acre_actor *a;
+	double figure = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_echo(&n, &a);
+		if (r >= 0)
+			r = acre_open_named(&ctx, a, "main", name, ACRE_KIND(acre_nil),
+					    &nil);
+		if (r >= 0) {
+			figure = what(ctx, &r);
+			r = acre_context_close(&ctx, r);
+		}
+		if (r >= 0)
+			bench_delayed(acre_actor_pid(a));
+	}
+	bench_check(r);
+	return figure;
+}
+
+static double trips_of_items(struct acre_context *ctx, int *ret)
+{
+	struct acre_int item = { 0 };
+	double begun = 0;
+	int r = 0;
+
+	for (int i = -WARM_UP; i < TRIPS && r >= 0; i++) {
+		if (i == 0)
+			begun = bench_wall();
+		r = acre_send(ctx, acre_int, .value = i);
+		if (r >= 0)
+			r = acre_recv(ctx, acre_int, &item);
+		if (r >= 0 && item.value != i)
+			r = acre_fail(EPROTO, "not the item that was due");
+	}
+	begun = bench_wall() - begun;
+	*ret = r < 0 ? r : acre_finish(ctx);
+	return begun / TRIPS * 1e6;
+}
+
+static double items_to_guest(struct acre_context *ctx, int *ret)
+{
+	struct acre_int taken = { 0 };
+	double begun = bench_wall();
+	int r = 0;
+
+	for (int i = 0; i < ITEMS && r >= 0; i++)
+		r = acre_send(ctx, acre_int, .value = i);
+	if (r >= 0)
+		r = acre_finish(ctx);
+	if (r >= 0)
+		r = acre_result(ctx, acre_int, &taken);
+	if (r >= 0 && taken.value != ITEMS)
+		r = acre_fail(EPROTO, "not as many items as were sent");
+	*ret = r;
+	return ITEMS / (bench_wall() - begun) / 1e3;
+}
+
+static double items_from_guest(struct acre_context *ctx, int *ret)
+{
+	struct acre_int item;
+	double begun = bench_wall();
+	int r, n = 0;
+
+	while ((r = acre_recv(ctx, acre_int, &item)) > 0)
+		n++;
+	if (r >= 0 && n != ITEMS)
+		r = acre_fail(EPROTO, "not as many items as were sent");
+	*ret = r;
+	return ITEMS / (bench_wall() - begun) / 1e3;
+}
+
+static double stream_trips(void)
+{
+	return stream("echo", trips_of_items);
+}
+
+static double stream_to(void)
+{
+	return stream("take", items_to_guest);
+}
+
+static double stream_from(void)
+{
+	return stream("count", items_from_guest);
+}
+
 static const char *field_now; /* of smaps_rollup */
 
 static double memory(void)
@@ -321,6 +440,21 @@ static double in_task_rate(void)
 	return bench_in_task(call_rate);
 }
 
+static double in_task_stream_trips(void)
+{
+	return bench_in_task(stream_trips);
+}
+
+static double in_task_stream_to(void)
+{
+	return bench_in_task(stream_to);
+}
+
+static double in_task_stream_from(void)
+{
+	return bench_in_task(stream_from);
+}
+
 static double pss_apart(void)
 {
 	field_now = "Pss";
@@ -357,6 +491,9 @@ APART(eventfd_rate)
 APART(in_task_spawns)
 APART(in_task_calls)
 APART(in_task_rate)
+APART(in_task_stream_trips)
+APART(in_task_stream_to)
+APART(in_task_stream_from)
 APART(pss_apart)
 APART(private_apart)
 
@@ -394,6 +531,23 @@ static const struct bench_row rows[] = {
 	  .floor_name = "two processes, one at a time",
 	  .floor = eventfd_rate_side,
 	  .ours = in_task_rate_side,
+	  .sense = BENCH_RATE },
+	{ .name = "item of a stream, there and back",
+	  .unit = "us",
+	  .floor_name = "two processes, two eventfds",
+	  .floor = eventfd_trips_side,
+	  .ours = in_task_stream_trips_side },
+	{ .name = "items to a guest",
+	  .unit = "k/s",
+	  .floor_name = "two processes, one at a time",
+	  .floor = eventfd_rate_side,
+	  .ours = in_task_stream_to_side,
+	  .sense = BENCH_RATE },
+	{ .name = "items from a guest",
+	  .unit = "k/s",
+	  .floor_name = "two processes, one at a time",
+	  .floor = eventfd_rate_side,
+	  .ours = in_task_stream_from_side,
 	  .sense = BENCH_RATE },
 	{ .name = "PSS of an idle guest",
 	  .unit = "KiB",
