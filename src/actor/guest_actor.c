@@ -3,9 +3,11 @@
 #include <acre/call.h>
 #include <acre/discovery.h>
 
+#include "actor/forkserver.h"
 #include "actor/guest_ask.h"
 #include "actor/runtime.h"
 #include "base/mem.h"
+#include "base/util.h"
 #include "core/task.h"
 
 /* Bytes of a name of anything, with the end */
@@ -173,7 +175,20 @@ struct spawn_texts {
 	char backend[NAME_MAX_BYTES];
 	char kind[NAME_MAX_BYTES];
 	char *text; /* owned */
+	char preload[FORKSERVER_IMPORTS_MAX];		     /* one comma between two */
+	const char *modules[FORKSERVER_IMPORTS_MAX / 2 + 1]; /* what it is, taken apart */
 };
+
+static void take_apart(struct spawn_texts *texts)
+{
+	char *at = texts->preload, *name;
+	size_t n = 0;
+
+	while ((name = strsep(&at, ",")) && n < ARRAY_N(texts->modules) - 1)
+		if (*name)
+			texts->modules[n++] = name;
+	texts->modules[n] = NULL;
+}
 
 static int read_texts(const struct guest_ask *ask, struct spawn_texts *texts)
 {
@@ -183,8 +198,11 @@ static int read_texts(const struct guest_ask *ask, struct spawn_texts *texts)
 		r = guest_ask_text(ask, "backend", texts->backend, sizeof texts->backend);
 	if (r >= 0)
 		r = guest_ask_text(ask, "kind", texts->kind, sizeof texts->kind);
+	if (r >= 0)
+		r = guest_ask_text(ask, "preload", texts->preload, sizeof texts->preload);
 	if (r < 0)
 		return r;
+	take_apart(texts);
 	texts->text = mem_alloc(SOURCE_MAX + 1);
 	if (!texts->text)
 		return acre_fail(ENOMEM, "no memory for a guest's source");
@@ -197,7 +215,7 @@ static int choose_guest(struct spawn_texts *texts, struct acre_guest *ret)
 	const struct runtime *rt = runtime_this;
 	const char *kind = texts->kind, *text = texts->text;
 
-	*ret = (struct acre_guest){ 0 };
+	*ret = (struct acre_guest){ .preload = texts->modules };
 	if (!strcmp(kind, "same")) {
 		kind = rt->guest_kind;
 		text = rt->guest_text;
@@ -208,11 +226,14 @@ static int choose_guest(struct spawn_texts *texts, struct acre_guest *ret)
 		ret->file = text;
 	else if (!strcmp(kind, "module"))
 		ret->module = text;
+	else if (!strcmp(kind, "main"))
+		ret->main = text;
 	else if (*kind)
-		return acre_fail(EINVAL,
-				 "a guest is a source, a file or a module, and not "
-				 "a `%s`",
-				 kind);
+		return acre_fail(
+			EINVAL,
+			"a guest is a source, a file, a module or a main module, "
+			"and not a `%s`",
+			kind);
 	return 0;
 }
 
@@ -221,7 +242,7 @@ static int spawn(struct guest_ask *ask, struct spawn_texts *texts, struct nurser
 	struct acre_guest guest;
 	struct acre_actor *a;
 	int r = choose_guest(texts, &guest);
-	bool has_guest = guest.source || guest.file || guest.module;
+	bool has_guest = guest.source || guest.file || guest.module || guest.main;
 
 	if (r >= 0)
 		r = acre_spawn((struct acre_nursery *)(void *)in, &a, .name = texts->name,

@@ -14,6 +14,27 @@ static int spawn_with(struct acre_nursery *n, struct acre_actor **ret, const cha
 			  .guest = &guest);
 }
 
+static bool truth_of(struct acre_value value)
+{
+	struct acre_part part;
+
+	assert_int_equal(acre_value_next(&value, &part), 1);
+	assert_int_equal(part.type, ACRE_PART_BOOL);
+	return part.boolean;
+}
+
+static const char *text_of(struct acre_value value)
+{
+	static char text[256];
+	struct acre_part part;
+
+	assert_int_equal(acre_value_next(&value, &part), 1);
+	assert_int_equal(part.type, ACRE_PART_TEXT);
+	snprintf(text, sizeof text, "%.*s", (int)part.bytes.len,
+		 (const char *)part.bytes.data);
+	return text;
+}
+
 static const char tells[] = "import sys\n"
 			    "was_there = 'counted' in sys.modules\n"
 			    "def has():\n"
@@ -188,6 +209,45 @@ TEST_PYTHON(what_cannot_be_a_module_is_not_preloaded)
 
 			assert_class(spawn_with(&n, &a, "", preload), EINVAL);
 		}
+	return r;
+}
+
+/* Its children have a forkserver of their own, and it is what it says. */
+TEST_PYTHON(a_guest_starts_guests_with_modules_and_as_programs)
+{
+	struct acre_actor *a;
+	struct acre_value got;
+	int r = 0;
+
+	write_counted();
+	write_file("program.py", "def ask():\n"
+				 "    return (__name__ == '__main__') + 1\n");
+	ACRE_NURSERY(n, r) {
+		assert_ok(spawn_source(
+			&n, &a,
+			"import acre, sys\n"
+			"was_there = 'counted' in sys.modules\n"
+			"def has():\n"
+			"    return int(was_there)\n"
+			"async def go():\n"
+			"    async with acre.open_nursery() as n:\n"
+			"        both = ['decimal', 'counted']\n"
+			"        a = await n.start_actor('a', preload=both)\n"
+			"        b = await n.start_actor('b', main='program')\n"
+			"        return [await a.call('has'), has(),\n"
+			"                await b.call('ask')] == [1, 0, 2]\n"
+			"async def bad():\n"
+			"    async with acre.open_nursery() as n:\n"
+			"        try:\n"
+			"            await n.start_actor('a', preload=['nowhere'])\n"
+			"        except acre.Error as e:\n"
+			"            return f'{e.cls} {e.__cause__.name}'\n"));
+		assert_int_equal(call_guest(a, "go", &got), 1);
+		assert_true(truth_of(got));
+		assert_int_equal(count_imports(), 1);
+		assert_int_equal(call_guest(a, "bad", &got), 1);
+		assert_string_equal(text_of(got), "ACRE_EBOOT ModuleNotFoundError");
+	}
 	return r;
 }
 

@@ -14,14 +14,24 @@ class Nursery:
         self._number = number
 
     async def start_actor(
-        self, name="actor", *, source=None, file=None, module=None, c=False, backend=None
+        self,
+        name="actor",
+        *,
+        source=None,
+        file=None,
+        module=None,
+        main=None,
+        preload=(),
+        c=False,
+        backend=None,
     ):
         """Starts an actor and waits until it serves.
 
-        It runs Python, a source, file or module; without any, the same as this one. With
-        c=True it runs none, and offers what the program has in C.
+        It runs Python, a source, file or module, or a module as its main one; without any,
+        the same as this one. The modules of preload are imported once for all actors that
+        name the same. With c=True it runs none, and offers what the program has in C.
         """
-        given = [("source", source), ("file", file), ("module", module)]
+        given = [("source", source), ("file", file), ("module", module), ("main", main)]
         given = [(kind, text) for kind, text in given if text is not None]
         if len(given) + bool(c) > 1:
             raise TypeError("an actor runs a source, a file, a module, or C, and one of them")
@@ -33,6 +43,7 @@ class Nursery:
             backend=backend or "",
             kind=kind,
             text=str(text),
+            preload=",".join(preload),
         )
         return _portal.of(actor)
 
