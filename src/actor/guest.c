@@ -176,14 +176,19 @@ static bool withdraw(struct guest_call *call)
 	return is_queued;
 }
 
-static void cancel(struct guest_call *call)
+void guest_call_cancel(struct guest_call *call)
 {
+	bool is_new;
+
 	lock(call->guest);
-	if (call->state == GUEST_TAKEN) {
+	is_new = call->state == GUEST_TAKEN && !call->is_cancelled;
+	if (is_new) {
 		call->is_cancelled = true;
 		list_push(&call->guest->cancels, &call->node);
 	}
 	unlock(call->guest);
+	if (!is_new)
+		return;
 	guest_ring(call->guest);
 	tell_deaf(call, true);
 	timer_set(&call->nudge, int64_add(clock_now(), NUDGE_FIRST_NS), nudge);
@@ -208,7 +213,7 @@ static int wait_for_answer(struct guest_call *call)
 		return r;
 	}
 	if (r < 0 && !call->is_back)
-		cancel(call);
+		guest_call_cancel(call);
 	/* bound: the guest answers, or our parent's ladder or our own ends this process */
 	while (!call->is_back)
 		park_shielded(WAIT_GUEST, call);
@@ -237,7 +242,10 @@ static int ask(struct guest_call *call)
 		guest_holders_drop(&call->holders);
 		acre_nursery_cancel(&n);
 	}
-	return call->context ? guest_holder_end(&own, r) : r;
+	if (!call->context)
+		return r;
+	guest_holder_expel(&own);
+	return guest_holder_end(&own, r);
 }
 
 /* What it was asked for it exposes, as a module in C does. */

@@ -79,6 +79,9 @@ struct guest_call {
 	bool is_deaf; /* counted on the status page */
 };
 
+/* The loop's thread: the guest is to hear of it, unless it has. Idempotent. */
+void guest_call_cancel(struct guest_call *call);
+
 /*
  * Who spawns it: 0, or EINVAL where the backend takes no guest, it is not one of the four, or
  * names what cannot be a module.

@@ -10,8 +10,6 @@
 #include "base/util.h"
 #include "core/task.h"
 
-/* Bytes of a name of anything, with the end */
-#define NAME_MAX_BYTES 256
 #define SOURCE_MAX     (1024 * 1024) /* as python.h has it */
 
 static int give_actor(struct guest_ask *ask, const struct acre_actor *a)
@@ -28,7 +26,7 @@ static int give_actor(struct guest_ask *ask, const struct acre_actor *a)
 static int find_by(struct guest_ask *ask, const char *key,
 		   int (*find)(struct acre_actor **ret, const char *text))
 {
-	char text[NAME_MAX_BYTES];
+	char text[GUEST_NAME_BYTES];
 	struct acre_actor *a = NULL;
 	int r = guest_ask_text(ask, key, text, sizeof text);
 
@@ -78,19 +76,19 @@ int guest_op_release(struct guest_ask *ask)
 }
 
 /* Both names of a function, and its argument. */
-static int read_function(const struct guest_ask *ask, char space[NAME_MAX_BYTES],
-			 char name[NAME_MAX_BYTES], struct acre_value *arg)
+static int read_function(const struct guest_ask *ask, char space[GUEST_NAME_BYTES],
+			 char name[GUEST_NAME_BYTES], struct acre_value *arg)
 {
-	int r = guest_ask_text(ask, "space", space, NAME_MAX_BYTES);
+	int r = guest_ask_text(ask, "space", space, GUEST_NAME_BYTES);
 
 	if (r >= 0)
-		r = guest_ask_text(ask, "name", name, NAME_MAX_BYTES);
+		r = guest_ask_text(ask, "name", name, GUEST_NAME_BYTES);
 	return r < 0 ? r : guest_ask_value(ask, "arg", arg);
 }
 
 int guest_op_call(struct guest_ask *ask)
 {
-	char space[NAME_MAX_BYTES], name[NAME_MAX_BYTES];
+	char space[GUEST_NAME_BYTES], name[GUEST_NAME_BYTES];
 	struct acre_value arg, value;
 	struct acre_actor *a;
 	int r = guest_ask_actor(ask, &a);
@@ -117,11 +115,20 @@ int guest_op_cancel_actor(struct guest_ask *ask)
 
 int guest_op_wait_actor(struct guest_ask *ask)
 {
+	struct guest_holder *h;
 	struct acre_actor *a;
 	int r = guest_ask_actor(ask, &a);
 
 	acre_pack_nil(ask->result);
-	return r < 0 ? r : acre_actor_wait(a);
+	if (r < 0)
+		return r;
+	h = a->member.nursery ? guest_holder_of(ask->guest, a->member.nursery) : NULL;
+	if (h && guest_holder_is_told(h))
+		return acre_fail(EBADF,
+				 "wait_actor(): the block of its nursery has ended");
+	if (h) /* which is not to wait for who waits for its actors */
+		guest_holder_use(h, ask);
+	return acre_actor_wait(a);
 }
 
 /*
@@ -139,6 +146,7 @@ static int hold(struct guest_holder *h, struct guest_ask *ask)
 		guest_ask_answer(ask, 0);
 		if (!guest_holder_wait(h))
 			acre_nursery_cancel(&n);
+		guest_holder_expel(h);
 	}
 	return guest_holder_end(h, r);
 }
@@ -172,8 +180,8 @@ int guest_op_cancel_nursery(struct guest_ask *ask)
 /* Texts of the options of a spawn; those that are not there stay "". */
 struct spawn_texts {
 	char name[ACRE_ACTOR_NAME_SIZE];
-	char backend[NAME_MAX_BYTES];
-	char kind[NAME_MAX_BYTES];
+	char backend[GUEST_NAME_BYTES];
+	char kind[GUEST_NAME_BYTES];
 	char *text; /* owned */
 	char preload[FORKSERVER_IMPORTS_MAX];		     /* one comma between two */
 	const char *modules[FORKSERVER_IMPORTS_MAX / 2 + 1]; /* what it is, taken apart */

@@ -171,8 +171,7 @@ void guest_ask_answer(struct guest_ask *ask, int r)
 
 void guest_ask_tell(struct guest_ask *news)
 {
-	if (!list_is_linked(&news->node))
-		push_answer(news);
+	push_answer(news);
 }
 
 void guest_ask_untell(struct guest_ask *news)
@@ -185,6 +184,41 @@ void guest_ask_untell(struct guest_ask *news)
 /*
  * The loop's thread.
  */
+
+static bool is_cancelled(const struct guest_call *call)
+{
+	return call && call->asks->scope.covered;
+}
+
+/* Of a call or a nursery that is cancelled the guest may hear by an answer or by the cancel, and
+ * is to take both as one. */
+static void announce_cancel(struct guest_ask *ask)
+{
+	struct guest_holder *h;
+	struct guest_call *call = ask->call;
+
+	if (ask->op->kind == GUEST_OP_MEMBER) { /* it may outlive its call */
+		h = guest_holder_of(ask->guest, task_this()->member.nursery);
+		call = h ? h->call : NULL;
+		if (h && h->nursery->scope.covered)
+			guest_holder_tell(h);
+	}
+	if (is_cancelled(call))
+		guest_call_cancel(call);
+}
+
+int guest_ask_outcome(struct guest_ask *ask, int r)
+{
+	if (report_class(r) != ECANCELED)
+		return r;
+	if (ask->is_expelled && !ask->is_cancelled &&
+	    !scope_covered_from_outside(ask->scope))
+		return acre_fail(EBADF,
+				 "%s(): what it waits on was closed by another task",
+				 ask->op->name);
+	announce_cancel(ask);
+	return r;
+}
 
 static int serve(void *arg)
 {
@@ -199,7 +233,8 @@ static int serve(void *arg)
 		scope_cancel(&s, ACRE_REASON_ASKED);
 	r = op->run(ask); /* what holds has answered by itself */
 	if (op->kind != GUEST_OP_HOLDS) {
-		guest_ask_answer(ask, r);
+		guest_holder_leave(ask);
+		guest_ask_answer(ask, guest_ask_outcome(ask, r));
 		r = 0;
 	}
 	scope_pop(&s);
@@ -219,20 +254,35 @@ static int nursery_of_actor(const struct guest_ask *ask, struct nursery **ret)
 	return r;
 }
 
-static int find_nursery(const struct guest_ask *ask, struct nursery **ret)
+static int nursery_of_member(const struct guest_ask *ask, struct nursery **ret)
 {
 	struct guest_holder *h;
 	struct acre_value unused;
 	int r;
 
-	*ret = ask->call ? ask->call->asks : runtime_this->service;
-	if (ask->op->kind != GUEST_OP_MEMBER)
-		return *ret ? 0 : acre_fail(ACRE_ECLOSED, "this actor is about to end");
 	if (acre_value_get(ask->arg, "nursery", &unused) <= 0)
 		return nursery_of_actor(ask, ret);
 	r = guest_holder_of_nursery(ask, &h);
+	if (r >= 0 && guest_holder_is_told(h))
+		r = acre_fail(EBADF, "%s(): the block of that nursery has ended",
+			      ask->op->name);
 	if (r >= 0)
 		*ret = h->nursery;
+	return r;
+}
+
+/* One that has joined its tasks does so no more. */
+static int find_nursery(const struct guest_ask *ask, struct nursery **ret)
+{
+	int r = 0;
+
+	*ret = ask->call ? ask->call->asks : runtime_this->service;
+	if (ask->op->kind == GUEST_OP_MEMBER)
+		r = nursery_of_member(ask, ret);
+	if (r >= 0 && !*ret)
+		r = acre_fail(ACRE_ECLOSED, "this actor is about to end");
+	if (r >= 0 && (*ret)->state != NURSERY_OPEN && (*ret)->state != NURSERY_JOINING)
+		r = acre_fail(EBADF, "%s(): that actor is being ended", ask->op->name);
 	return r;
 }
 
@@ -363,8 +413,10 @@ int guest_answers_fd(struct guest *guest)
 	return guest->answers_fd;
 }
 
-struct guest_ask *guest_answered(struct guest *guest)
+/* News are the holder's, which may be gone when the lock is left. */
+struct guest_ask *guest_answered(struct guest *guest, uint64_t *ret_cancelled)
 {
+	struct guest_ask *ask = NULL;
 	struct list *node;
 	uint64_t rung;
 
@@ -372,19 +424,17 @@ struct guest_ask *guest_answered(struct guest *guest)
 		sys_read(guest->answers_fd, &rung, sizeof rung)); /* it does not block */
 	lock(guest);
 	node = list_pop(&guest->answers);
+	if (node)
+		ask = list_entry(node, struct guest_ask, node);
+	*ret_cancelled = ask ? ask->cancelled_holder : 0;
 	unlock(guest);
-	return node ? list_entry(node, struct guest_ask, node) : NULL;
+	return *ret_cancelled ? NULL : ask;
 }
 
 int guest_ask_result(struct guest_ask *ask, struct acre_value *ret)
 {
 	*ret = ask->value;
 	return ask->r;
-}
-
-uint64_t guest_ask_news(const struct guest_ask *ask)
-{
-	return ask->cancelled_holder;
 }
 
 struct report *guest_ask_report(struct guest_ask *ask)

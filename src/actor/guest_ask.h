@@ -36,7 +36,10 @@ struct guest_ask {
 	bool is_freed;	  /* by the guest, meanwhile */
 	/* the loop's alone, until it is answered */
 	struct scope *scope; /* of the task at work on it; NULL: it has not begun, or is done */
-	bool is_cancelled;   /* before that */
+	bool is_cancelled;   /* by the guest */
+	struct list use;     /* in used->users */
+	struct guest_holder *used; /* that its task is at work on; or NULL */
+	bool is_expelled;	   /* because that one ends */
 	/* the answer */
 	struct acre_packer *result; /* owned */
 	struct acre_value value;    /* its value, or the failure as guest_tell_failure() has it */
@@ -47,7 +50,10 @@ struct guest_ask {
 
 /* Loop: answers it, once; then it is the guest's. A value lies in ask->result. */
 void guest_ask_answer(struct guest_ask *ask, int r);
-/* Loop: news for the guest, in memory of the holder's. Idempotent; and takes them back. */
+/* Loop: what an ask's own task is to answer for r. If that is a cancellation which the guest has
+ * not asked for, who is to get it there hears of it first. */
+int guest_ask_outcome(struct guest_ask *ask, int r);
+/* Loop: news for the guest, in memory of the holder's; and takes them back. */
 void guest_ask_tell(struct guest_ask *news);
 void guest_ask_untell(struct guest_ask *news);
 
@@ -64,12 +70,12 @@ int guest_ask_actor(const struct guest_ask *ask, struct acre_actor **ret);
 
 /*
  * The guest's thread, declared in python.h: guest_ask() begins one and takes its argument; NULL
- * without memory, every other failure is its answer. guest_ask_stop(): its answer is wanted soon; it comes in any case. guest_answers_fd()
- * is readable when guest_answered() is to be asked: the next that has its answer, or news; NULL:
- * none now. guest_ask_result(): 0 with its value, or a class below 0 with the failure as
- * guest_tell_failure() has it, both as long as the ask. guest_ask_news(): the number of a holder
- * that was cancelled; such an ask has no answer and is not freed. guest_ask_report(): that
- * failure itself, now the caller's, for guest_fail_again(), which files it on this thread, and
+ * without memory, every other failure is its answer. guest_ask_stop(): its answer is wanted soon; it
+ * comes in any case. guest_answers_fd() is readable when guest_answered() is to be asked: the
+ * next that has its answer; or NULL, with the number of a holder that was cancelled, or 0: there
+ * is nothing now. guest_ask_result(): 0 with its value, or a class below 0 with the failure as
+ * guest_tell_failure() has it, both as long as the ask. guest_ask_report(): that failure itself,
+ * now the caller's, for guest_fail_again(), which files it on this thread, and
  * guest_forget_failure().
  */
 
@@ -99,8 +105,10 @@ struct guest_op {
 const struct guest_op *guest_op_named(const char *name);
 
 /*
- * Holders, guest_holder.c. One is made by the task that opens what it holds.
+ * Holders, guest_holder.c. One is made by the task that opens what it holds. Any task of the guest
+ * may ask for something that it holds; such a user gets no further when the holder ends.
  */
+#define GUEST_NAME_BYTES 256 /* of a name of anything, with the end */
 
 struct guest_holder {
 	struct map_node by_number; /* in guest->holders */
@@ -109,13 +117,16 @@ struct guest_holder {
 	struct guest *guest;
 	struct task *task; /* that holds it open */
 	struct scope *scope;
+	struct guest_call *call;      /* that has opened it; NULL: none has */
 	struct acre_context *context; /* what is held: one of the two */
 	struct nursery *nursery;
+	char name[GUEST_NAME_BYTES]; /* of the context's function */
+	struct list users;	     /* struct guest_ask: at work on it */
 	struct guest_ask *end; /* borrowed: asks it to end, and waits for that; or NULL */
 	bool is_cancelled;     /* that one says so */
 	bool is_dropped;       /* who has opened it is no more */
-	bool is_of_none;       /* no call has opened it */
-	bool waits;	       /* its task is in guest_holder_wait() */
+	bool is_news;	       /* the guest was told that it is cancelled */
+	bool waits;	       /* its task is in a wait of guest_holder.c */
 	struct guest_ask news;
 };
 
@@ -127,6 +138,10 @@ void guest_holder_begin_of_call(struct guest_holder *h, struct guest_call *call)
  * meanwhile, the guest is told so. Bound: the guest, the end of the call, and for what no
  * call has opened GUEST_UNWIND_NS from its cancellation on. */
 bool guest_holder_wait(struct guest_holder *h);
+/* The guest is to hear that what it holds is cancelled, once; not if its call is. */
+void guest_holder_tell(struct guest_holder *h);
+/* Nobody uses it any more. Not a checkpoint; bound: its users are cancelled. */
+void guest_holder_expel(struct guest_holder *h);
 /* It has ended: who waits for that gets r. 0, or r if nobody does. */
 int guest_holder_end(struct guest_holder *h, int r);
 /* Those of a call that is over, or of a guest. */
@@ -134,8 +149,17 @@ void guest_holders_drop(struct list *holders);
 
 /* The one that the ask's field `key` names: EBADF if there is none (any more), or it holds
  * something else. */
-int guest_holder_of_context(const struct guest_ask *ask, struct guest_holder **ret);
+int guest_holder_of_context(struct guest_ask *ask, struct guest_holder **ret);
 int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **ret);
+/* The one that holds that nursery, or NULL. */
+struct guest_holder *guest_holder_of(const struct guest *guest,
+				     const struct nursery *nursery);
+/* It was told to end, or is to be cancelled. */
+bool guest_holder_is_told(const struct guest_holder *h);
+/* The ask's task is a user from here on; guest_holder_of_context() says so, too. */
+void guest_holder_use(struct guest_holder *h, struct guest_ask *ask);
+/* It is none any more. */
+void guest_holder_leave(struct guest_ask *ask);
 
 /* Operations on nurseries and actors, and on contexts; guest_actor.c, guest_context.c. */
 #define GUEST_OPS(O)            \

@@ -8,8 +8,6 @@
 #include "actor/guest_ask.h"
 #include "base/mem.h"
 
-/* Bytes of a name, with the end */
-#define NAME_MAX_BYTES 256
 /* What one answer holds of the items that lie there: a way there and back takes as long as
  * some dozens of them */
 #define BATCH_ITEMS 64
@@ -17,9 +15,9 @@
 /* All of them lie there, so that this ends is not a matter of time */
 #define BATCH_SHIELD_S 1
 
-static int open_it(struct guest_ask *ask, struct acre_context **ret)
+static int open_it(struct guest_ask *ask, struct guest_holder *h)
 {
-	char space[NAME_MAX_BYTES], name[NAME_MAX_BYTES];
+	char space[GUEST_NAME_BYTES];
 	struct acre_any arg;
 	struct acre_actor *a;
 	int r = guest_ask_actor(ask, &a);
@@ -27,11 +25,12 @@ static int open_it(struct guest_ask *ask, struct acre_context **ret)
 	if (r >= 0)
 		r = guest_ask_text(ask, "space", space, sizeof space);
 	if (r >= 0)
-		r = guest_ask_text(ask, "name", name, sizeof name);
+		r = guest_ask_text(ask, "name", h->name, sizeof h->name);
 	if (r >= 0)
 		r = guest_ask_value(ask, "arg", &arg.value);
 	return r < 0 ? r
-		     : acre_open_named(ret, a, space, name, ACRE_KIND(acre_any), &arg);
+		     : acre_open_named(&h->context, a, space, h->name,
+				       ACRE_KIND(acre_any), &arg);
 }
 
 static void pack_any(struct acre_packer *to, int r, const struct acre_any *any)
@@ -58,10 +57,10 @@ static int give_opened(struct guest_ask *ask, const struct guest_holder *h)
 
 static int hold(struct guest_holder *h, struct guest_ask *ask)
 {
-	int r = open_it(ask, &h->context);
+	int r = open_it(ask, h);
 
 	if (r < 0) {
-		guest_ask_answer(ask, r);
+		guest_ask_answer(ask, guest_ask_outcome(ask, r));
 		return 0;
 	}
 	guest_holder_begin(h, ask);
@@ -70,6 +69,7 @@ static int hold(struct guest_holder *h, struct guest_ask *ask)
 	if (r < 0)
 		h->is_dropped = true;
 	r = guest_holder_wait(h) ? 0 : -ECANCELED;
+	guest_holder_expel(h);
 	r = acre_context_close(&h->context, r);
 	/* that it was cancelled as it was to be is no failure */
 	return guest_holder_end(h, h->is_cancelled && acre_is(r, ECANCELED) ? 0 : r);

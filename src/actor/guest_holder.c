@@ -2,6 +2,7 @@
 /* guest_holder.c - what a guest has opened is held open by a task, and known by a number. */
 #include "actor/guest_ask.h"
 
+#include "base/util.h"
 #include "core/report.h"
 #include "core/sched.h"
 
@@ -15,6 +16,7 @@ static void enter(struct guest_holder *h, struct guest *guest, struct list *in)
 	h->task = task_this();
 	h->number = ++guest->last_holder;
 	h->news = (struct guest_ask){ .guest = guest, .cancelled_holder = h->number };
+	list_init(&h->users);
 	map_insert(&guest->holders, &h->by_number, &h->number, sizeof h->number);
 	list_push(in, &h->node);
 }
@@ -22,12 +24,13 @@ static void enter(struct guest_holder *h, struct guest *guest, struct list *in)
 void guest_holder_begin(struct guest_holder *h, struct guest_ask *ask)
 {
 	h->scope = ask->scope;
-	h->is_of_none = !ask->call;
+	h->call = ask->call;
 	enter(h, ask->guest, ask->call ? &ask->call->holders : &ask->guest->of_none);
 }
 
 void guest_holder_begin_of_call(struct guest_holder *h, struct guest_call *call)
 {
+	h->call = call;
 	h->context = call->context;
 	enter(h, call->guest, &call->holders);
 }
@@ -39,7 +42,7 @@ static void wake(struct guest_holder *h)
 		unpark(h->task, 0);
 }
 
-static bool is_told(const struct guest_holder *h)
+bool guest_holder_is_told(const struct guest_holder *h)
 {
 	return h->end || h->is_dropped;
 }
@@ -48,16 +51,26 @@ static int wait_shielded(struct guest_holder *h)
 {
 	int r = 0;
 
-	if (!h->is_of_none) {
-		while (!is_told(h))
+	if (h->call) {
+		while (!guest_holder_is_told(h))
 			park_shielded(WAIT_GUEST, h);
 		return 0;
 	}
 	ACRE_SHIELD(acre_ms(GUEST_UNWIND_MS), r) {
-		while (!is_told(h) && r >= 0)
+		while (!guest_holder_is_told(h) && r >= 0)
 			r = park(WAIT_GUEST, h);
 	}
 	return r;
+}
+
+/* A call that is cancelled hears of that once, and not once more for each block. */
+void guest_holder_tell(struct guest_holder *h)
+{
+	if (h->is_news || guest_holder_is_told(h) ||
+	    (h->call && h->call->asks->scope.covered))
+		return;
+	h->is_news = true;
+	guest_ask_tell(&h->news);
 }
 
 bool guest_holder_wait(struct guest_holder *h)
@@ -65,14 +78,46 @@ bool guest_holder_wait(struct guest_holder *h)
 	int r = 0;
 
 	h->waits = true;
-	while (!is_told(h) && r >= 0)
+	while (!guest_holder_is_told(h) && r >= 0)
 		r = park(WAIT_GUEST, h);
-	if (!is_told(h)) {
-		guest_ask_tell(&h->news);
+	if (!guest_holder_is_told(h)) {
+		guest_holder_tell(h);
 		acre_ignore(wait_shielded(h));
 	}
 	h->waits = false;
+	h->is_dropped = h->is_dropped || !h->end;
 	return h->end && !h->is_cancelled;
+}
+
+void guest_holder_use(struct guest_holder *h, struct guest_ask *ask)
+{
+	ask->used = h;
+	list_push(&h->users, &ask->use);
+}
+
+void guest_holder_leave(struct guest_ask *ask)
+{
+	struct guest_holder *h = TAKE_PTR(ask->used);
+
+	if (!h)
+		return;
+	list_remove(&ask->use);
+	if (list_is_empty(&h->users))
+		wake(h);
+}
+
+void guest_holder_expel(struct guest_holder *h)
+{
+	struct guest_ask *ask;
+
+	list_for_each(ask, &h->users, use) {
+		ask->is_expelled = true;
+		scope_cancel(ask->scope, ACRE_REASON_ASKED);
+	}
+	h->waits = true;
+	while (!list_is_empty(&h->users))
+		park_shielded(WAIT_GUEST, h);
+	h->waits = false;
 }
 
 int guest_holder_end(struct guest_holder *h, int r)
@@ -82,6 +127,8 @@ int guest_holder_end(struct guest_holder *h, int r)
 	list_remove(&h->node);
 	if (!h->end)
 		return r;
+	if (report_class(r) == ECANCELED && h->call && h->call->asks->scope.covered)
+		guest_call_cancel(h->call);
 	acre_pack_nil(h->end->result);
 	guest_ask_answer(h->end, r);
 	return 0;
@@ -116,11 +163,15 @@ static int is_none(const struct guest_ask *ask, const char *what)
 			 what);
 }
 
-int guest_holder_of_context(const struct guest_ask *ask, struct guest_holder **ret)
+int guest_holder_of_context(struct guest_ask *ask, struct guest_holder **ret)
 {
 	int r = find(ask, "context", ret);
 
-	return r < 0 || (*ret && (*ret)->context) ? r : is_none(ask, "context");
+	if (r >= 0 && (!*ret || !(*ret)->context || guest_holder_is_told(*ret)))
+		r = is_none(ask, "context");
+	if (r >= 0)
+		guest_holder_use(*ret, ask);
+	return r;
 }
 
 int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **ret)
@@ -130,12 +181,27 @@ int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **r
 	return r < 0 || (*ret && (*ret)->nursery) ? r : is_none(ask, "nursery");
 }
 
+struct guest_holder *guest_holder_of(const struct guest *guest,
+				     const struct nursery *nursery)
+{
+	struct map_node *node = NULL;
+
+	while ((node = map_next(&guest->holders, node))) {
+		struct guest_holder *h =
+			container_of(node, struct guest_holder, by_number);
+
+		if (h->nursery == nursery)
+			return h;
+	}
+	return NULL;
+}
+
 int guest_op_end(struct guest_ask *ask)
 {
 	struct guest_holder *h = NULL;
 	int r = find(ask, "holder", &h);
 
-	if (r >= 0 && (!h || is_told(h)))
+	if (r >= 0 && (!h || guest_holder_is_told(h)))
 		r = is_none(ask, "block");
 	if (r < 0) {
 		guest_ask_answer(ask, r);

@@ -56,7 +56,6 @@ struct sys_table;
 	C(guest_answers_fd)   \
 	C(guest_answered)     \
 	C(guest_ask_result)   \
-	C(guest_ask_news)     \
 	C(guest_ask_report)   \
 	C(guest_ask_free)     \
 	C(guest_fail_again)   \
@@ -77,9 +76,8 @@ struct guest_ask *guest_ask(struct guest *guest, struct guest_call *call,
 			    const char *name, struct acre_packer *take_arg);
 void guest_ask_stop(struct guest_ask *ask);
 int guest_answers_fd(struct guest *guest);
-struct guest_ask *guest_answered(struct guest *guest);
+struct guest_ask *guest_answered(struct guest *guest, uint64_t *ret_cancelled);
 int guest_ask_result(struct guest_ask *ask, struct acre_value *ret);
-uint64_t guest_ask_news(const struct guest_ask *ask);
 struct report *guest_ask_report(struct guest_ask *ask);
 void guest_ask_free(struct guest_ask *ask);
 int guest_fail_again(struct report *rep);

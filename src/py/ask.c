@@ -129,16 +129,15 @@ PyObject *ask_answered(PyObject *self, PyObject *unused)
 	struct guest *guest = guest_of_thread();
 	struct guest_ask *ask;
 	PyObject *answer;
-	uint64_t news;
+	uint64_t cancelled = 0;
 
 	(void)self;
 	(void)unused;
-	ask = guest ? plugin_host->guest_answered(guest) : NULL;
+	ask = guest ? plugin_host->guest_answered(guest, &cancelled) : NULL;
+	if (cancelled)
+		return Py_BuildValue("sK", "cancelled", (unsigned long long)cancelled);
 	if (!ask)
 		return guest ? Py_NewRef(Py_None) : NULL;
-	news = plugin_host->guest_ask_news(ask);
-	if (news)
-		return Py_BuildValue("sK", "cancelled", (unsigned long long)news);
 	answer = describe(ask);
 	if (!answer) {
 		PyErr_Clear();

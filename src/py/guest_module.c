@@ -168,6 +168,14 @@ static PyObject *take_cancel(PyObject *self, PyObject *number)
 	return call ? PyBool_FromLong(plugin_host->guest_take_cancel(call)) : NULL;
 }
 
+static PyObject *is_cancelled(PyObject *self, PyObject *number)
+{
+	struct guest_call *call = call_of(number);
+
+	(void)self;
+	return call ? PyBool_FromLong(plugin_host->guest_is_cancelled(call)) : NULL;
+}
+
 static PyObject *is_over(PyObject *self, PyObject *unused)
 {
 	struct guest *guest = guest_of_thread();
@@ -184,6 +192,7 @@ static PyMethodDef methods[] = {
 	{ "done", done, METH_VARARGS, "Answers a call with a value." },
 	{ "fail", fail, METH_VARARGS, "Answers a call with an exception." },
 	{ "take_cancel", take_cancel, METH_O, "True once, if it was cancelled." },
+	{ "is_cancelled", is_cancelled, METH_O, "Whether it was cancelled." },
 	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
 	ASK_METHODS,
 	FORK_METHOD,

@@ -4,6 +4,8 @@
 
 #include "conform/tree.h"
 
+#include <stdio.h>
+
 #include <acre/python.h>
 #include <acre/value.h>
 
@@ -67,5 +69,31 @@ static inline int call_pair(struct acre_actor *a, const char *name, int64_t x, i
 	if (r >= 0)
 		r = acre_call_named(a, "main", name, arg, ret);
 	acre_pack_free(p);
+	return r;
+}
+
+/* A guest is spawned, its function "go" called, and the result compared with a text. */
+static inline int check_go(const char *source, const char *want)
+{
+	struct acre_actor *a;
+	struct acre_value got;
+	struct acre_part part;
+	char text[256];
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_source(&n, &a, source);
+		if (r >= 0)
+			r = call_guest(a, "go", &got);
+		if (r < 0)
+			acre_print(stderr, r);
+		assert_int_equal(r, 1);
+		assert_int_equal(acre_value_next(&got, &part), 1);
+		assert_int_equal(part.type, ACRE_PART_TEXT);
+		snprintf(text, sizeof text, "%.*s", (int)part.bytes.len,
+			 (const char *)part.bytes.data);
+		assert_string_equal(text, want);
+		r = 0;
+	}
 	return r;
 }

@@ -2,8 +2,6 @@
 /* test_guest_asks.c - guests that call other actors: calls, contexts, nurseries, failures. */
 #include "conform/guest.h"
 
-#include <stdio.h>
-
 ACRE_CONTEXT(twice, acre_any)
 {
 	struct acre_value at;
@@ -33,32 +31,6 @@ ACRE_CONTEXT(sums, acre_nil)
 		r = acre_send(ctx, acre_int, .value = sum);
 	}
 	return r < 0 ? r : acre_return(ctx, acre_int, .value = sum);
-}
-
-/* A guest is spawned, its function "go" called, and the result compared with a text. */
-static int check_go(const char *source, const char *want)
-{
-	struct acre_actor *a;
-	struct acre_value got;
-	struct acre_part part;
-	char text[256];
-	int r = 0;
-
-	ACRE_NURSERY(n, r) {
-		r = spawn_source(&n, &a, source);
-		if (r >= 0)
-			r = call_guest(a, "go", &got);
-		if (r < 0)
-			acre_print(stderr, r);
-		assert_int_equal(r, 1);
-		assert_int_equal(acre_value_next(&got, &part), 1);
-		assert_int_equal(part.type, ACRE_PART_TEXT);
-		snprintf(text, sizeof text, "%.*s", (int)part.bytes.len,
-			 (const char *)part.bytes.data);
-		assert_string_equal(text, want);
-		r = 0;
-	}
-	return r;
 }
 
 TEST_PYTHON(a_guest_calls_its_parent)

@@ -4,6 +4,9 @@
 in a plain function, by standing still. An answer comes in any case: one that is cancelled tells
 the actor so, and waits for the answer all the same. So nothing that was sent, received or
 started is lost in between: what came in spite of the cancel is given, and the cancel comes next.
+
+A cancel of the actor's own may show as an answer first. Whoever is meant then hears of it at
+once, and of that one cancel no more.
 """
 
 import asyncio
@@ -19,10 +22,17 @@ call = contextvars.ContextVar("acre_call", default=None)
 
 in_new_loop = None  # what else is done in an event loop that is new here
 before_nursery = None  # what is done before a nursery is opened
+
+# What an interrupt does to the guest's thread at this moment.
+FREE = 0  # it raises
+BUSY = 1  # nothing: the books of an ask must be right; it comes again
+STILL = 2  # it raises in the wait of a plain function, and is not spent by that
+phase = FREE
+
 _reads_in = None  # the event loop that looks for answers
 _waiting = {}  # number of an ask -> what to do with (r, value, report)
-_left = []  # an interrupt that the wait of a plain function did not end with
 _told = {}  # number of a block -> what to do when it is cancelled
+cancel_call = None  # of _serve: has the task of a call cancelled, if that was not done
 
 
 class Call:
@@ -36,12 +46,9 @@ def look():
     """Everything that was answered since the last look."""
     while (answer := _acre.answered()) is not None:
         what, number, *rest = answer
-        if what == "cancelled":
-            on_cancel = _told.pop(number, None)
-            if on_cancel:
-                on_cancel()
-        else:
-            _waiting.pop(number)(tuple(rest))
+        then = (_told if what == "cancelled" else _waiting).pop(number, None)
+        if then is not None:
+            then(*rest)
 
 
 def on_cancelled(block, then):
@@ -52,21 +59,44 @@ def on_cancelled(block, then):
         _told.pop(block, None)
 
 
-def _take(answer):
-    r, value, report = answer
-    if r < 0:
-        raise _error.of_answer(value, report)
-    return value
+class _Answer:
+    def __init__(self, got):
+        self._got = got
+        self._then = []
+        self.has_come = False
+        self.is_cancel = False
+
+    def __call__(self, r, value, report):
+        self._r, self._value, self._report = r, value, report
+        self.has_come = True
+        self.is_cancel = r < 0 and value is not None and value[0] == b"ECANCELED"
+        if r >= 0 and self._got is not None:
+            self._got(value)
+        for then in self._then:
+            then()
+
+    def then(self, what):
+        if self.has_come:
+            what()
+        else:
+            self._then.append(what)
+
+    @property
+    def may_be_left(self):
+        """Nothing is lost by it: it is none, or it is where the next one looks."""
+        return self.is_cancel or self._got is not None
+
+    def take(self):
+        if self._r < 0:
+            raise _error.of_answer(self._value, self._report)
+        return self._value
 
 
-def _is_cancelled(answer):
-    r, value, _ = answer
-    return r < 0 and value is not None and value[0] == b"ECANCELED"
-
-
-def forget_interrupt():
-    """The plain function that it was meant for has ended."""
-    _left.clear()
+def _begin(name, arg, answer):
+    of = call.get()
+    number = _acre.ask(of.number if of else 0, name, arg)
+    _waiting[number] = answer
+    return number
 
 
 def _current_asyncio():
@@ -87,50 +117,101 @@ def _in_trio():
     return trio
 
 
-def _wait_still(number):
+def _spend_cancel():
+    """The call is cancelled, and its function hears of it by the answer."""
+    of = call.get()
+    if of and of.number:
+        _acre.take_cancel(of.number)
+
+
+def _wait_still(name, arg, answer):
     """In a plain function, or in one of trio's or asyncio's callbacks."""
-    answers = []
-    cancel = _left.pop() if _left else None
-    if cancel is not None:
-        _acre.stop(number)
-    _waiting[number] = answers.append
-    while not answers:
-        try:
-            _acre.wait_answers()
-            look()
-        except BaseException as e:  # an interrupt; the answer comes nevertheless
-            cancel = cancel or e
-            _acre.stop(number)
-    if cancel is not None and _is_cancelled(answers[0]):
-        raise cancel
-    if cancel is not None:
-        _left.append(cancel)  # it comes at the next wait
-    return _take(answers[0])
+    global phase
+    interrupt = None
+    phase = BUSY
+    try:
+        number = _begin(name, arg, answer)
+        while not answer.has_come:
+            try:
+                phase = STILL
+                _acre.wait_answers()
+                phase = BUSY
+                look()
+            except BaseException as e:  # the answer comes nevertheless
+                phase = BUSY
+                interrupt = interrupt or e
+                if not answer.has_come:  # else the number is no more
+                    _acre.stop(number)
+        if answer.is_cancel:
+            _spend_cancel()
+        if interrupt is not None:
+            is_ours = isinstance(interrupt, _error.Cancelled)
+            if answer.may_be_left or not is_ours:
+                if is_ours:
+                    _spend_cancel()
+                raise interrupt
+            # else it comes again, since it is not spent
+    finally:
+        phase = FREE
+    return answer.take()
 
 
-async def _wait_asyncio(number, task):
+def _read_in(loop):
     global _reads_in
-    loop = asyncio.get_running_loop()
     if _reads_in is not loop:
         loop.add_reader(_acre.answers_fd(), look)
         _reads_in = loop
         if in_new_loop is not None:
             in_new_loop(loop)
-    answer = loop.create_future()
-    _waiting[number] = lambda got: answer.done() or answer.set_result(got)
+
+
+def cancel_later(task):
+    """One that has swallowed a cancel gets it at its next wait, if that is still wanted."""
+    n = task.cancelling()
+
+    def cancel():
+        if not task.done() and task.cancelling() >= n:
+            task.cancel()
+            if n:
+                task.uncancel()  # it is the same one
+
+    asyncio.get_running_loop().call_soon(cancel)
+
+
+async def _wait_asyncio(name, arg, answer, task):
+    global phase
+    loop = asyncio.get_running_loop()
+    n = task.cancelling()
     cancelled = None
-    while not answer.done():
-        try:
-            await asyncio.shield(answer)
-        except asyncio.CancelledError as e:
-            cancelled = e
-            _acre.stop(number)
-    if cancelled is not None and _is_cancelled(answer.result()):
-        raise cancelled
+    phase = BUSY
+    try:
+        number = _begin(name, arg, answer)
+        _read_in(loop)
+        come = loop.create_future()
+        answer.then(lambda: come.done() or come.set_result(None))
+        while not answer.has_come:
+            try:
+                phase = FREE
+                await asyncio.shield(come)
+                phase = BUSY
+            except asyncio.CancelledError as e:
+                phase = BUSY
+                cancelled = e
+                if not answer.has_come:  # else the number is no more
+                    _acre.stop(number)
+    finally:
+        phase = FREE
     if cancelled is not None:
-        task.uncancel()
-        task.cancel()  # it comes at the next wait
-    return _take(answer.result())
+        if answer.may_be_left:
+            raise cancelled
+        cancel_later(task)
+    elif answer.is_cancel:
+        of = call.get()
+        if of and of.number:
+            cancel_call(of.number)
+        if task.cancelling() > n:
+            await asyncio.sleep(0)  # it comes here
+    return answer.take()
 
 
 async def _look_in_trio(trio):
@@ -139,60 +220,57 @@ async def _look_in_trio(trio):
         look()
 
 
-async def _wait_trio(number, trio):
+async def _wait_trio(name, arg, answer, trio):
     global _reads_in
     run = trio.lowlevel.current_trio_token()
     if _reads_in is not run:
         trio.lowlevel.spawn_system_task(_look_in_trio, trio)
         _reads_in = run
-    answers = []
     done = trio.Event()
-
-    def got(answer):
-        answers.append(answer)
-        done.set()
-
-    _waiting[number] = got
+    number = _begin(name, arg, answer)
+    answer.then(done.set)
     try:
         await done.wait()
     except BaseException:
-        _acre.stop(number)
+        if not answer.has_come:
+            _acre.stop(number)
         with trio.CancelScope(shield=True):
             await done.wait()
-        if _is_cancelled(answers[0]):
+        if answer.may_be_left:
             raise
-    return _take(answers[0])
+    return answer.take()
 
 
-def start(name, /, **arg):
-    """Begins to ask; gives the number."""
-    of = call.get()
-    return _acre.ask(of.number if of else 0, name, arg)
+async def ask_into(got, name, /, **arg):
+    """Asks. What comes is given to `got` as it comes, whatever becomes of the task that waits."""
+    _acre.is_over()  # on another thread than the guest's this raises
+    answer = _Answer(got)
+    if task := _current_asyncio():
+        return await _wait_asyncio(name, arg, answer, task)
+    if trio := _in_trio():
+        return await _wait_trio(name, arg, answer, trio)
+    return _wait_still(name, arg, answer)
 
 
 async def ask(name, /, **arg):
     """Asks, and gives the answer."""
-    task = _current_asyncio()
-    trio = None if task else _in_trio()
-    number = start(name, **arg)
-    if task:
-        return await _wait_asyncio(number, task)
-    if trio:
-        return await _wait_trio(number, trio)
-    return _wait_still(number)
+    return await ask_into(None, name, **arg)
 
 
 def ask_still(name, /, **arg):
     """The same, standing still, wherever this is."""
-    return _wait_still(start(name, **arg))
+    return _wait_still(name, arg, _Answer(None))
 
 
 def block(awaitable):
     """Runs something of acre's to its end in a plain function: acre.block(portal.call("f"))."""
+    if _current_asyncio() or _in_trio():
+        awaitable.close()
+        raise RuntimeError("acre.block() is for plain functions: this one can await")
     steps = awaitable.__await__()
     try:
         steps.send(None)
     except StopIteration as e:
         return e.value
     steps.close()
-    raise RuntimeError("acre.block() is for plain functions, and what it runs for acre's own calls")
+    raise RuntimeError("acre.block() runs acre's own calls, and not those of an event loop")

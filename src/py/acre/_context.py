@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 # _context.py - the dialogue between two functions of two actors.
 
-from acre._ask import ask
+import asyncio
+import collections
+
+from acre import _ask
+from acre._ask import ask, ask_into
 
 
 def context(function):
@@ -23,7 +27,8 @@ class Context:
 
     def __init__(self, number):
         self._number = number
-        self._items = []  # that came, oldest last
+        self._items = collections.deque()  # that came
+        self._is_over = False  # no more come
 
     def _ask(self, name, /, **arg):
         return ask(name, context=self._number, **arg)
@@ -37,13 +42,21 @@ class Context:
         await self._ask("send", value=value)
 
     async def receive(self):
-        """The next item; StopAsyncIteration at the end, again and again."""
-        if not self._items:
-            items = await self._ask("receive")
-            if items is None:
+        """The next item; StopAsyncIteration at the end, again and again.
+
+        Cancelled, nothing was taken. Of several readers each gets some of the items.
+        """
+        while not self._items:
+            if self._is_over:
                 raise StopAsyncIteration
-            self._items = items[::-1]
-        return self._items.pop()
+            await ask_into(self._arrived, "receive", context=self._number)
+        return self._items.popleft()
+
+    def _arrived(self, items):
+        if items is None:
+            self._is_over = True
+        else:
+            self._items.extend(items)
 
     def __aiter__(self):
         return self
@@ -73,9 +86,17 @@ class Opened:
 
     async def __aenter__(self):
         self._number, first = await ask("open", **self._arg)
+        task = _ask._current_asyncio()
+        if task is not None:  # with the actor, which ends
+            _ask.on_cancelled(self._number, task.cancel)
         return Context(self._number), first
 
     async def __aexit__(self, kind, exception, trace):
         """Leaving it with an exception cancels the callee, else it is waited for."""
-        await ask("end", holder=self._number, cancel=exception is not None)
+        _ask.on_cancelled(self._number, None)
+        try:
+            await ask("end", holder=self._number, cancel=exception is not None)
+        except Exception:
+            if exception is None or isinstance(exception, asyncio.CancelledError):
+                raise  # the callee's failure, which explains that
         return False

@@ -59,6 +59,7 @@ class _Block:
         self._number = None
         self._task = None
         self._scope = None
+        self._cancelling = 0  # of the task, as the block began
         self._was_cancelled = False
 
     async def __aenter__(self):
@@ -66,7 +67,9 @@ class _Block:
             _ask.before_nursery()
         self._number = await ask("nursery")
         self._task = _ask._current_asyncio()
-        if self._task is None and (trio := _ask._in_trio()):
+        if self._task is not None:
+            self._cancelling = self._task.cancelling()
+        elif trio := _ask._in_trio():
             self._scope = trio.CancelScope()
             self._scope.__enter__()
         _ask.on_cancelled(self._number, self._cancel_body)
@@ -84,13 +87,17 @@ class _Block:
         away."""
         if self._task is None or not self._was_cancelled:
             return exception
-        if exception is None:
-            try:
-                await asyncio.sleep(0)  # the cancel has yet to come
-            except asyncio.CancelledError as e:
-                exception = e
-        is_ours = self._task.uncancel() == 0
-        return None if is_ours and isinstance(exception, asyncio.CancelledError) else exception
+        came = None
+        try:
+            await asyncio.sleep(0)  # the cancel may have yet to come
+        except asyncio.CancelledError as e:
+            came = e
+        is_other = self._task.uncancel() > self._cancelling  # somebody else's, too
+        if isinstance(exception, asyncio.CancelledError):
+            return exception if is_other else None
+        if exception is not None and came is not None and is_other:
+            _ask.cancel_later(self._task)
+        return exception or (came if is_other else None)
 
     async def __aexit__(self, kind, exception, trace):
         _ask.on_cancelled(self._number, None)

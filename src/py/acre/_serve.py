@@ -2,6 +2,7 @@
 # _serve.py - the event loop of a guest, which runs what it is asked for.
 
 import asyncio
+import functools
 import gc
 import importlib.util
 import inspect
@@ -18,7 +19,8 @@ from acre._error import Cancelled
 
 _functions = {}  # (space, name) -> function
 _tasks = {}  # call -> its task, until it has answered
-_calls = {}  # task -> call
+_calls = {}  # task -> what its tasks have in common, whose number is the call while it can be
+# interrupted
 _plain = None  # the call whose plain function runs now
 _loop = None
 
@@ -26,15 +28,22 @@ _loop = None
 def _running():
     """The call that runs at this moment, if any. A script that is loaded runs a loop, too."""
     task = asyncio.current_task(_loop) if _loop is not None and _loop.is_running() else None
-    return _calls.get(task, _plain)
+    of = _calls.get(task)
+    return of.number or None if of else _plain
 
 
 def _interrupted(signum, frame):
     """Whatever runs is interrupted here, between two steps: if that is meant, it raises."""
+    if _ask.phase == _ask.BUSY:
+        return  # it comes again
     call = _running()
-    if call is not None and _acre.take_cancel(call):
-        raise Cancelled
-    if call is None and _plain is None and _acre.is_over():
+    if call is None:
+        if _plain is None and _acre.is_over():
+            raise Cancelled
+    elif _ask.phase == _ask.STILL:
+        if _acre.is_cancelled(call):
+            raise Cancelled
+    elif _acre.take_cancel(call):
         raise Cancelled
 
 
@@ -58,18 +67,18 @@ def _call_plain(call, function, context, arguments):
             _plain = None
             of.number = 0
             _ask.call.reset(token)
-            _ask.forget_interrupt()
     except BaseException as e:
         _answer_exception(call, e)
     else:
         _acre.done(call, value)
 
 
-async def _call_async(call, function, context, arguments):
-    of = _ask.Call(call)
+async def _call_async(of, call, function, context, arguments):
+    """It is interrupted only where that is caught: while the number stands there."""
     _ask.call.set(of)  # of this task, and of those that it starts
     try:
         try:
+            of.number = call
             value = await function(*context, **arguments)
         finally:
             of.number = 0
@@ -85,6 +94,13 @@ def _forget(call):
     _calls.pop(_tasks.pop(call, None), None)
 
 
+def _has_ended(call, task):
+    """One that was cancelled before its first step has answered nothing."""
+    if _tasks.get(call) is task:
+        _forget(call)
+        _acre.fail(call, Cancelled())
+
+
 def _begin(call, space, name, arguments, holder):
     function = _functions[space, name]
     context = [Context(holder)] if holder else []
@@ -92,9 +108,11 @@ def _begin(call, space, name, arguments, holder):
     if not inspect.iscoroutinefunction(function):
         _call_plain(call, function, context, arguments)
         return
-    task = _loop.create_task(_call_async(call, function, context, arguments), name=name)
+    of = _ask.Call(0)
+    task = _loop.create_task(_call_async(of, call, function, context, arguments), name=name)
+    task.add_done_callback(functools.partial(_has_ended, call))
     _tasks[call] = task
-    _calls[task] = call
+    _calls[task] = of
 
 
 def _cancel(call):
@@ -118,6 +136,9 @@ def _run_as_main(name):
     sys.modules["__main__"] = module
     exec(spec.loader.get_code(spec.name), module.__dict__)
     return module
+
+
+_ask.cancel_call = _cancel
 
 
 def _module_of(kind, text):
@@ -209,7 +230,6 @@ def _load(call, kind, text):
             _plain = None
             of.number = 0
             _ask.call.reset(token)
-            _ask.forget_interrupt()
     except BaseException as e:
         _answer_exception(call, e)
     else:
