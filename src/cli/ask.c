@@ -15,56 +15,53 @@
 #define STACK_SIZE  (1024 * 1024)
 #define EXIT_SIGNAL 128 /* and its number, as a shell reports it */
 
-static void take_endpoint(struct ask *a, const char *text, struct argp_state *state)
+static void take_endpoint(struct ask *a, const char *text)
 {
 	const char *dot = strrchr(text, '.');
 	const char *meant = dot ? dot + 1 : text;
 
 	if (!dot || dot == text || !dot[1] ||
 	    (size_t)(dot - text) >= sizeof a->name_space)
-		argp_error(state,
-			   "expected NAMESPACE.FUNCTION, such as main.%s, not \"%s\"",
+		cli_refuse("expected NAMESPACE.FUNCTION, such as main.%s, not \"%s\"",
 			   *meant ? meant : "add", text);
 	snprintf(a->name_space, sizeof a->name_space, "%.*s", (int)(dot - text), text);
 	a->func = dot + 1;
 }
 
-static void take_json(struct ask *a, const char *text, struct argp_state *state)
+static void take_json(struct ask *a, const char *text)
 {
 	char why[256];
 	json_t *json = json_of_text(text, strlen(text), why);
 	int r;
 
 	if (!json)
-		argp_error(state, "the argument is no JSON: %s", why);
+		cli_refuse("the argument is no JSON: %s", why);
 	if (!json_is_object(json) && !json_is_null(json))
-		argp_error(state,
-			   "arguments are an object, such as '{\"lo\": 1}': a key for "
+		cli_refuse("arguments are an object, such as '{\"lo\": 1}': a key for "
 			   "each that %s takes",
 			   a->func);
 	r = json_pack_into(a->packer, json);
 	json_decref(json);
 	if (r < 0)
-		argp_error(state, "a $key of the argument has no value that fits it: see "
-				  "acre-call(1)");
+		cli_refuse("a $key of the argument has no value that fits it: see "
+			   "acre-call(1)");
 }
 
-static void end(struct ask *a, struct argp_state *state)
+static void end(struct ask *a)
 {
 	int r;
 
 	if (a->n_words < 2)
-		argp_error(state, a->n_words
-					  ? "expected what to call, as NAMESPACE.FUNCTION"
-					  : "expected an actor, and what to call");
+		cli_refuse(a->n_words ? "expected what to call, as NAMESPACE.FUNCTION"
+				      : "expected an actor, and what to call");
 	if (a->n_words == 2)
 		acre_pack_nil(a->packer);
 	r = acre_pack_end(a->packer, &a->arg);
 	if (r < 0)
-		argp_error(state, "the argument cannot travel: %s", acre_why(r)->message);
+		cli_refuse("the argument cannot travel: %s", acre_why(r)->message);
 }
 
-static void take_word(struct ask *a, char *arg, struct argp_state *state)
+static void take_word(struct ask *a, char *arg)
 {
 	switch (a->n_words++) {
 	case 0:
@@ -72,17 +69,17 @@ static void take_word(struct ask *a, char *arg, struct argp_state *state)
 		a->packer = acre_pack_new();
 		break;
 	case 1:
-		take_endpoint(a, arg, state);
+		take_endpoint(a, arg);
 		break;
 	case 2:
-		take_json(a, arg, state);
+		take_json(a, arg);
 		break;
 	default:
-		argp_error(state, "expected one JSON value, came %s, too: quote it", arg);
+		cli_refuse("expected one JSON value, came %s, too: quote it", arg);
 	}
 }
 
-error_t ask_parse(struct ask *a, int key, char *arg, struct argp_state *state)
+error_t ask_parse(struct ask *a, int key, char *arg)
 {
 	char *rest;
 
@@ -94,16 +91,15 @@ error_t ask_parse(struct ask *a, int key, char *arg, struct argp_state *state)
 		a->deadline = strtod(arg, &rest);
 		if (rest == arg || *rest ||
 		    !(a->deadline > 0 && a->deadline <= ASK_SECONDS_MOST))
-			argp_error(state,
-				   "the deadline is a number of seconds above 0, at most "
+			cli_refuse("the deadline is a number of seconds above 0, at most "
 				   "%.0f, not %s",
 				   ASK_SECONDS_MOST, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		take_word(a, arg, state);
+		take_word(a, arg);
 		return 0;
 	case ARGP_KEY_END:
-		end(a, state);
+		end(a);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -149,6 +145,8 @@ static int tell_failed(const struct ask *a, int r)
 		if (acre_is(r, advice[i].class))
 			return cli_tell(CLI_FAILED, "%s.%s of %s: %s; %s", a->name_space,
 					a->func, a->who, why->message, advice[i].text);
+	if (!why->remote && cli_advice(acre_code(r)))
+		return cli_tell_failure(r);
 	cli_tell(CLI_FAILED, "%s.%s of %s has failed; its story:", a->name_space, a->func,
 		 a->who);
 	acre_print(stderr, r);

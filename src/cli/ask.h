@@ -35,7 +35,7 @@ struct ask {
 			"other side is cancelled then."
 
 /* Of both verbs' argp; ARGP_ERR_UNKNOWN for what is the verb's own. */
-error_t ask_parse(struct ask *a, int key, char *arg, struct argp_state *state);
+error_t ask_parse(struct ask *a, int key, char *arg);
 
 /* Runs fn(arg), which returns an exit status or a failure, as a root task, within the deadline;
  * tells how it failed. Frees what `a` has. */

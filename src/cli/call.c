@@ -16,7 +16,7 @@ struct job {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	return ask_parse(&((struct job *)state->input)->ask, key, arg, state);
+	return ask_parse(&((struct job *)state->input)->ask, key, arg);
 }
 
 static const struct argp_option options[] = { ASK_OPTIONS, { 0 } };
@@ -55,7 +55,7 @@ int verb_call(int argc, char **argv)
 	struct job job = { .done = false };
 	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	status = ask_run(&job.ask, call, &job);
 	if (job.done && !status)
 		return show_json(job.result);

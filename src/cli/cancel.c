@@ -20,13 +20,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (job->who)
-			argp_error(state, "expected one actor, came %s, too", arg);
+			cli_refuse("expected one actor, came %s, too", arg);
 		job->who = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!job->who)
-			argp_error(state,
-				   "expected the name, uuid or address of an actor");
+			cli_refuse("expected the name, uuid or address of an actor");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -68,6 +67,6 @@ int verb_cancel(int argc, char **argv)
 {
 	struct job job = { .who = NULL };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	return reach_run(cancel, &job);
 }

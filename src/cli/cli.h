@@ -32,6 +32,20 @@ CLI_VERBS(CLI_AS_FUNCTION)
 	"called wrongly, 3 if there is nobody of that name or at that address, or no " \
 	"tree."
 
+struct argp;
+
+/* Reads a verb's arguments into `input` as argp_parse() does; or tells help, or what is wrong with
+ * them, and exits. */
+void cli_parse(const struct argp *argp, int argc, char **argv, unsigned int flags,
+	       void *input);
+/* The same line for what the verb itself does not take: what is wrong, or what was expected. */
+_Noreturn void cli_refuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* How that exits; CLI_USAGE unless the verb has another. */
+extern int cli_usage_status;
+
+/* main.c: `status`, or CLI_FAILED, with a word, where stdout cannot be written. */
+int cli_written(int status);
+
 /* One line on stderr, "acre VERB: ...", that says what is wrong and what to do. Returns
  * `status`. */
 int cli_tell(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -41,6 +55,9 @@ int cli_tell(int status, const char *fmt, ...) __attribute__((format(printf, 2, 
 int cli_tell_unreached(int r, const char *where);
 /* The same about a failure that is nobody's answer: of the loop, of memory. */
 int cli_tell_failure(int r);
+/* What to do where a process, or its system, has no more of what that class is about; NULL: it is
+ * about something else. */
+const char *cli_advice(int code);
 
 /* main.c: "acre VERB" of this run */
 extern const char *cli_title;

@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		*is_json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "there is nothing to name");
+		cli_refuse("expected no argument, came %s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -132,7 +132,7 @@ int verb_doctor(int argc, char **argv)
 	bool is_json = false;
 	int status = DOCTOR_FINE;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &is_json);
+	cli_parse(&argp, argc, argv, 0, &is_json);
 	if (is_json)
 		printf("{ \"acre\": \"%s\", \"checks\": [", acre_version());
 	for (size_t i = 0; i < ARRAY_N(checks); i++) {

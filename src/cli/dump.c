@@ -26,12 +26,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		pid = strtol(arg, &end, 10);
 		if (a->pid || *end || pid <= 0 || pid > INT_MAX)
-			argp_error(state, "expected the number of one process, not %s", arg);
+			cli_refuse("expected the number of one process, not %s", arg);
 		a->pid = (pid_t)pid;
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->pid)
-			argp_error(state, "expected the number of a process");
+			cli_refuse("expected the number of a process");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -91,7 +91,7 @@ int verb_dump(int argc, char **argv)
 	char version[SNAP_VERSION_MAX] = "";
 	int r;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	cli_parse(&argp, argc, argv, 0, &a);
 	r = dump_write_process(STDOUT_FILENO, a.pid, version);
 	return r < 0 ? fail(a.pid, r, version) : 0;
 }

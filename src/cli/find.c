@@ -28,12 +28,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (job->name)
-			argp_error(state, "expected one name, came %s, too", arg);
+			cli_refuse("expected one name, came %s, too", arg);
 		job->name = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!job->name || !*job->name)
-			argp_error(state, "expected the name of an actor");
+			cli_refuse("expected the name of an actor");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -93,7 +93,7 @@ int verb_find(int argc, char **argv)
 	struct job job = { .name = NULL };
 	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	status = reach_run(ask, &job);
 	if (!status)
 		status = tell_all(&job);

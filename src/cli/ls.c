@@ -24,10 +24,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (job->at)
-			argp_error(state, "expected one address, came %s, too", arg);
+			cli_refuse("expected one address, came %s, too", arg);
 		if (!reach_is_address(arg))
-			argp_error(state, "%s is no address: see `acre find %s`", arg,
-				   arg);
+			cli_refuse("\"%s\" is no address: see `acre find NAME`", arg);
 		job->at = arg;
 		return 0;
 	default:
@@ -114,7 +113,7 @@ int verb_ls(int argc, char **argv)
 	struct job job = { .at = NULL };
 	int status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	status = reach_run(ask, &job);
 	if (!status)
 		status = job.at ? list_actors(&job) : list_trees(&job);

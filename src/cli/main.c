@@ -2,7 +2,6 @@
 /* main.c - the command `acre`: finds the verb and hands it its arguments. */
 #include <acre/run.h>
 
-#include <argp.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +28,7 @@ static void tell_usage(FILE *f)
 }
 
 /* What nobody can read is not done. */
-static int written(int status)
+int cli_written(int status)
 {
 	if ((fflush(stdout) || ferror(stdout)) && !status)
 		return cli_tell(CLI_FAILED,
@@ -60,11 +59,11 @@ int main(int argc, char **argv)
 				"/dev/null cannot be opened (%m): give this system one");
 	if (!strcmp(name, "--version")) {
 		printf("acre %s\n", acre_version());
-		return 0;
+		return cli_written(0);
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "help")) {
 		tell_usage(stdout);
-		return 0;
+		return cli_written(0);
 	}
 	for (size_t i = 0; i < ARRAY_N(verbs); i++) {
 		if (strcmp(verbs[i].name, name) != 0)
@@ -72,11 +71,11 @@ int main(int argc, char **argv)
 		snprintf(title, sizeof title, "acre %s", name);
 		argv[1] = title;
 		cli_title = title;
-		argp_err_exit_status = CLI_USAGE;
-		return written(verbs[i].run(argc - 1, argv + 1));
+		return cli_written(verbs[i].run(argc - 1, argv + 1));
 	}
 	if (*name)
-		fprintf(stderr, "acre: there is no verb %s\n", name);
+		return cli_tell(CLI_USAGE,
+				"there is no verb %s: `acre --help` lists them", name);
 	tell_usage(stderr);
 	return CLI_USAGE;
 }

@@ -30,7 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->argv)
-			argp_error(state, "expected a script");
+			cli_refuse("expected a script");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -59,7 +59,7 @@ static const struct argp argp = {
 int verb_python(int argc, char **argv)
 {
 	struct arguments a = { .argc = 0 };
-	error_t error = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 
-	return error ? CLI_USAGE : acre_python_main(a.argc, a.argv, &a.options);
+	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &a);
+	return acre_python_main(a.argc, a.argv, &a.options);
 }

@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		job->registry = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "expected no argument, came %s", arg);
+		cli_refuse("expected no argument, came %s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -163,7 +163,7 @@ int verb_reap(int argc, char **argv)
 	struct job job = { .folder = &folder };
 	int r;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	r = rundir_open(&folder, DISCOVERY_PROGRAM, NULL);
 	if (r < 0)
 		return cli_tell_failure(r);

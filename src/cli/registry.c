@@ -36,8 +36,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'l':
+		if (!*arg)
+			cli_refuse("expected an address to listen at, came \"\"");
 		if (strlen(arg) >= sizeof job->listen)
-			argp_error(state, "an address has at most %zu bytes, not %zu: %s",
+			cli_refuse("an address has at most %zu bytes, not %zu: %s",
 				   sizeof job->listen - 1, strlen(arg), arg);
 		snprintf(job->listen, sizeof job->listen, "%s", arg);
 		return 0;
@@ -45,16 +47,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		job->key_file = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "expected nothing, came %s: say --listen %s", arg, arg);
+		cli_refuse("expected nothing, came %s: say --listen %s", arg, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (is_tcp(job->listen) && !job->key_file)
-			argp_error(state,
-				   "over TCP only who has its key may call it: give "
+			cli_refuse("over TCP only who has its key may call it: give "
 				   "--key the .key_file of the trees");
 		if (!is_tcp(job->listen) && job->key_file)
-			argp_error(state,
-				   "a key is for TCP: --listen is no such address");
+			cli_refuse("a key is for TCP: --listen is no such address");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -128,6 +128,8 @@ static int serve(void *arg)
 
 static int failed(const struct job *job, int r)
 {
+	if (cli_advice(acre_code(r)) || !*job->listen)
+		return cli_tell_failure(r);
 	return cli_tell(CLI_FAILED, "%s: %s; choose another address with --listen",
 			job->listen, acre_why(r)->message);
 }
@@ -138,7 +140,7 @@ int verb_registry(int argc, char **argv)
 	const char *registrars[] = { job.listen, NULL };
 	int r = 0;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	if (!*job.listen)
 		r = usual_place(&job);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <acre/command.h>
 
 #include <argp.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,14 +37,13 @@ struct job {
 	enum acre_reason reason; /* the operating system wanted us to end, or NONE */
 };
 
-static double seconds(struct argp_state *state, const char *what, const char *text)
+static double seconds(const char *what, const char *text)
 {
 	char *end;
 	double s = strtod(text, &end);
 
 	if (end == text || *end || !(s > 0 && s <= SECONDS_MOST))
-		argp_error(state,
-			   "%s is a number of seconds above 0, at most %.0f, not %s",
+		cli_refuse("%s is a number of seconds above 0, at most %.0f, not %s",
 			   what, SECONDS_MOST, text);
 	return s;
 }
@@ -54,10 +54,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		job->deadline = seconds(state, "the deadline", arg);
+		job->deadline = seconds("the deadline", arg);
 		return 0;
 	case 'g':
-		job->linger = seconds(state, "the linger", arg);
+		job->linger = seconds("the linger", arg);
 		return 0;
 	case 'l':
 		job->label = arg;
@@ -68,7 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!job->argv)
-			argp_error(state, "expected a program");
+			cli_refuse("expected a program");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -147,23 +147,39 @@ static int root(void *arg)
 
 static int tell(const char *program, int r, int status)
 {
-	fprintf(stderr, "acre run: %s: %s\n", program, acre_why(r)->message);
-	return status;
+	const char *advice = cli_advice(acre_code(r));
+
+	if (!advice)
+		return cli_tell(status, "%s: %s", program, acre_why(r)->message);
+	return cli_tell(status, "%s: %s (%s): %s, and try again", program,
+			acre_why(r)->message, acre_class_name(acre_code(r)), advice);
 }
+
+/* errno value of exec, what to do */
+static const struct {
+	int code;
+	const char *text;
+} not_run[] = {
+	{ EACCES,
+	  "it is no program that you may execute: look at its mode, or name another" },
+	{ ENOEXEC, "it is no program of this machine, nor a script with a #! line" },
+	{ ENOTDIR, "its path leads through what is no directory" },
+	{ E2BIG, "its arguments and environment are too many: give it less" },
+};
 
 static int not_started(const struct job *job, int r)
 {
-	switch (acre_code(r)) {
-	case ENOENT:
-		return tell(job->argv[0], r, EXIT_NOT_FOUND);
-	case ENOMEM:
-	case EAGAIN:
-	case EMFILE:
-	case ENFILE:
+	if (acre_is(r, ENOENT))
+		return cli_tell(EXIT_NOT_FOUND,
+				"%s: %s; name one that is there, or its path",
+				job->argv[0], acre_why(r)->message);
+	if (cli_advice(acre_code(r)))
 		return tell(job->argv[0], r, EXIT_OURS);
-	default:
-		return tell(job->argv[0], r, EXIT_NOT_RUN);
-	}
+	for (size_t i = 0; i < sizeof not_run / sizeof *not_run; i++)
+		if (acre_is(r, not_run[i].code))
+			return cli_tell(EXIT_NOT_RUN, "%s: %s", job->argv[0],
+					not_run[i].text);
+	return tell(job->argv[0], r, EXIT_NOT_RUN);
 }
 
 static int exit_status(const struct job *job, int r)
@@ -186,8 +202,8 @@ int verb_run(int argc, char **argv)
 	struct job job = { .death = { .last_words = "" } };
 	int r;
 
-	argp_err_exit_status = EXIT_OURS;
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &job);
+	cli_usage_status = EXIT_OURS;
+	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &job);
 	if (!isatty(STDIN_FILENO))
 		job.input_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (job.input_fd < 0)

@@ -349,16 +349,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		for (size_t i = 0; i < ARRAY_N(scenarios); i++)
 			if (!strcmp(arg, scenarios[i].name))
 				return 0;
-		argp_error(state, "there is no scenario %s", arg);
+		cli_refuse("there is no scenario %s", arg);
 		return 0;
 	case 'l':
 		a->limit_s = (int)strtol(arg, &end, 10);
 		if (*end || a->limit_s <= 0 || a->limit_s > LIMIT_S)
-			argp_error(state, "a limit is 1 to %d seconds, not %s", LIMIT_S,
-				   arg);
+			cli_refuse("a limit is 1 to %d seconds, not %s", LIMIT_S, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "a scenario is given by --scenario=%s", arg);
+		cli_refuse("a scenario is given by --scenario=%s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -392,7 +391,7 @@ int verb_selftest(int argc, char **argv)
 	struct arguments a = { .limit_s = 10 };
 	int r;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	cli_parse(&argp, argc, argv, 0, &a);
 	r = acre_run(run_root, &a, &(const struct acre_run_options){ .signals = true });
 	if (r < 0)
 		return cli_tell_failure(r);

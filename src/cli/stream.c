@@ -31,7 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		job->result = true;
 		return 0;
 	default:
-		return ask_parse(&job->ask, key, arg, state);
+		return ask_parse(&job->ask, key, arg);
 	}
 }
 
@@ -186,6 +186,6 @@ int verb_stream(int argc, char **argv)
 {
 	struct job job = { .in.fd = STDIN_FILENO };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &job);
+	cli_parse(&argp, argc, argv, 0, &job);
 	return ask_run(&job.ask, stream, &job);
 }

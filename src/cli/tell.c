@@ -2,6 +2,7 @@
 /* tell.c - what went wrong, in one line that says what to do. */
 #include <acre/error.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,11 +62,34 @@ int cli_tell_unreached(int r, const char *where)
 	}
 }
 
+/* errno value of what may be there again later, what to do */
+static const struct {
+	int code;
+	const char *text;
+} lacks[] = {
+	{ EMFILE, "raise the limit of open files, see `ulimit -n`" },
+	{ ENFILE, "close what holds files, this system has no more" },
+	{ EAGAIN, "end some processes, or raise their limit, see `ulimit -u`" },
+	{ ENOMEM, "free some memory, or raise its limit, see `ulimit -v`" },
+	{ ENOSPC, "make room" },
+};
+
+const char *cli_advice(int code)
+{
+	for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
+		if (lacks[i].code == code)
+			return lacks[i].text;
+	return NULL;
+}
+
 int cli_tell_failure(int r)
 {
+	const char *advice = cli_advice(acre_code(r));
+
 	if (acre_is(r, ECANCELED))
 		return r;
-	return cli_tell(CLI_FAILED,
-			"%s: free some of what it says is lacking and try again",
-			acre_why(r)->message);
+	if (!advice) /* of a directory, or of the environment: it says what to do */
+		return cli_tell(CLI_FAILED, "%s", acre_why(r)->message);
+	return cli_tell(CLI_FAILED, "%s (%s): %s, and try again", acre_why(r)->message,
+			acre_class_name(acre_code(r)), advice);
 }

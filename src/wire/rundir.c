@@ -182,7 +182,8 @@ static int open_in_tmp(struct rundir *d, const char *program)
 	if (r == -ENOENT)
 		return acre_fail(ENOENT,
 				 "there is no place for sockets: neither XDG_RUNTIME_DIR "
-				 "nor /run/user/%u nor %s is a directory",
+				 "nor /run/user/%u nor %s is a directory: set TMPDIR to "
+				 "one",
 				 sys_geteuid(), tmp);
 	if (r < 0)
 		return r;

@@ -148,20 +148,83 @@ TEST_TREE(who_cannot_be_reached_is_told)
 	return 0;
 }
 
+/* Each is one line, which says what was expected, or where that stands. */
 TEST_TREE(wrong_usage_is_told)
 {
-	static const char *const wrong[] = {
-		"ls x",	     "ls /a /b",   "ls --no-such-option", "find",   "find a b",
-		"cancel",    "cancel a b", "registry x",	  "reap x", "find ''",
-		"cancel ''", "dump",	   "no-such-verb"
+	static const struct {
+		const char *arguments, *told;
+	} wrong[] = {
+		{ "ls x", "acre ls: \"x\" is no address: see `acre find NAME`" },
+		{ "ls ''", "acre ls: \"\" is no address" },
+		{ "ls /a /b", "acre ls: expected one address, came /b, too" },
+		{ "ls --no-such",
+		  "acre ls: there is no option --no-such; see `acre ls --help`" },
+		{ "ls -x", "there is no option -x" },
+		{ "ls -jx", "the option -jx is not one" },
+		{ "ls --json=1", "the option --json=1 is not one, or takes no argument" },
+		{ "find", "expected the name of an actor" },
+		{ "find ''", "expected the name of an actor" },
+		{ "find a b", "expected one name, came b, too" },
+		{ "find a --at", "the option --at lacks its ADDRESS; see `acre find" },
+		{ "find a -a", "the option -a lacks its ADDRESS" },
+		{ "cancel", "expected the name, uuid or address" },
+		{ "cancel a b", "expected one actor, came b, too" },
+		{ "cancel ''", "expected an actor, came \"\"" },
+		{ "registry x", "expected nothing, came x: say --listen x" },
+		{ "registry --listen ''", "expected an address to listen at" },
+		{ "registry -l", "the option -l lacks its ADDRESS" },
+		{ "registry -l /ip4/127.0.0.1/tcp/0", "give --key the .key_file" },
+		{ "reap x", "expected no argument, came x" },
+		{ "doctor x", "expected no argument, came x" },
+		{ "dump", "expected the number of a process" },
+		{ "dump x", "expected the number of one process, not x" },
+		{ "dump -1", "there is no option -1" },
+		{ "selftest x", "a scenario is given by --scenario=x" },
+		{ "selftest --scenario=x", "there is no scenario x" },
+		{ "call", "expected an actor, and what to call; see `acre call" },
+		{ "call x main.f -d", "the option -d lacks its SECONDS" },
+		{ "stream x main.f --first=1", "the option --first=1 is not one" },
+		{ "no-such-verb",
+		  "acre: there is no verb no-such-verb: `acre --help` lists them" },
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		assert_int_equal(acre("%s", wrong[i]), 2);
+		assert_acre_tells(2, wrong[i].told, "%s", wrong[i].arguments);
 		assert_string_equal(out, "");
-		assert_text_has(err, "acre");
 	}
-	assert_text_has(err, "acre: there is no verb no-such-verb");
+	return 0;
+}
+
+/* What the place of sockets lacks is told with what to do, and nothing else is advised. */
+TEST_TREE(a_place_that_will_not_do_is_told)
+{
+	assert_int_equal(run_script("mkdir -m 777 \"$TMPDIR/open\"; chmod 777 "
+				    "\"$TMPDIR/open\"; XDG_RUNTIME_DIR=\"$TMPDIR/open\" "
+				    "exec $ACRE ls"),
+			 1);
+	assert_text_has(err, "whose mode is 777: chmod go-w, or choose another one\n");
+	assert_int_equal(run_script(
+				 "[ -d /run/user/$(id -u) ] && exit 1; "
+				 "XDG_RUNTIME_DIR= TMPDIR=/nowhere exec $ACRE registry"),
+			 1);
+	if (*err)
+		assert_text_has(err, "nor /nowhere is a directory: set TMPDIR to one\n");
+	return 0;
+}
+
+/* What this process may not have more of. */
+TEST_TREE(what_is_lacking_is_told)
+{
+	static const char *const verbs[] = { "run true", "call x main.f" };
+	char script[128];
+
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		snprintf(script, sizeof script, "ulimit -n 8; exec $ACRE %s", verbs[i]);
+		assert_int_equal(run_script(script), i ? 1 : 125);
+		assert_text_has(err, "(EMFILE): raise the limit of open files, see "
+				     "`ulimit -n`, and try again\n");
+		assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+	}
 	return 0;
 }
 

@@ -186,10 +186,8 @@ TEST_TREE(wrong_arguments_are_told)
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		assert_int_equal(acre("call %s", wrong[i].arguments), 2);
-		assert_text_has(err, wrong[i].told);
-		assert_int_equal(acre("stream %s", wrong[i].arguments), 2);
-		assert_text_has(err, wrong[i].told);
+		assert_acre_tells(2, wrong[i].told, "call %s", wrong[i].arguments);
+		assert_acre_tells(2, wrong[i].told, "stream %s", wrong[i].arguments);
 	}
 	return 0;
 }
