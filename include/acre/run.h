@@ -55,7 +55,10 @@ struct acre_run_options {
 	uint64_t flags; /* ACRE_RUN_PID_NAMESPACE or 0 */
 	/* of trees that call each other over TCP: 32 bytes, mode 600, made if it is missing */
 	const char *key_file;
-	uint64_t reserved[3];
+	/* over TCP: a host that has answered nothing for so long has died, and its links end; 2 s
+	 * to an hour, 0: 3 s. A peer that is stopped is left alone: its host answers */
+	acre_span host_timeout;
+	uint64_t reserved[2];
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "wire/auth.h"
 #include "wire/pack.h"
 #include "wire/rundir.h"
+#include "wire/transport.h"
 
 /*
  * A tree with discovery has transports over which its actors listen, and registrars that know
@@ -48,6 +49,7 @@ struct discovery {
 	struct registrar registrars[DISCOVERY_REGISTRARS_MAX];
 	size_t n_registrars;
 	struct auth_key *key; /* owned; NULL: no TCP */
+	struct transport_options links; /* that are dialled, or accepted */
 };
 
 void discovery_init(struct discovery *d);

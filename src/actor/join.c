@@ -41,7 +41,7 @@ static struct discovery *discovery(void)
 
 void discovery_init(struct discovery *d)
 {
-	*d = (struct discovery){ .folder.fd = -1 };
+	*d = (struct discovery){ .folder.fd = -1, .links = transport_options_default };
 }
 
 /*
@@ -152,11 +152,27 @@ static int choose_key(struct discovery *d, const char *file)
 		    : 0;
 }
 
+static int choose_links(struct discovery *d, acre_span timeout)
+{
+	int64_t ms = timeout.ns / LIFE_MS;
+
+	if (!timeout.ns)
+		return 0;
+	if (ms < TRANSPORT_TIMEOUT_LEAST_MS || ms > TRANSPORT_TIMEOUT_MOST_MS)
+		return acre_fail(EINVAL, "host_timeout is %d to %d ms, not %lld",
+				 TRANSPORT_TIMEOUT_LEAST_MS, TRANSPORT_TIMEOUT_MOST_MS,
+				 (long long)ms);
+	d->links = transport_options_of((uint32_t)ms);
+	return 0;
+}
+
 int discovery_choose(struct discovery *d, const struct acre_run_options *o)
 {
 	int r = choose_transports(d, o->transports ? o->transports : "");
 
 	d->reference_peers = o->reference_peers;
+	if (r >= 0)
+		r = choose_links(d, o->host_timeout);
 	if (r >= 0)
 		r = choose_registrars(d, o->registrars);
 	if (r >= 0)
@@ -182,7 +198,7 @@ void discovery_pack(struct pack_writer *w)
 {
 	const struct discovery *d = discovery();
 
-	pack_map(w, d->key ? 5 : 4);
+	pack_map(w, d->key ? 6 : 5);
 	if (d->key) {
 		pack_cstr(w, "key");
 		pack_bin(w, auth_key_bytes(d->key), AUTH_KEY_SIZE);
@@ -191,6 +207,8 @@ void discovery_pack(struct pack_writer *w)
 	pack_u64(w, d->transports);
 	pack_cstr(w, "reference");
 	pack_bool(w, d->reference_peers);
+	pack_cstr(w, "timeout");
+	pack_u64(w, d->links.user_timeout_ms);
 	pack_cstr(w, "folder");
 	pack_cstr(w, d->folder.path);
 	pack_cstr(w, "here");
@@ -224,6 +242,16 @@ static int take_key(struct discovery *d, struct pack_bytes bytes)
 	r = auth_key_new(&d->key, bytes.p);
 	explicit_bzero((void *)(uintptr_t)bytes.p, bytes.len);
 	return r;
+}
+
+static int read_timeout(struct discovery *d, struct pack_reader *in)
+{
+	uint32_t ms = (uint32_t)pack_read_uint(in, TRANSPORT_TIMEOUT_MOST_MS);
+
+	if (ms < TRANSPORT_TIMEOUT_LEAST_MS)
+		return acre_fail(EPROTO, "a host may be silent for %u ms at most", ms);
+	d->links = transport_options_of(ms);
+	return 0;
 }
 
 static int read_folder(struct discovery *d, struct pack_reader *in)
@@ -261,6 +289,8 @@ int discovery_read(struct pack_reader *in)
 			d->transports = (uint32_t)pack_read_uint(in, UINT32_MAX);
 		else if (pack_str_is(key, "reference"))
 			d->reference_peers = pack_read_bool(in);
+		else if (pack_str_is(key, "timeout"))
+			r = read_timeout(d, in);
 		else if (pack_str_is(key, "folder"))
 			r = read_folder(d, in);
 		else if (pack_str_is(key, "here"))

@@ -36,12 +36,12 @@ static struct acre_actor *portal_to(const struct address *address)
 /* Connects, and waits until that is over. */
 static int connect_to(int *ret_fd, const struct address *to)
 {
-	int r = transport_dial(ret_fd, to, &transport_options_default);
+	int r = transport_dial(ret_fd, to, &runtime_this->discovery.links);
 
 	while (report_class(r) == EAGAIN) {
 		r = acre_sleep((acre_span){ .ns = BACKLOG_RETRY_NS });
 		if (r >= 0)
-			r = transport_dial(ret_fd, to, &transport_options_default);
+			r = transport_dial(ret_fd, to, &runtime_this->discovery.links);
 	}
 	while (r > 0) {
 		r = waitfd_wait(*ret_fd, POLLOUT, WAIT_DIAL, false);
@@ -76,7 +76,7 @@ int portal_take(struct acre_actor **ret, const struct address *address, int take
 	}
 	a->link.limits = &runtime_this->server.hello;
 	if (a->is_keyed) { /* it may be anyone, anywhere */
-		link_look_at_host(&a->link);
+		link_look_at_host(&a->link, &runtime_this->discovery.links);
 		a->link.mute = true;
 	}
 	*ret = a;

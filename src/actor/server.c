@@ -62,7 +62,7 @@ int server_take(const struct server_listener *l, int take_fd)
 	a->link.limits = &s->hello;
 	a->link.mute = true;
 	if (a->is_keyed)
-		link_look_at_host(&a->link);
+		link_look_at_host(&a->link, &runtime_this->discovery.links);
 	s->n_unadmitted++;
 	timer_set(&a->hello, clock_now() + (int64_t)hello_ms() * LIFE_MS, hello_is_late);
 	return 0;
@@ -112,7 +112,8 @@ int server_listen(const struct address *address)
 				 SERVER_LISTENERS_MAX);
 	r = hello_may_use(address);
 	if (r >= 0)
-		r = transport_listen(&l->listener, address, &transport_options_default);
+		r = transport_listen(&l->listener, address,
+				     &runtime_this->discovery.links);
 	if (r < 0)
 		return r;
 	l->since_us = clock_wall_us();

@@ -95,7 +95,7 @@ static void end_of_socket(struct link *l, int r)
 static void look(struct timer *t)
 {
 	struct link *l = container_of(t, struct link, look);
-	int r = transport_look(&l->health, l->fd, &transport_options_default);
+	int r = transport_look(&l->health, l->fd, l->look_by);
 
 	if (r < 0)
 		end_of_socket(l, r);
@@ -105,13 +105,13 @@ static void look(struct timer *t)
 
 static void look_later(struct link *l)
 {
-	if (l->is_looked_at && !PLANTED(HOST_UNWATCHED) && !heap_is_linked(&l->look.node))
+	if (l->look_by && !PLANTED(HOST_UNWATCHED) && !heap_is_linked(&l->look.node))
 		timer_set(&l->look, clock_now() + LINK_FIRST_LOOK_NS, look);
 }
 
-void link_look_at_host(struct link *l)
+void link_look_at_host(struct link *l, const struct transport_options *options)
 {
-	l->is_looked_at = true;
+	l->look_by = options;
 	look_later(l);
 }
 

@@ -72,7 +72,7 @@ struct link {
 	bool finishing;	   /* closes once everything queued has been written */
 	bool has_said_all; /* and it has: over TCP the peer is still to end it */
 	/* over TCP: whether the peer's host still answers while bytes wait for it */
-	bool is_looked_at;
+	const struct transport_options *look_by; /* borrowed; NULL: nobody looks */
 	struct timer look;
 	struct transport_health health;
 	char name[48]; /* of the peer, for reports */
@@ -83,8 +83,8 @@ struct link {
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
 /* Its peer's host may die without a word: from now on that is noticed, also while its window is
- * full. For TCP; the descriptor has transport_options_default. */
-void link_look_at_host(struct link *l);
+ * full. For TCP; the descriptor was made with these options, which are borrowed. */
+void link_look_at_host(struct link *l, const struct transport_options *options);
 /* Ends it now with this reason; idempotent. What was queued is dropped, but for what the
  * socket takes at once of a frame under way. */
 void link_close(struct link *l, int r);

@@ -18,6 +18,18 @@ const struct transport_options transport_options_default = {
 #undef AS_DEFAULT
 };
 
+/* It is asked when a part of that time is over, and as often as the last question comes before
+ * the end of it. */
+struct transport_options transport_options_of(uint32_t timeout_ms)
+{
+	struct transport_options o = transport_options_default;
+	uint32_t s = timeout_ms / 1000 / o.keepalive_count;
+
+	o.user_timeout_ms = timeout_ms;
+	o.keepalive_idle_s = o.keepalive_interval_s = s ? s : 1;
+	return o;
+}
+
 /*
  * An inherited descriptor was connected by whoever made us.
  */

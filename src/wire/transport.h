@@ -51,6 +51,14 @@ struct transport_options {
 
 extern const struct transport_options transport_options_default;
 
+/* Bounds of user_timeout_ms: below, hosts that live would be given up (tcp_look.c); above, nobody
+ * waits for it. */
+#define TRANSPORT_TIMEOUT_LEAST_MS 2000
+#define TRANSPORT_TIMEOUT_MOST_MS  (3600 * 1000)
+
+/* The same, but that a host is dead when it has answered nothing for so long. */
+struct transport_options transport_options_of(uint32_t timeout_ms);
+
 struct transport;
 
 struct listener {

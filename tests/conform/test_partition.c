@@ -4,6 +4,8 @@
 #include "unit/forks.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "actor/context.h"
+#include "actor/runtime.h"
 
 /*
  * The whole tree lives in a network namespace of its own, whose only interface is taken down, or
@@ -267,4 +270,72 @@ TEST_PARTITION(a_partition_in_one_direction_that_heals_loses_nothing, set_one_wa
 {
 	(void)near;
 	heal(far);
+}
+
+/*
+ * How long that takes is the root's choice.
+ */
+
+static int64_t user_timeout_ms(const struct acre_actor *a)
+{
+	unsigned int ms = 0;
+	socklen_t len = sizeof ms;
+
+	assert_int_equal(getsockopt(a->link.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len),
+			 0);
+	assert_int_equal(a->link.look_by->user_timeout_ms, ms);
+	return ms;
+}
+
+/* Of the link that the call came by. */
+ACRE_CONTEXT(tell_timeout, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	return acre_return(ctx, acre_int,
+			   .value = user_timeout_ms(acre_context_peer(ctx)));
+}
+
+static int both_ends(void *arg)
+{
+	char address[ACRE_ADDRESS_SIZE];
+	struct acre_actor *near, *far;
+	struct acre_int there;
+	const int64_t *ms = arg;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		assert_ok(acre_spawn(&n, &near, .name = "far"));
+		assert_int_equal(acre_query("far", address), 1);
+		assert_ok(acre_dial(&far, address));
+		assert_int_equal(acre_call(far, tell_timeout, &nil, acre_int, &there), 1);
+		assert_int_equal(there.value, *ms);
+		assert_int_equal(user_timeout_ms(far), *ms);
+		acre_release(&far);
+	}
+	return r;
+}
+
+static int run_with_timeout(int64_t given_ms, int64_t expected_ms)
+{
+	static const char *const exposed[] = { "main", NULL };
+
+	return acre_run(both_ends, &expected_ms,
+			&(struct acre_run_options){ .expose = exposed,
+						    .seed = test_seed(),
+						    .transports = "tcp",
+						    .registrars = found_registrars(),
+						    .host_timeout = acre_ms(given_ms) });
+}
+
+TEST(how_long_a_host_may_be_silent_is_the_roots_choice)
+{
+	use_backend(NULL);
+	setenv("ACRE_TEST_TRANSPORT", "tcp", 1);
+	needs_key_if_tcp();
+	assert_ok(run_with_timeout(0, 3000));
+	assert_ok(run_with_timeout(2000, 2000));
+	assert_ok(run_with_timeout(60000, 60000));
+	assert_ok(run_with_timeout(3600 * 1000, 3600 * 1000));
+	assert_class(run_with_timeout(1999, 0), EINVAL);
+	assert_class(run_with_timeout(3600 * 1000 + 1, 0), EINVAL);
+	report_thread_fini();
 }

@@ -233,7 +233,7 @@ static void put_discovery(struct puppet *u, struct pack_writer *w)
 	while (n--) {
 		uint8_t what = next(&u->script), value = next(&u->script);
 
-		switch (what % 6) {
+		switch (what % 7) {
 		case 0:
 			pack_cstr(w, "key");
 			put_key(u, w);
@@ -250,6 +250,11 @@ static void put_discovery(struct puppet *u, struct pack_writer *w)
 		case 3:
 			pack_cstr(w, "folder");
 			put_folder(u, w);
+			break;
+		case 5:
+			told.is_wrong |= value < 2;
+			pack_cstr(w, "timeout");
+			pack_u64(w, value * UINT64_C(1000));
 			break;
 		case 4:
 			pack_cstr(w, "here");

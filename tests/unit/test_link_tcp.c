@@ -29,7 +29,7 @@ static int open_tcp_end(struct end *e)
 	assert_int_equal(transport_dialled(fd, &l.address), 0);
 	transport_unlisten(&l);
 	assert_ok(link_open(&e->link, fd, "peer", &end_ops, &wire_limits_default));
-	link_look_at_host(&e->link);
+	link_look_at_host(&e->link, &transport_options_default);
 	return other;
 }
 
