@@ -328,22 +328,40 @@ static int not_made(struct acre_actor *a, int r)
 	return report_file(rep, ACRE_EBOOT);
 }
 
+/* One end of what the link goes over: a descriptor, or memory. */
+struct way {
+	int fd;
+	struct memory_end *memory;
+};
+
+static void way_close(struct way *w)
+{
+	sys_close(TAKE_FD(w->fd));
+	w->memory = memory_close(w->memory);
+}
+
+static int way_pair(struct way *ret_ours, struct way *ret_theirs, bool shares_memory)
+{
+	struct memory_end *ends[2] = { NULL, NULL };
+	int fds[2] = { -1, -1 };
+	int r = shares_memory ? memory_pair(ends)
+			      : sys_socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+
+	*ret_ours = (struct way){ fds[0], ends[0] };
+	*ret_theirs = (struct way){ fds[1], ends[1] };
+	return r;
+}
+
 /* The process exists afterwards, or nothing does. */
 static int make_process(struct acre_actor *a, const struct backend *b,
-			const struct acre_spawn_options *o, int *ret_link)
+			const struct acre_spawn_options *o, const struct way *theirs)
 {
 	char title[ACTOR_TITLE_MAX];
-	auto_close int ours = -1, theirs = -1, status = -1;
-	int pair[2];
+	auto_close int status = -1;
 	int r = watchdog_start_sweeping(runtime_this);
 
 	if (r < 0)
 		return r;
-	r = sys_socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
-	if (r < 0)
-		return acre_fail(report_class(r), "no socket pair for actor %s", a->name);
-	ours = pair[0];
-	theirs = pair[1];
 	r = status_make(&a->status, &status);
 	if (r < 0)
 		return acre_fail(report_class(r), "no status page for actor %s", a->name);
@@ -355,20 +373,41 @@ static int make_process(struct acre_actor *a, const struct backend *b,
 				     .title = title,
 				     .program = o->program,
 				     .guest = o->guest,
-				     .link_fd = theirs,
+				     .link_fd = theirs->fd,
+				     .link_memory = theirs->memory,
 				     .with_strangers = o->flags & ACRE_SPAWN_STRANGERS,
 				     .status_fd = status });
 	if (r < 0)
 		return not_made(a, r);
 	a->pid = a->life.pid.pid;
-	*ret_link = TAKE_FD(ours);
 	return 0;
 }
 
-/* Introduces us, tells it what to be, and asks for the sign that it serves. */
-static int greet(struct acre_actor *a, int take_link, const struct acre_spawn_options *o)
+/* The process and our end of its link. */
+static int make_with_link(struct acre_actor *a, const struct backend *b,
+			  const struct acre_spawn_options *o, struct way *ret_link)
 {
-	int r = peer_open(a, take_link, a->name);
+	struct way ours, theirs;
+	int r = way_pair(&ours, &theirs, b->shares_memory);
+
+	if (r < 0)
+		return acre_fail(report_class(r), "no link for actor %s", a->name);
+	r = make_process(a, b, o, &theirs);
+	if (r >= 0 && b->shares_memory)
+		theirs.memory = NULL; /* its own now */
+	way_close(&theirs);
+	if (r < 0)
+		way_close(&ours);
+	else
+		*ret_link = ours;
+	return r;
+}
+
+/* Introduces us, tells it what to be, and asks for the sign that it serves. */
+static int greet(struct acre_actor *a, struct way take_link, const struct acre_spawn_options *o)
+{
+	int r = take_link.memory ? peer_open_memory(a, take_link.memory, a->name)
+				 : peer_open(a, take_link.fd, a->name);
 
 	if (r >= 0)
 		r = spec_send(a, o);
@@ -408,12 +447,12 @@ static int await_boot(struct acre_actor *a)
 }
 
 /* From here on its end is an event, whatever fails. */
-static int begin(struct acre_actor *a, int take_link, const struct acre_spawn_options *o)
+static int begin(struct acre_actor *a, struct way take_link, const struct acre_spawn_options *o)
 {
 	int r = life_begin(&a->life);
 
 	if (r < 0) {
-		sys_close(TAKE_FD(take_link));
+		way_close(&take_link);
 		gone_before_birth(a);
 		return r;
 	}
@@ -434,7 +473,8 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 	struct nursery *n = nursery_of(nursery);
 	const struct backend *b = NULL;
 	struct acre_actor *a = NULL;
-	int link_fd = -1, r = checkpoint(sched_task("acre_spawn"));
+	struct way link = { .fd = -1 };
+	int r = checkpoint(sched_task("acre_spawn"));
 
 	if (r >= 0 && !runtime_this)
 		r = acre_fail(ACRE_ENORUNTIME, "acre_spawn() outside of an actor");
@@ -448,7 +488,7 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 		r = actor_new(&a, options);
 	if (!a)
 		return r;
-	r = make_process(a, b, options, &link_fd);
+	r = make_with_link(a, b, options, &link);
 	if (r < 0) {
 		life_fini(&a->life);
 		a->status = status_unmap(a->status);
@@ -459,7 +499,7 @@ int acre_spawn_(struct acre_nursery *nursery, struct acre_actor **ret,
 	list_push(&runtime_this->children, &a->node);
 	count_actors(1);
 	nursery_add(n, &a->member);
-	r = begin(a, link_fd, options);
+	r = begin(a, link, options);
 	if (r >= 0)
 		r = await_boot(a);
 	if (r >= 0)

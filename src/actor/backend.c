@@ -20,13 +20,13 @@
 #define NOT_YET "this version of acre does not have it yet"
 
 static const struct backend backends[] = {
-	{ "exec", be_exec_make, NULL, false },
-	{ "forkserver", be_forkserver_make, NULL, false },
-	{ "fork", be_fork_make, NO_FORK, false },
-	{ "thread", be_thread_make, NULL, false },
-	{ "subint", NULL, NOT_YET, true },
-	{ "subint_fork", NULL, NOT_YET, true },
-	{ "subint_forkserver", be_subint_forkserver_make, NULL, true },
+	{ "exec", be_exec_make, NULL, .needs_python = false },
+	{ "forkserver", be_forkserver_make, NULL, .needs_python = false },
+	{ "fork", be_fork_make, NO_FORK, .needs_python = false },
+	{ "thread", be_thread_make, NULL, .shares_memory = true },
+	{ "subint", NULL, NOT_YET, .needs_python = true },
+	{ "subint_fork", NULL, NOT_YET, .needs_python = true },
+	{ "subint_forkserver", be_subint_forkserver_make, NULL, .needs_python = true },
 };
 
 /* The reference's names. */

@@ -5,6 +5,7 @@
 #include <acre/actor.h>
 
 #include "actor/life.h"
+#include "wire/memory.h"
 
 /* What a backend needs to make one actor. All borrowed for the call. */
 struct birth {
@@ -12,7 +13,8 @@ struct birth {
 	const char *title;   /* argv[0] of the process: _subactor[NAME@UUID] */
 	const char *program; /* executable, NULL: the running one */
 	const struct acre_guest *guest; /* what it is to host; NULL: nothing */
-	int link_fd;	     /* the child's end of the socketpair */
+	int link_fd;	     /* the child's end of the socketpair; -1 over memory */
+	struct memory_end *link_memory; /* the same; the backend's own on success */
 	bool with_strangers; /* fork: also beside threads that are not ours */
 	int status_fd;	     /* its status page (core/status.h) */
 };
@@ -25,6 +27,7 @@ struct backend {
 	 * step and errno for a child that did not get to its exec. */
 	int (*make)(struct life *life, const struct birth *birth);
 	const char *why_not; /* NULL: available; else the reason, one sentence */
+	bool shares_memory;  /* with its parent, so that is what their link goes over */
 	bool needs_python;   /* and so it is only where the plug-in is (python.h) */
 };
 

@@ -19,9 +19,9 @@
 
 /*
  * It shares nothing with its parent but the process: it has its own loop, runtime and
- * reports, and they talk over a socketpair as all others do. So it is cancelled, joined and
- * told about like a process. What stands for its pidfd is an eventfd that it makes readable
- * as the last thing it does.
+ * reports, and they talk over a link as all others do, but one in memory. So it is
+ * cancelled, joined and told about like a process. What stands for its pidfd is an eventfd
+ * that it makes readable as the last thing it does.
  *
  * What it cannot be is killed. A soft signal cancels its root scope, through its mailbox; so
  * does SIGKILL, by the link that is cut. One that does not look at cancellation ends with
@@ -191,23 +191,27 @@ static int give_fds(struct child_boot *boot, const struct birth *birth)
 {
 	const struct runtime *rt = runtime_this;
 	int root = rt->is_root ? rt->self.fd : rt->root_pidfd;
-	int r = boot->link_fd = sys_fcntl(birth->link_fd, F_DUPFD_CLOEXEC, 0);
+	int r = boot->root_pidfd = sys_fcntl(root, F_DUPFD_CLOEXEC, 0);
 
-	if (r >= 0)
-		r = boot->root_pidfd = sys_fcntl(root, F_DUPFD_CLOEXEC, 0);
 	if (r >= 0)
 		r = boot->status_fd = sys_fcntl(birth->status_fd, F_DUPFD_CLOEXEC, 0);
 	return r < 0 ? r : 0;
 }
 
-static int start(struct body *b)
+/* The link is the thread's if there is one. */
+static int start(struct body *b, struct memory_end *link)
 {
-	return barrier_start(&b->barrier, &b->thread,
-			     &(const struct barrier_start){
-				     .name = "the thread of an actor",
-				     .rank = BARRIER_CALLS,
-				     .fn = run,
-				     .arg = b });
+	int r;
+
+	b->boot.link_memory = link;
+	r = barrier_start(&b->barrier, &b->thread,
+			  &(const struct barrier_start){ .name = "the thread of an actor",
+							 .rank = BARRIER_CALLS,
+							 .fn = run,
+							 .arg = b });
+	if (r < 0)
+		b->boot.link_memory = NULL;
+	return r;
 }
 
 static struct body *body_new(const struct birth *birth)
@@ -266,7 +270,7 @@ int be_thread_make(struct life *life, const struct birth *birth)
 	if (r >= 0)
 		r = give_fds(&b->boot, birth);
 	if (r >= 0)
-		r = start(b);
+		r = start(b, birth->link_memory);
 	if (r < 0) {
 		body_free(b);
 		return acre_fail(-r, "making a thread for actor %s", birth->name);

@@ -249,7 +249,9 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 	parent->pid = boot->has_loop ? sys_getpid() : sys_getppid();
 	if (!boot->has_loop)
 		r = acre_note(runtime_take_signals(rt), "taking its signals");
-	if (r >= 0)
+	if (r >= 0 && boot->link_memory)
+		r = peer_open_memory(parent, TAKE_PTR(boot->link_memory), "parent");
+	else if (r >= 0)
 		r = peer_open(parent, TAKE_FD(boot->link_fd), "parent");
 	if (r >= 0 && !boot->has_loop)
 		watch_soon();
@@ -259,6 +261,7 @@ static int set_up(struct runtime *rt, struct acre_actor *parent, struct child_bo
 void child_boot_close(struct child_boot *boot)
 {
 	sys_close(TAKE_FD(boot->link_fd));
+	boot->link_memory = memory_close(boot->link_memory);
 	sys_close(TAKE_FD(boot->parent_pidfd));
 	sys_close(TAKE_FD(boot->root_pidfd));
 	sys_close(TAKE_FD(boot->status_fd));

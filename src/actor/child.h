@@ -7,11 +7,13 @@
 struct containment;
 struct guest;
 struct loop;
+struct memory_end;
 
 /* What the parent has given along; the descriptors are the child's, close-on-exec. */
 struct child_boot {
 	const char *title; /* _subactor[NAME@UUID] */
 	int link_fd;
+	struct memory_end *link_memory; /* a thread's, instead */
 	int parent_pidfd; /* -1 in a thread: the parent is in this process */
 	int root_pidfd;
 	int status_fd; /* the page that the parent reads */

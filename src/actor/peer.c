@@ -79,6 +79,12 @@ int peer_open(struct acre_actor *a, int take_fd, const char *name)
 	return r < 0 || a->role == PEER_CALLER ? r : send_aid(a);
 }
 
+int peer_open_memory(struct acre_actor *a, struct memory_end *take_end, const char *name)
+{
+	link_open_memory(&a->link, take_end, name, &ops, &wire_limits_default);
+	return send_aid(a);
+}
+
 void peer_fini(struct acre_actor *a)
 {
 	a->ready_probe = context_free(a->ready_probe);

@@ -129,6 +129,8 @@ struct acre_actor *peer_new(enum peer_role role, const char *name);
 /* A peer over a connected socket: sends our Aid, but to a caller, who has to introduce itself
  * first. Takes the descriptor. */
 int peer_open(struct acre_actor *a, int take_fd, const char *name);
+/* The same over memory of this process. */
+int peer_open_memory(struct acre_actor *a, struct memory_end *take_end, const char *name);
 /* Ends all contexts with that failure, then frees what the peer holds; the link must
  * be closed. */
 void peer_fini(struct acre_actor *a);

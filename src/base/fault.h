@@ -34,6 +34,7 @@
 	P(DEATH_TOLD_TWICE, "an actor's death and its lost link are two failures")     \
 	P(GOODBYE_WITHOUT_END, "who does not read our last words is waited for")       \
 	P(LAST_WORDS_DROPPED, "a finished TCP link is closed with bytes unread")       \
+	P(MEMORY_UNTOLD, "who is written to in the same process is not told")          \
 	P(RING_UNCHECKED, "what shared memory says of a ring is believed")             \
 	P(PRELOADS_MIXED, "a forkserver serves guests that want other modules, too")   \
 	P(FD_WITHOUT_CLOEXEC, "a descriptor is born without close-on-exec")            \

@@ -457,6 +457,10 @@ struct loop *loop_free(struct loop *loop)
 	for (size_t i = 0; i < loop->n_pools; i++)
 		stack_pool_fini(&loop->pools[i]);
 	loop_unwatch(&loop->mailbox_watch);
+	if (loop_is_forked(loop)) /* they are for the parent's loop */
+		atomic_store(&loop->mailbox.head, NULL);
+	else /* posted before their posters were told that nobody reads them */
+		mailbox_read(&loop->mailbox);
 	mailbox_fini(&loop->mailbox);
 	sys_close(TAKE_FD(loop->timer_fd));
 	sys_close(TAKE_FD(loop->epoll));

@@ -32,19 +32,38 @@
 #define FLUSH_NOW (64 * 1024)
 
 static void on_event(struct watch *w, uint32_t events);
+static void on_news(void *link);
 
-int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
-	      const struct wire_limits *limits)
+static void init(struct link *l, const char *name, const struct link_ops *ops,
+		 const struct wire_limits *limits)
 {
 	const size_t frame = LENGTH_SIZE + (size_t)limits->frame;
-	int r;
 
-	*l = (struct link){ .fd = take_fd, .ops = ops, .limits = limits };
+	*l = (struct link){ .fd = -1, .ops = ops, .limits = limits };
 	snprintf(l->name, sizeof l->name, "%s", name);
 	list_init(&l->room);
 	buf_init(&l->in, frame + LINK_READ_SIZE);
 	buf_init(&l->control, frame + LINK_CONTROL_HIGH);
 	buf_init(&l->data, frame + LINK_QUEUE_HIGH);
+}
+
+void link_open_memory(struct link *l, struct memory_end *take_end, const char *name,
+		      const struct link_ops *ops, const struct wire_limits *limits)
+{
+	init(l, name, ops, limits);
+	l->memory = take_end;
+	l->watch.events = EPOLLIN;
+	memory_watch(take_end, on_news, l);
+	trace(ACRE_EVENT_LINK_OPEN, (uintptr_t)l, (uint64_t)-1);
+}
+
+int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
+	      const struct wire_limits *limits)
+{
+	int r;
+
+	init(l, name, ops, limits);
+	l->fd = take_fd;
 	r = sys_fcntl(take_fd, F_SETFL, O_NONBLOCK);
 	if (r >= 0)
 		r = loop_watch(&l->watch, take_fd, EPOLLIN, on_event);
@@ -69,6 +88,7 @@ static void end(struct link *l, int r)
 	timer_stop(&l->look);
 	loop_unwatch(&l->watch);
 	sys_close(TAKE_FD(l->fd));
+	l->memory = memory_close(l->memory);
 	unpark_all(&l->room, 0);
 	l->ops->closed(l, r);
 }
@@ -138,6 +158,19 @@ static void gone(struct buf *queue, size_t *left, size_t n)
 	buf_consume(queue, n);
 }
 
+static ssize_t write_some(struct link *l, struct iovec *iov, size_t n)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
+
+	return l->memory ? memory_write(l->memory, iov, (int)n)
+			 : sys_sendmsg(l->fd, &msg, MSG_NOSIGNAL);
+}
+
+static ssize_t read_some(struct link *l, void *bytes, size_t len)
+{
+	return l->memory ? memory_read(l->memory, bytes, len) : sys_read(l->fd, bytes, len);
+}
+
 /* One writev of everything, in the order that the wire must see: a frame under way is at
  * the front of its queue. */
 static ssize_t write_once(struct link *l)
@@ -149,7 +182,6 @@ static ssize_t write_once(struct link *l)
 		{ buf_bytes(&l->control), control },
 		{ buf_bytes(&l->data), buf_len(&l->data) - first },
 	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_N(iov) };
 	ssize_t n;
 	size_t part;
 
@@ -157,7 +189,7 @@ static ssize_t write_once(struct link *l)
 		return -EAGAIN;
 	if (first)
 		iov[2].iov_base = buf_bytes(&l->data) + first;
-	n = sys_sendmsg(l->fd, &msg, MSG_NOSIGNAL);
+	n = write_some(l, iov, ARRAY_N(iov));
 	if (n <= 0)
 		return n;
 	part = (size_t)n <= first ? 0 : size_min((size_t)n - first, control);
@@ -173,8 +205,13 @@ static bool has_queued(const struct link *l)
 
 static void ask_for_out(struct link *l, bool out)
 {
-	int r = loop_watch_change(&l->watch, out ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	const uint32_t events = out ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	int r = 0;
 
+	if (l->memory)
+		l->watch.events = events;
+	else
+		r = loop_watch_change(&l->watch, events);
 	if (r < 0)
 		end_of_socket(l, r);
 }
@@ -212,7 +249,7 @@ static void end_finished(struct link *l)
 	if (l->has_said_all)
 		return;
 	l->has_said_all = true;
-	if (loop_is_forked(loop_this) || !transport_say_end(l->fd))
+	if (l->memory || loop_is_forked(loop_this) || !transport_say_end(l->fd))
 		end(l, acre_fail(ACRE_ECLOSED, "the link to %s was finished", l->name));
 	else
 		ask_for_out(l, false);
@@ -425,7 +462,7 @@ static size_t read_once(struct link *l, size_t want)
 		return 0;
 	n = buf_reserve(&l->in, want);
 	if (n >= 0)
-		n = sys_read(l->fd, buf_tail(&l->in), want);
+		n = read_some(l, buf_tail(&l->in), want);
 	if (n == -EAGAIN)
 		return 0;
 	if (n == 0)
@@ -439,9 +476,8 @@ static size_t read_once(struct link *l, size_t want)
 	return (size_t)n;
 }
 
-static void on_event(struct watch *w, uint32_t events)
+static void look_at(struct link *l, uint32_t events)
 {
-	struct link *l = container_of(w, struct link, watch);
 	size_t n = 0, want = 0;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
@@ -451,6 +487,19 @@ static void on_event(struct watch *w, uint32_t events)
 		}
 	if (!l->closed && !l->broken && (events & EPOLLOUT))
 		flush(l);
+}
+
+static void on_event(struct watch *w, uint32_t events)
+{
+	look_at(container_of(w, struct link, watch), events);
+}
+
+/* What it is about is found by looking. */
+static void on_news(void *link)
+{
+	struct link *l = link;
+
+	look_at(l, l->watch.events);
 }
 
 void link_drain(struct link *l)

@@ -8,6 +8,7 @@
 #include "core/sched.h"
 #include "core/timer.h"
 #include "wire/limits.h"
+#include "wire/memory.h"
 #include "wire/msg.h"
 #include "wire/transport.h"
 
@@ -54,8 +55,9 @@ struct link_ops {
 };
 
 struct link {
-	int fd; /* owned; -1 once closed */
-	struct watch watch;
+	int fd; /* owned; -1 once closed, or over memory */
+	struct memory_end *memory; /* owned; NULL once closed, or over a descriptor */
+	struct watch watch; /* over memory only its events count, for what is wanted */
 	struct deferred flush;
 	const struct link_ops *ops;
 	const struct wire_limits *limits;
@@ -82,6 +84,9 @@ struct link {
  * come from the next turn on. */
 int link_open(struct link *l, int take_fd, const char *name, const struct link_ops *ops,
 	      const struct wire_limits *limits);
+/* The same in memory of this process; takes the end. Cannot fail. */
+void link_open_memory(struct link *l, struct memory_end *take_end, const char *name,
+		      const struct link_ops *ops, const struct wire_limits *limits);
 /* Its peer's host may die without a word: from now on that is noticed, also while its window is
  * full. For TCP; the descriptor was made with these options, which are borrowed. */
 void link_look_at_host(struct link *l, const struct transport_options *options);

@@ -38,13 +38,22 @@ static void note_time(void *unused, const struct acre_trace_event *e)
 #define BREAK(F) F(uint32_t, at_parent) F(uint32_t, at_child) F(bool, stop_first)
 ACRE_MSG(break_at, BREAK)
 
+/* Both sides see its end. */
+static void cut(struct link *l)
+{
+	if (l->memory)
+		link_close(l, acre_fail(ACRE_ECLOSED, "cut there"));
+	else
+		shutdown(l->fd, SHUT_RDWR);
+}
+
 static void break_at_child(struct acre_context *ctx, bool stop_first)
 {
 	if (stop_first) {
 		acre_ignore_result(acre_stop(ctx));
 		link_close(&acre_parent()->link, acre_fail(ACRE_ECLOSED, "closed there"));
 	} else {
-		shutdown(FD_LINK, SHUT_RDWR);
+		cut(&acre_parent()->link);
 	}
 }
 
@@ -384,12 +393,16 @@ TEST_TREE(g8_all_waiters_of_a_dying_link_are_woken_in_one_turn)
 
 ACRE_CONTEXT(talks_nonsense, acre_nil)
 {
-	static const char frame[] = { 1, 0, 0, 0, '\xc1' };
+	static char frame[] = { 1, 0, 0, 0, '\xc1' };
+	struct iovec iov = { frame, sizeof frame };
+	struct link *l = &acre_parent()->link;
 	int r = acre_started(ctx, acre_nil);
+	ssize_t n;
 
 	if (r >= 0)
 		r = acre_yield(); /* the Started has gone */
-	if (write(FD_LINK, frame, sizeof frame) != sizeof frame)
+	n = l->memory ? memory_write(l->memory, &iov, 1) : writev(l->fd, &iov, 1);
+	if (n != sizeof frame)
 		return acre_fail(T_RUNTIME, "no nonsense was written");
 	return r < 0 ? r : acre_sleep(acre_secs(3600));
 }
