@@ -53,7 +53,8 @@ struct acre_actor; /* opaque */
  * its thread is left alone, and until it is back no other fork is made (EBUSY).
  *
  * One of subint_forkserver is forked, too, from a helper that has a warm Python: what is said
- * of a forkserver holds for it, and python.h tells the rest.
+ * of a forkserver holds for it, and python.h tells the rest. One of subint_fork is forked of
+ * the process of an actor that hosts a guest, by that actor; EOPNOTSUPP in others.
  *
  * A thread shares what is the process's: signals (.sigint means nothing), exit(), crashes,
  * acre_actor_pid(). It cannot be killed: if it ignores SIGKILL's cancel for 0.5 s, the
@@ -65,7 +66,7 @@ struct acre_actor; /* opaque */
 	B(FORK, "fork", "a process with our memory")                                  \
 	B(THREAD, "thread", "a thread of this process, with a loop of its own")       \
 	B(SUBINT, "subint", "a CPython sub-interpreter on a thread of this process")  \
-	B(SUBINT_FORK, "subint_fork", "a fork made inside a CPython sub-interpreter") \
+	B(SUBINT_FORK, "subint_fork", "a CPython guest forked of another's process") \
 	B(SUBINT_FORKSERVER, "subint_forkserver", "a CPython guest in a forked process")
 
 /* What SIGINT does to an actor that is not the root. */

@@ -87,6 +87,13 @@ acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
  * that computes, sleeps, waits for a lock or reads. The actor's own loop is in C on another
  * thread, so a guest that does not look delays nothing; what still runs when the actor is to
  * end is ended with the process, like any actor's.
+ *
+ * An actor that hosts a guest may fork others of its own process: backend subint_fork, with a
+ * guest of their own or without. They go on in the main interpreter, with what that has
+ * imported, in a single thread; nothing of other interpreters and threads goes along, and a
+ * lock that one of those holds within a C library stays locked. The fork waits for the GIL,
+ * while the loop goes on: a guest that keeps it for 12 s fails the spawn (ACRE_EBOOT,
+ * ETIMEDOUT).
  */
 struct acre_guest {
 	/* one of the four; "main" is the namespace of the first two */

@@ -25,7 +25,7 @@ static const struct backend backends[] = {
 	{ "fork", be_fork_make, NO_FORK, .needs_python = false },
 	{ "thread", be_thread_make, NULL, .shares_memory = true },
 	{ "subint", NULL, NOT_YET, .needs_python = true },
-	{ "subint_fork", NULL, NOT_YET, .needs_python = true },
+	{ "subint_fork", be_subint_fork_make, NO_FORK, .needs_python = true },
 	{ "subint_forkserver", be_subint_forkserver_make, NULL, .needs_python = true },
 };
 

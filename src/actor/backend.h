@@ -39,5 +39,6 @@ int backend_find(const struct backend **ret, const char *name);
 int be_exec_make(struct life *life, const struct birth *birth);
 int be_forkserver_make(struct life *life, const struct birth *birth);
 int be_subint_forkserver_make(struct life *life, const struct birth *birth);
+int be_subint_fork_make(struct life *life, const struct birth *birth);
 int be_fork_make(struct life *life, const struct birth *birth);
 int be_thread_make(struct life *life, const struct birth *birth);

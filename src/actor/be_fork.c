@@ -8,6 +8,7 @@
 
 #include "actor/birth.h"
 #include "actor/child.h"
+#include "actor/guest_life.h"
 #include "actor/newborn.h"
 #include "actor/pidns.h"
 #include "actor/spawner.h"
@@ -45,8 +46,9 @@ static void forget_parent_in_child(void)
 }
 
 /* No handler of atexit() runs: they are the parent's. */
-_Noreturn static void live_in_child(struct newborn *n, const char *title)
+_Noreturn static void live_in_child(struct newborn *n, const struct spawn_request *q)
 {
+	const char *title = q->title;
 	int status, r;
 
 	if (barrier_is_broken()) /* and the plan's descriptors may be anything by now */
@@ -58,6 +60,8 @@ _Noreturn static void live_in_child(struct newborn *n, const char *title)
 		_exit(EXIT_FAILURE);
 	}
 	acre_ignore(title_show(title)); /* else ps shows its parent's command line */
+	if (q->python)
+		guest_live(q->python, title);
 	status = child_live_in_process(title, NULL);
 	fflush(stdout);
 	_exit(status);
@@ -136,7 +140,7 @@ static pid_t fork_into_pidns(const struct spawn_request *q, struct newborn *n)
 		return pid;
 	if (pid == 0) {
 		become_sibling_in_child(q, theirs, parent);
-		live_in_child(n, q->title);
+		live_in_child(n, q);
 	}
 	sys_close(TAKE_FD(theirs));
 	r = pidref_open(&between, pid);
@@ -159,11 +163,11 @@ static pid_t fork_child(const struct spawn_request *q, struct newborn *n)
 		return pid ? pid : -EAGAIN;
 	pid = sys_fork_process();
 	if (pid == 0)
-		live_in_child(n, q->title);
+		live_in_child(n, q);
 	return pid;
 }
 
-static void spawn_fork(struct spawn_request *q)
+void spawn_fork(struct spawn_request *q)
 {
 	auto_close int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 	struct newborn n;
@@ -175,7 +179,8 @@ static void spawn_fork(struct spawn_request *q)
 		return;
 	}
 	newborn_plan(&n, q, null_fd);
-	n.keeps_dispositions = true;
+	n.keeps_dispositions = !q->python;
+	n.forgets_handlers = q->python;
 	n.cgroup_fd = q->is_contained ? q->cgroup_fd : -1;
 	pid = fork_child(q, &n);
 	if (pid < 0) {

@@ -186,7 +186,11 @@ static bool serve(struct server *s)
 		return answer(0, -r, "a request that cannot be read");
 	}
 	if (s->python)
-		s->python->before_fork();
+		r = s->python->before_fork(true);
+	if (r < 0) {
+		close_fds(&n);
+		return answer(0, -r, "bringing Python to rest");
+	}
 	pid = sys_fork_sibling();
 	if (pid == 0)
 		live_in_child(s, &n, request.title);

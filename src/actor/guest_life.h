@@ -11,6 +11,6 @@ struct python_plugin;
 int guest_host(const struct python_plugin *plugin,
 	       int (*live)(struct guest *guest, void *arg), void *arg);
 
-/* By the child of a forkserver with Python, behind newborn_begin_in_child(), on its one
+/* By a child of fork of a process with Python, behind newborn_begin_in_child(), on its one
  * thread: lives as the actor of that title, and ends. */
 _Noreturn void guest_live(const struct python_plugin *plugin, const char *title);

@@ -64,7 +64,8 @@ static int reset_signals_in_child(const struct newborn *n)
 	for (size_t i = 0; i < ARRAY_N(keyboard); i++)
 		forget_signal_in_child(keyboard[i], n->keeps_dispositions);
 	for (int sig = 1; !keeps && sig < NSIG; sig++) /* EINVAL for libc's own two */
-		if (sys_sigaction(sig, NULL, &old) >= 0 && old.sa_handler == SIG_IGN)
+		if (sys_sigaction(sig, NULL, &old) >= 0 &&
+		    (n->forgets_handlers || old.sa_handler == SIG_IGN))
 			acre_ignore(sys_sigaction(sig, &dfl, NULL));
 	sigemptyset(&none);
 	return sys_sigmask(SIG_SETMASK, &none, NULL);

@@ -20,6 +20,7 @@ struct newborn {
 	const char *directory;	 /* borrowed; NULL: where it is */
 	bool is_subreaper;
 	bool keeps_dispositions; /* of signals: it has the memory of their handlers */
+	bool forgets_handlers; /* of signals: it has that memory, and they are not its own */
 	const char *step; /* the last one begun: what failed */
 };
 

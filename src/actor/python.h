@@ -146,8 +146,11 @@ struct python_plugin {
 	int (*guest_warm)(void);
 	int (*guest_import)(const char *module);
 	int (*guest_is_warm)(void);
-	/* Around each fork there; the child's is the first that is done with Python. */
-	void (*before_fork)(void);
+	/* Around each fork there, and in any process where Python has been started, by a thread
+	 * with the GIL of any interpreter or without one. The first waits for that of the main
+	 * one, without end; EOPNOTSUPP, ENOMEM. The child's is the first that is done with
+	 * Python: all interpreters but the main one are forgotten there. */
+	int (*before_fork)(bool has_gil);
 	void (*after_fork_parent)(void);
 	void (*after_fork_child)(void);
 	/* On a process's first thread: that is the guest's, and is interrupted from here on. */

@@ -182,16 +182,39 @@ static bool raise_barrier(struct worker *w, struct job *job)
 	return r >= 0;
 }
 
+static bool begin_fork(struct worker *w, struct job *job)
+{
+	struct spawn_request *q = &job->request;
+	int r = q->begin ? q->begin(q) : 0;
+
+	if (r < 0) {
+		spawn_failed(q, q->takes_long, r);
+		return false;
+	}
+	if (raise_barrier(w, job))
+		return true;
+	if (q->end)
+		q->end(q);
+	return false;
+}
+
+static void end_fork(struct spawn_request *q)
+{
+	barrier_lower();
+	if (q->end)
+		q->end(q);
+}
+
 /* False: as is_done(). */
 static bool make(struct worker *w, struct job *job, bool *ret_sweeps)
 {
 	bool is_wanted;
 
-	if (job->request.is_fork && !raise_barrier(w, job))
+	if (job->request.is_fork && !begin_fork(w, job))
 		return is_done(job);
 	is_wanted = make_listed(job, ret_sweeps);
 	if (job->request.is_fork)
-		barrier_lower();
+		end_fork(&job->request);
 	return is_wanted;
 }
 
@@ -403,11 +426,11 @@ static void give_up(struct spawn_request *request)
 {
 	request->pid = PIDREF_NULL;
 	spawn_failed(request, "forking", -ETIMEDOUT);
-	snprintf(
-		request->detail, sizeof request->detail,
-		"the thread that makes processes is not back after %lld ms: a handler of "
-		"pthread_atfork() hangs",
-		(long long)(spawner_fork_ns / 1000000));
+	snprintf(request->detail, sizeof request->detail,
+		 "the thread that makes processes is not back after %lld ms: %s hangs",
+		 (long long)(spawner_fork_ns / 1000000),
+		 request->takes_long ? request->takes_long
+				     : "a handler of pthread_atfork()");
 	if (child_table_end_birth())
 		acre_ignore((int)sweep());
 	replace_worker();

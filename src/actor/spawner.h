@@ -16,6 +16,7 @@
 
 struct pidns;
 struct forkserver_exception;
+struct python_plugin;
 
 /* What a forkserver has loaded when it forks. */
 enum forkserver_profile { FORKSERVER_PLAIN, FORKSERVER_PYTHON, N_FORKSERVERS };
@@ -30,6 +31,12 @@ struct spawn_request {
 	enum forkserver_profile forkserver; /* the one that forks it */
 	const char *imports;		    /* what that has imported (forkserver.h) */
 	bool is_fork;	   /* of us: made while all threads of ours are at rest */
+	/* Of a fork: before all threads of ours come to rest, and when they go on; it may be
+	 * what takes so long. NULL: nothing is to be done */
+	int (*begin)(struct spawn_request *q);
+	void (*end)(struct spawn_request *q);
+	const char *takes_long; /* that, for people; NULL: nothing of that kind */
+	const struct python_plugin *python; /* that goes along into the child; or NULL */
 	bool with_strangers; /* also if there are threads that are not ours */
 	int fds[SPAWN_FDS_MAX]; /* what becomes the child's descriptors 3, 4, ... ; borrowed */
 	int n_fds;
@@ -68,7 +75,7 @@ int spawner_make(struct spawn_request *request);
 void spawner_stop(void);
 
 /* The longest that making a process by fork may take, in nanoseconds; a handler of
- * pthread_atfork() may hang in it. Then the request fails with ETIMEDOUT, and another
+ * pthread_atfork() may hang in it, or the request's own begin(). Then the request fails with ETIMEDOUT, and another
  * thread takes the place of the one that hangs. For tests to shorten. */
 extern int64_t spawner_fork_ns;
 
@@ -84,3 +91,5 @@ static inline void spawn_failed(struct spawn_request *q, const char *step, int r
 
 /* be_exec.c: a process that executes `path` */
 void spawn_exec(struct spawn_request *q);
+/* be_fork.c: one that goes on with our memory */
+void spawn_fork(struct spawn_request *q);

@@ -34,23 +34,16 @@ static struct {
 	PyThreadState *main;   /* owned: made for the fork; NULL: the caller's is one */
 } forking;
 
-static PyThreadState *current(void)
-{
-#if PY_VERSION_HEX >= 0x030d0000
-	return PyThreadState_GetUnchecked();
-#else
-	return _PyThreadState_UncheckedGet();
-#endif
-}
-
 static bool is_of_main(PyThreadState *state)
 {
 	return state && PyThreadState_GetInterpreter(state) == PyInterpreterState_Main();
 }
 
-int fork_begin(void)
+/* Whether the thread has a GIL it says itself: up to 3.11 Python knows only that some thread
+ * has one. */
+int fork_begin(bool has_gil)
 {
-	PyThreadState *caller = current(), *main = NULL;
+	PyThreadState *caller = has_gil ? PyThreadState_Get() : NULL, *main = NULL;
 
 	if (!forget_is_possible())
 		return -EOPNOTSUPP;
@@ -96,7 +89,7 @@ void fork_go_on_in_child(void)
 static pid_t fork_and_go_on(int (*fn)(void *arg), void *arg, const int *fds, size_t n_fds)
 {
 	pid_t parent = sys_getpid(), pid;
-	int r = fork_begin();
+	int r = fork_begin(true);
 
 	if (r < 0)
 		return r;

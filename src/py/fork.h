@@ -8,9 +8,9 @@
  * Around a fork, by the thread that forks: with the GIL of any interpreter, or without one,
  * and again so afterwards. In the child it then has the main interpreter's. Who forks has
  * blocked all signals, and ends the child by _exit(). fork_begin() waits for the main
- * interpreter's GIL; EOPNOTSUPP, ENOMEM.
+ * interpreter's GIL; -EOPNOTSUPP, -ENOMEM.
  */
-int fork_begin(void);
+int fork_begin(bool has_gil);
 void fork_go_on_in_parent(void);
 void fork_go_on_in_child(void);
 

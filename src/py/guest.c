@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "py/convert.h"
 #include "py/exception.h"
+#include "py/fork.h"
 #include "py/guest_module.h"
 #include "py/interp.h"
 #include "py/probe.h"
@@ -78,14 +79,14 @@ int guest_is_warm(void)
 	return call_guest("_warm");
 }
 
-void guest_before_fork(void)
+int guest_before_fork(bool has_gil)
 {
-	PyOS_BeforeFork();
+	return fork_begin(has_gil);
 }
 
 void guest_after_fork_parent(void)
 {
-	PyOS_AfterFork_Parent();
+	fork_go_on_in_parent();
 }
 
 /* On the guest's thread, or Python would not look at it before something else makes it. What
@@ -98,7 +99,7 @@ static void interrupt_here(int sig)
 
 void guest_after_fork_child(void)
 {
-	PyOS_AfterFork_Child();
+	fork_go_on_in_child();
 }
 
 void guest_take_thread(void)
@@ -128,8 +129,14 @@ int guest_set_arguments(int argc, char **argv)
 
 int guest_run(struct guest *guest)
 {
+	int r = 0;
+
 	guest_module_serve(guest);
-	return call_guest("_main");
+	if (!guest_serve) /* its parent has guests beside the main interpreter only */
+		r = make_module();
+	if (r >= 0)
+		r = call_guest("_begin_anew");
+	return r < 0 ? r : call_guest("_main");
 }
 
 /* Needs no GIL: a flag that Python looks at between two steps, and before it goes on with a

@@ -8,7 +8,7 @@
 int guest_warm(void);
 int guest_import(const char *module);
 int guest_is_warm(void);
-void guest_before_fork(void);
+int guest_before_fork(bool has_gil);
 void guest_after_fork_parent(void);
 void guest_after_fork_child(void);
 void guest_take_thread(void);

@@ -99,6 +99,15 @@ def _begin(name, arg, answer):
     return number
 
 
+def begin_anew():
+    """In a process that was forked of a guest's: nobody waits for what that has asked."""
+    global _reads_in
+    _reads_in = None
+    call.set(None)
+    for of_parent in _waiting, _left, _told:
+        of_parent.clear()
+
+
 def _current_asyncio():
     try:
         return asyncio.current_task()

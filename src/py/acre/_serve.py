@@ -304,6 +304,16 @@ def _import(name):
     importlib.import_module(name)
 
 
+def _begin_anew():
+    """In a process that was forked of a guest's: what that was about is not ours."""
+    global _plain
+    _plain = None
+    for of_parent in _functions, _tasks, _calls:
+        of_parent.clear()
+    _ask.begin_anew()
+    signal.signal(signal.SIGINT, _interrupted)
+
+
 def _warm():
     """In the forkserver, once: what all guests have of it stays shared memory."""
     for name in "_nursery", "_portal":
