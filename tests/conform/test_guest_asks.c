@@ -148,3 +148,24 @@ TEST_PYTHON(a_failed_actor_cancels_the_block_of_its_nursery)
 		"        return f'{e.cls} {asyncio.current_task().cancelling()}'\n",
 		"ACRE_EDIED 0");
 }
+
+/* In the turn in which the answer was taken, and before the task has it; and in those around. */
+TEST_PYTHON(a_call_is_cancelled_when_its_answer_is_there)
+{
+	return check_go("import _acre, acre, asyncio, select\n"
+			"async def five():\n"
+			"    return 5\n"
+			"async def go():\n"
+			"    async with acre.open_nursery() as nursery:\n"
+			"        worker = await nursery.start_actor('worker')\n"
+			"        for turns in range(6):\n"
+			"            call = asyncio.create_task(worker.call(five))\n"
+			"            await asyncio.sleep(0)\n"
+			"            select.select([_acre.answers_fd()], [], [])\n"
+			"            for _ in range(turns):\n"
+			"                await asyncio.sleep(0)\n"
+			"            call.cancel()\n"
+			"            await asyncio.wait([call])\n"
+			"        return str(await worker.call(five))\n",
+			"5");
+}

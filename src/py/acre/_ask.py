@@ -44,11 +44,16 @@ class Call:
 
 def look():
     """Everything that was answered since the last look."""
-    while (answer := _acre.answered()) is not None:
-        what, number, *rest = answer
-        then = (_told if what == "cancelled" else _waiting).pop(number, None)
-        if then is not None:
-            then(*rest)
+    global phase
+    before, phase = phase, BUSY  # or an answer that was taken would be lost
+    try:
+        while (answer := _acre.answered()) is not None:
+            what, number, *rest = answer
+            then = (_told if what == "cancelled" else _waiting).pop(number, None)
+            if then is not None:
+                then(*rest)
+    finally:
+        phase = before
 
 
 def on_cancelled(block, then):
