@@ -10,21 +10,28 @@
 #include "py/exception.h"
 #include "py/fork_python.h"
 
-/* The guest that this thread runs. NULL: another thread of Python's. */
+/* The guest that this thread runs, in this process. NULL: another thread of Python's. */
 static _Thread_local struct guest *guest_here;
+static _Thread_local pid_t guest_process;
 
 void guest_module_serve(struct guest *guest)
 {
 	guest_here = guest;
+	guest_process = sys_getpid();
 }
 
-/* Another thread has none, and must not have: an exception. */
+/* Another thread has none, and must not have, and a child of fork has a copy whose actor is not
+ * there: an exception. */
 struct guest *guest_of_thread(void)
 {
-	if (!guest_here)
-		PyErr_SetString(PyExc_RuntimeError,
-				"acre can be used on the thread of the guest only");
-	return guest_here;
+	if (guest_here && guest_process == sys_getpid())
+		return guest_here;
+	PyErr_SetString(
+		PyExc_RuntimeError,
+		guest_here ? "acre can be used in the actor's process only, and this "
+			     "one was forked of it"
+			   : "acre can be used on the thread of the guest only");
+	return NULL;
 }
 
 /* A call is a number for Python: its address, valid until it is answered. */

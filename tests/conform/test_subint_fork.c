@@ -205,6 +205,131 @@ TEST_PYTHON(s10_an_actor_without_a_guest_has_none_to_fork)
 	return r;
 }
 
+/*
+ * Asked for in Python.
+ */
+
+/* What go() of a guest comes to, a number. */
+static int64_t go(const char *source)
+{
+	struct acre_actor *a;
+	struct acre_value got;
+	int64_t result = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_source(&n, &a, source);
+		if (r >= 0)
+			r = call_guest(a, "go", &got);
+		if (r >= 0)
+			result = integer_of(got);
+	}
+	if (r < 0)
+		acre_print(stderr, r);
+	assert_ok(r);
+	return result;
+}
+
+/* By code in a running loop, which goes on; and again by the child. */
+TEST_PYTHON(s10_a_guest_asks_for_an_actor_forked_of_its_process)
+{
+	assert_int_equal(
+		go("import acre, asyncio, os\n"
+		   "async def pid():\n"
+		   "    return os.getpid(), os.getppid()\n"
+		   "async def below(n):\n"
+		   "    if n == 0:\n"
+		   "        return 1\n"
+		   "    async with acre.open_nursery() as nursery:\n"
+		   "        a = await nursery.start_actor('a', backend='subint_fork')\n"
+		   "        mine, parent = await a.call('pid')\n"
+		   "        assert parent == os.getpid() != mine\n"
+		   "        return 1 + await a.call('below', n=n - 1)\n"
+		   "async def tick():\n"
+		   "    while True:\n"
+		   "        await asyncio.sleep(0)\n"
+		   "async def go():\n"
+		   "    ticking = asyncio.create_task(tick())\n"
+		   "    n = await below(n=3)\n"
+		   "    ticking.cancel()\n"
+		   "    return n\n"),
+		4);
+	return 0;
+}
+
+/* What its parent had asked for and waits for is not the child's. */
+TEST_PYTHON(s10_a_forked_guest_has_none_of_the_asks_of_its_parent)
+{
+	assert_int_equal(
+		go("import acre, asyncio\n"
+		   "async def sleep():\n"
+		   "    await asyncio.sleep(3600)\n"
+		   "async def eleven():\n"
+		   "    return 11\n"
+		   "async def ask_eleven():\n"
+		   "    async with acre.open_nursery() as nursery:\n"
+		   "        a = await nursery.start_actor('b', backend='subint_fork')\n"
+		   "        return await a.call('eleven')\n"
+		   "async def go():\n"
+		   "    async with acre.open_nursery() as nursery:\n"
+		   "        a = await nursery.start_actor('a', backend='subint_fork')\n"
+		   "        asleep = [asyncio.create_task(a.call('sleep'))\n"
+		   "                  for _ in range(5)]\n"
+		   "        await asyncio.sleep(0)\n"
+		   "        b = await nursery.start_actor('b', backend='subint_fork')\n"
+		   "        eleven = await b.call('ask_eleven')\n"
+		   "        for task in asleep:\n"
+		   "            task.cancel()\n"
+		   "    return eleven\n"),
+		11);
+	return 0;
+}
+
+/* Without an actor: the child is waited for by who forked it, and has no acre of the guest's. */
+TEST_PYTHON(s10_a_guest_forks_a_process_that_is_no_actor)
+{
+	assert_int_equal(
+		go("import acre, os\n"
+		   "source = '''\n"
+		   "import _acre, sys\n"
+		   "try:\n"
+		   "    _acre.next()\n"
+		   "except RuntimeError as e:\n"
+		   "    sys.exit(7 if 'forked' in str(e) else 8)\n"
+		   "'''\n"
+		   "async def go():\n"
+		   "    pid = acre.fork(source)\n"
+		   "    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"),
+		7);
+	return 0;
+}
+
+/* They look at nothing: each is killed, all at the same time. */
+TEST_PYTHON(s10_forked_guests_that_are_stuck_end_with_their_block)
+{
+	assert_int_equal(
+		go("import acre, asyncio, time\n"
+		   "def spin():\n"
+		   "    while True:\n"
+		   "        try:\n"
+		   "            time.sleep(3600)\n"
+		   "        except BaseException:\n"
+		   "            pass\n"
+		   "async def go():\n"
+		   "    async with acre.open_nursery() as nursery:\n"
+		   "        calls = []\n"
+		   "        for i in range(5):\n"
+		   "            a = await nursery.start_actor('a', "
+		   "backend='subint_fork')\n"
+		   "            calls.append(asyncio.create_task(a.call('spin')))\n"
+		   "        await asyncio.sleep(0)\n"
+		   "        await nursery.cancel()\n"
+		   "    await asyncio.gather(*calls, return_exceptions=True)\n"
+		   "    return 1\n"),
+		1);
+	return 0;
+}
+
 /* Nothing in Python gives the GIL back there. */
 static const char hog[] = "def hog(path):\n"
 			  "    open(path, 'w').close()\n"
