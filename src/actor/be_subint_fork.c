@@ -50,6 +50,13 @@ int be_subint_fork_make(struct life *life, const struct birth *birth)
 		return acre_fail(EINVAL,
 				 "actor %s: another program is for the backend exec only",
 				 birth->name);
+	if (birth->guest && birth->guest->preload)
+		return acre_fail(
+			EINVAL,
+			"actor %s: modules are preloaded in the helper of the backend "
+			"subint_forkserver; one of subint_fork has what the guest that "
+			"it is forked of had imported",
+			birth->name);
 	fflush(stdout); /* or the child would have it, too */
 	q.python = guest->plugin;
 	return birth_of_process(life, birth, &q);

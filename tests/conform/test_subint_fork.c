@@ -7,6 +7,23 @@
 
 #include "actor/spawner.h"
 
+/* Refused by an actor that could fork one. */
+ACRE_CONTEXT(fork_with_preload, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	static const char *const preload[] = { "json", NULL };
+	const struct acre_guest guest = { .source = "", .preload = preload };
+	struct acre_actor *a;
+	int r = 0;
+
+	(void)in;
+	ACRE_NURSERY(n, r) {
+		assert_class(acre_spawn(&n, &a, .name = "forked",
+					.backend = "subint_fork", .guest = &guest),
+			     EINVAL);
+	}
+	return r < 0 ? r : acre_return(ctx, acre_nil);
+}
+
 /* Of a child forked of this process, with a guest of that source: what its answer() says. */
 static int answer_of(const char *source, int64_t *ret)
 {
@@ -171,6 +188,20 @@ TEST_PYTHON(s10_it_is_forked_while_the_guest_and_its_threads_are_busy)
 	}
 	acre_ignore_result(r);
 	return 0;
+}
+
+TEST_PYTHON(s10_modules_to_preload_are_not_for_one_that_is_forked)
+{
+	struct acre_actor *a;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = spawn_source(&n, &a, "");
+		assert_ok(r);
+		r = acre_call(a, fork_with_preload, NULL, acre_nil, NULL);
+		assert_ok(r);
+	}
+	return r;
 }
 
 TEST_PYTHON(s10_a_source_that_fails_is_a_failed_boot_of_it)
