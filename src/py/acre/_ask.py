@@ -106,10 +106,11 @@ def _begin(name, arg, answer):
 
 def begin_anew():
     """In a process that was forked of a guest's: nobody waits for what that has asked."""
-    global _reads_in
+    global _reads_in, phase
     _reads_in = None
+    phase = FREE
     call.set(None)
-    for of_parent in _waiting, _left, _told:
+    for of_parent in _waiting, _told:
         of_parent.clear()
 
 
