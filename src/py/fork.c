@@ -56,9 +56,9 @@ int fork_begin(bool has_gil)
 		else
 			PyEval_AcquireThread(main);
 	}
+	PyOS_BeforeFork(); /* which may let go of the GIL, and others may fork then */
 	forking.caller = caller;
 	forking.main = main;
-	PyOS_BeforeFork();
 	return 0;
 }
 

@@ -131,3 +131,25 @@ TEST_PYTHON(what_cannot_begin_says_why)
 	assert_text_has(err, "expected a script");
 	return 0;
 }
+
+TEST_PYTHON(s10_a_script_forks_actors_and_processes_of_its_own)
+{
+	assert_int_equal(python(HEAD
+				"async def ppid():\n"
+				"    return os.getppid()\n"
+				"async def main():\n"
+				"    async with acre.open_nursery() as nursery:\n"
+				"        a = await nursery.start_actor('a', "
+				"backend='subint_fork')\n"
+				"        print(await a.call(square, n=3),\n"
+				"              await a.call(meets_root),\n"
+				"              await a.call(ppid) == os.getpid())\n"
+				"    pid = acre.fork('import sys; sys.exit(3)')\n"
+				"    print(os.waitstatus_to_exitcode(os.waitpid(pid, "
+				"0)[1]))\n" MAIN "    asyncio.run(main())\n",
+				""),
+			 0);
+	assert_string_equal(out, "9 main meets __main__ True\n3\n");
+	assert_string_equal(err, "");
+	return 0;
+}
