@@ -50,7 +50,7 @@ int be_subint_fork_make(struct life *life, const struct birth *birth)
 		return acre_fail(EINVAL,
 				 "actor %s: another program is for the backend exec only",
 				 birth->name);
-	if (birth->guest && birth->guest->preload)
+	if (birth->guest && birth->guest->preload && *birth->guest->preload)
 		return acre_fail(
 			EINVAL,
 			"actor %s: modules are preloaded in the helper of the backend "

@@ -110,8 +110,8 @@ def begin_anew():
     _reads_in = None
     phase = FREE
     call.set(None)
-    for of_parent in _waiting, _told:
-        of_parent.clear()
+    _waiting.clear()
+    _told.clear()
 
 
 def _current_asyncio():
