@@ -459,6 +459,11 @@ int guest_fail_again(struct report *rep)
 	return report_file(report_ref(rep), rep->public_part.code);
 }
 
+struct report *guest_take_failure(int r)
+{
+	return report_take(r);
+}
+
 void guest_forget_failure(struct report *take_report)
 {
 	report_unref(take_report);

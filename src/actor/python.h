@@ -59,6 +59,7 @@ struct sys_table;
 	C(guest_ask_report)   \
 	C(guest_ask_free)     \
 	C(guest_fail_again)   \
+	C(guest_take_failure) \
 	C(guest_forget_failure)
 
 struct guest;
@@ -81,6 +82,7 @@ int guest_ask_result(struct guest_ask *ask, struct acre_value *ret);
 struct report *guest_ask_report(struct guest_ask *ask);
 void guest_ask_free(struct guest_ask *ask);
 int guest_fail_again(struct report *rep);
+struct report *guest_take_failure(int r);
 void guest_forget_failure(struct report *take_report);
 
 /* By which a guest is woken from a call that blocks; nothing else uses it, and its default

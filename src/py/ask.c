@@ -88,17 +88,35 @@ static void drop_report(PyObject *capsule)
 }
 
 /* Owned; None if there is none. */
-static PyObject *report_of(struct guest_ask *ask)
+static PyObject *hold_report(struct report *take_report)
 {
-	struct report *rep = plugin_host->guest_ask_report(ask);
 	PyObject *capsule;
 
-	if (!rep)
+	if (!take_report)
 		Py_RETURN_NONE;
-	capsule = PyCapsule_New(rep, REPORT_CAPSULE, drop_report);
+	capsule = PyCapsule_New(take_report, REPORT_CAPSULE, drop_report);
 	if (!capsule)
-		plugin_host->guest_forget_failure(rep);
+		plugin_host->guest_forget_failure(take_report);
 	return capsule;
+}
+
+static PyObject *report_of(struct guest_ask *ask)
+{
+	return hold_report(plugin_host->guest_ask_report(ask));
+}
+
+/* A failure of the guest's own that is to keep its class wherever it is raised out of. */
+PyObject *ask_misfit(PyObject *self, PyObject *text)
+{
+	const char *utf8 = PyUnicode_Check(text) ? PyUnicode_AsUTF8(text) : NULL;
+
+	(void)self;
+	if (!utf8 && !PyErr_Occurred())
+		PyErr_SetString(PyExc_TypeError, "a misfit is told by a text");
+	if (!utf8)
+		return NULL;
+	return hold_report(plugin_host->guest_take_failure(
+		plugin_host->fail_with_trace(ACRE_ETYPE, utf8, "", "")));
 }
 
 static PyObject *describe(struct guest_ask *ask)

@@ -4,7 +4,8 @@
 
 /*
  * What a message may hold has a form here, and nothing else has one: an object of a class is
- * not pickled, since its other side may be no Python. True is no 1: bool comes before int.
+ * not pickled, since its other side may be no Python. A dataclass goes as the map of its
+ * fields. True is no 1: bool comes before int.
  */
 
 /* NOLINTBEGIN(misc-no-recursion): bound: Python's own limit of recursion */
@@ -116,12 +117,31 @@ static int pack_float(PyObject *value, struct acre_packer *to)
 	return 0;
 }
 
-static int refuse(PyObject *value, struct acre_packer *to)
+/* What stands for it: acre's own modules, where they are loaded, know that of a dataclass and
+ * of a member of an Enum. */
+static PyObject *plain_of(PyObject *value)
 {
-	(void)to;
-	PyErr_Format(PyExc_TypeError, "a value of type %.100s does not travel",
-		     Py_TYPE(value)->tp_name);
-	return -1;
+	PyObject *name = PyUnicode_FromString("acre._shape"), *module, *plain;
+
+	module = name ? PyImport_GetModule(name) : NULL;
+	Py_XDECREF(name);
+	if (!module && !PyErr_Occurred())
+		PyErr_Format(PyExc_TypeError, "a value of type %.100s does not travel",
+			     Py_TYPE(value)->tp_name);
+	if (!module)
+		return NULL;
+	plain = PyObject_CallMethod(module, "plain", "O", value);
+	Py_DECREF(module);
+	return plain;
+}
+
+static int pack_object(PyObject *value, struct acre_packer *to)
+{
+	PyObject *plain = plain_of(value);
+	int r = plain ? pack_any(plain, to) : -1;
+
+	Py_XDECREF(plain);
+	return r;
 }
 
 typedef int pack_fn(PyObject *value, struct acre_packer *to);
@@ -142,7 +162,7 @@ static pack_fn *packer_of(PyObject *value)
 		return pack_buffer;
 	if (PyList_Check(value) || PyTuple_Check(value))
 		return pack_list;
-	return PyDict_Check(value) ? pack_map : refuse;
+	return PyDict_Check(value) ? pack_map : pack_object;
 }
 
 static int pack_any(PyObject *value, struct acre_packer *to)

@@ -19,6 +19,10 @@ A function calls other actors in turn, in C or in Python:
                     await ctx.send(item)
         return "done"
 
+Annotations are kept: a parameter that is annotated with a dataclass gets one, and what does not
+fit is an error of class ACRE_ETYPE at the caller. worker.call("f", returns=Pair) makes a Pair of
+what comes back.
+
 What another actor fails with is raised here as acre.Error, and as the exception of Python that
 it was there, if it was one. One that is cancelled gets acre.Cancelled, which is asyncio's own
 (trio's, within trio).

@@ -3,8 +3,9 @@
 
 import asyncio
 import collections
+from typing import Any
 
-from acre import _ask
+from acre import _ask, _shape
 from acre._ask import ask, ask_into
 
 
@@ -25,8 +26,10 @@ class Context:
     says so, or has ended.
     """
 
-    def __init__(self, number):
+    def __init__(self, number, items=Any, returns=Any):
         self._number = number
+        self._items_type = items
+        self._result_type = returns
         self._items = collections.deque()  # that came
         self._is_over = False  # no more come
 
@@ -41,16 +44,19 @@ class Context:
         """An item. Cancelled, nothing was sent."""
         await self._ask("send", value=value)
 
-    async def receive(self):
+    async def receive(self, of=Any):
         """The next item; StopAsyncIteration at the end, again and again.
 
         Cancelled, nothing was taken. Of several readers each gets some of the items.
+        receive(T) makes a T of it: acre.Error of class ACRE_ETYPE, and no more of that item,
+        where it is none.
         """
         while not self._items:
             if self._is_over:
                 raise StopAsyncIteration
             await ask_into(self._arrived, "receive", context=self._number)
-        return self._items.popleft()
+        item = self._items.popleft()
+        return _shape.read(self._items_type if of is Any else of, item, "item")
 
     def _arrived(self, items):
         if items is None:
@@ -70,7 +76,7 @@ class Context:
 
     async def result(self):
         """Opener: waits for the result. Items that were not read stay readable."""
-        return await self._ask("result")
+        return _shape.read(self._result_type, await self._ask("result"), "Return")
 
     async def cancel(self):
         """Opener: asks the callee to end, and waits for its word. Callee: cancels itself."""
@@ -80,8 +86,9 @@ class Context:
 class Opened:
     """A context of ours, while the block runs that has opened it."""
 
-    def __init__(self, portal, space, name, arg):
+    def __init__(self, portal, space, name, arg, items, returns):
         self._arg = {"actor": portal.uuid, "space": space, "name": name, "arg": arg}
+        self._types = items, returns
         self._number = None
 
     async def __aenter__(self):
@@ -89,7 +96,7 @@ class Opened:
         task = _ask._current_asyncio()
         if task is not None:  # with the actor, which ends
             _ask.on_cancelled(self._number, task.cancel)
-        return Context(self._number), first
+        return Context(self._number, *self._types), first
 
     async def __aexit__(self, kind, exception, trace):
         """Leaving it with an exception cancels the callee, else it is waited for."""

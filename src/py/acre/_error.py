@@ -5,6 +5,8 @@
 import asyncio
 import builtins
 
+import _acre
+
 Cancelled = asyncio.CancelledError
 
 _GUEST = "ACRE_EGUEST"
@@ -71,6 +73,14 @@ def _make(failure):
     e.cls, e.name, e.trace = cls, name, _text(trace)
     if members:
         e.__cause__ = members[0]
+    return e
+
+
+def misfit(text):
+    """One of our own, ACRE_ETYPE: as it is raised where it comes from another actor."""
+    e = Error(f"ACRE_ETYPE: {text}")
+    e.cls = e.name = "ACRE_ETYPE"
+    e._report = _acre.misfit(text)
     return e
 
 

@@ -2,8 +2,9 @@
 # _portal.py - other actors, by which their functions are called.
 
 import contextlib
+from typing import Any
 
-from acre import _context
+from acre import _context, _shape
 from acre._ask import ask
 
 
@@ -41,16 +42,19 @@ class Portal:
     def __hash__(self):
         return hash(self.uuid)
 
-    async def call(self, function, /, *args, space=None, **kwargs):
-        """Calls a function there, and gives its result."""
+    async def call(self, function, /, *args, space=None, returns=Any, **kwargs):
+        """Calls a function there, and gives its result: a T if it is call(..., returns=T)."""
         space, name = _names(function, space)
         arg = _argument(args, kwargs)
-        return await ask("call", actor=self.uuid, space=space, name=name, arg=arg)
+        result = await ask("call", actor=self.uuid, space=space, name=name, arg=arg)
+        return _shape.read(returns, result, "Return")
 
-    def open_context(self, function, /, *args, space=None, **kwargs):
-        """async with portal.open_context("count", lo=1, hi=5) as (ctx, first): ..."""
+    def open_context(self, function, /, *args, space=None, items=Any, returns=Any, **kwargs):
+        """async with portal.open_context("count", lo=1, hi=5) as (ctx, first): ...
+
+        Its items and its result are of the types that are given as `items` and `returns`."""
         space, name = _names(function, space)
-        return _context.Opened(self, space, name, _argument(args, kwargs))
+        return _context.Opened(self, space, name, _argument(args, kwargs), items, returns)
 
     async def cancel_actor(self):
         """Asks it to end, and waits until it has: for a child until it is reaped."""

@@ -13,7 +13,7 @@ import types
 
 import _acre
 
-from acre import _ask
+from acre import _ask, _shape
 from acre._context import Context, has_context
 from acre._error import Cancelled
 
@@ -62,7 +62,9 @@ def _call_plain(call, function, context, arguments):
     try:
         _plain = call
         try:
-            value = function(*context, **arguments)
+            shape = _shape.of_function(function, bool(context))
+            value = function(*context, **shape.read(arguments))
+            shape.check(value)
         finally:
             _plain = None
             of.number = 0
@@ -79,7 +81,9 @@ async def _call_async(of, call, function, context, arguments):
     try:
         try:
             of.number = call
-            value = await function(*context, **arguments)
+            shape = _shape.of_function(function, bool(context))
+            value = await function(*context, **shape.read(arguments))
+            shape.check(value)
         finally:
             of.number = 0
     except BaseException as e:
