@@ -17,14 +17,13 @@
 #endif
 
 /* Of guests there is what the plug-in has, where there is one. */
-#define NOT_YET "this version of acre does not have it yet"
 
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL, .needs_python = false },
 	{ "forkserver", be_forkserver_make, NULL, .needs_python = false },
 	{ "fork", be_fork_make, NO_FORK, .needs_python = false },
 	{ "thread", be_thread_make, NULL, .shares_memory = true },
-	{ "subint", NULL, NOT_YET, .needs_python = true },
+	{ "subint", be_subint_make, NULL, .needs_python = true },
 	{ "subint_fork", be_subint_fork_make, NO_FORK, .needs_python = true },
 	{ "subint_forkserver", be_subint_forkserver_make, NULL, .needs_python = true },
 };

@@ -42,3 +42,4 @@ int be_subint_forkserver_make(struct life *life, const struct birth *birth);
 int be_subint_fork_make(struct life *life, const struct birth *birth);
 int be_fork_make(struct life *life, const struct birth *birth);
 int be_thread_make(struct life *life, const struct birth *birth);
+int be_subint_make(struct life *life, const struct birth *birth);

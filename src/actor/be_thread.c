@@ -10,6 +10,7 @@
 
 #include "actor/backend.h"
 #include "actor/child.h"
+#include "actor/guest_beside.h"
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -51,6 +52,8 @@ struct body {
 	_Atomic pid_t tid; /* 0: it has not begun */
 	int status;
 	int done_fd; /* borrowed from life->pid */
+	struct guest
+		*guest; /* owned by the thread, once it has begun; NULL: it hosts none */
 };
 
 static struct body *body_of(struct life *l)
@@ -103,6 +106,8 @@ static void *run(void *arg)
 	atomic_store(&b->tid, sys_gettid());
 	pthread_setname_np(pthread_self(), "acre-actor");
 	b->status = child_live(&b->boot);
+	if (b->guest)
+		guest_beside_close(b->guest);
 	barrier_go(&b->barrier); /* not while the loop that is to join us stands still */
 	report_thread_fini();
 	acre_ignore(sys_write(done_fd, &one, sizeof one));
@@ -253,19 +258,24 @@ static void enter(struct life *life, const char *name)
 	child_table_unlock();
 }
 
-int be_thread_make(struct life *life, const struct birth *birth)
+static int check(const struct birth *birth)
+{
+	return birth->program ? acre_fail(EINVAL,
+					  "actor %s: another program is for the backend "
+					  "exec only",
+					  birth->name)
+			      : 0;
+}
+
+static int make(struct life *life, const struct birth *birth, struct guest *guest)
 {
 	auto_close int done = -1;
-	struct body *b;
+	struct body *b = body_new(birth);
 	int r;
 
-	if (birth->program)
-		return acre_fail(EINVAL,
-				 "actor %s: another program is for the backend exec only",
-				 birth->name);
-	b = body_new(birth);
 	if (!b)
 		return acre_fail(ENOMEM, "no memory for actor %s", birth->name);
+	b->guest = b->boot.guest = guest;
 	r = done = b->done_fd = sys_eventfd(0, 0);
 	if (r >= 0)
 		r = give_fds(&b->boot, birth);
@@ -280,4 +290,35 @@ int be_thread_make(struct life *life, const struct birth *birth)
 	life->pid = (struct pidref){ .pid = sys_getpid(), .fd = TAKE_FD(done) };
 	enter(life, birth->name);
 	return 0;
+}
+
+int be_thread_make(struct life *life, const struct birth *birth)
+{
+	int r = check(birth);
+
+	return r < 0 ? r : make(life, birth, NULL);
+}
+
+static int begin_python(void *unused)
+{
+	(void)unused;
+	return guest_beside_begin();
+}
+
+/* To load Python takes more stack than a task has, and more time than a loop. */
+int be_subint_make(struct life *life, const struct birth *birth)
+{
+	struct guest *guest = NULL;
+	int r = check(birth);
+
+	if (r >= 0)
+		r = acre_note(acre_blocking(begin_python, NULL),
+			      "making a guest of this process for actor %s", birth->name);
+	if (r >= 0)
+		r = guest_beside_open(&guest, birth->name);
+	if (r >= 0)
+		r = make(life, birth, guest);
+	if (r < 0 && guest)
+		guest_beside_close(guest);
+	return r;
 }

@@ -413,6 +413,8 @@ static void say_all(struct text *t)
 	const struct snap *s = t->s;
 
 	say_command(t);
+	if (s->n_left)
+		say(t, 1, "left in it: %d guests that did not end", s->n_left);
 	for (const struct snap_loop *l = s->loops; l; l = l->next)
 		say_loop(t, l);
 	if (!s->loops)

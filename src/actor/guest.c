@@ -24,6 +24,9 @@
 #define NUDGE_NS       INT64_C(10000000)
 /* One that has seen that it is to end is looked at no more than its own patience needs */
 #define LOOK_NS INT64_C(100000000)
+/* From the cancel of all that an actor does until it ends without a guest that shares its process:
+ * as long again is left of what its parent waits for before SIGTERM */
+#define LEAVE_NS INT64_C(800000000)
 
 int guest_init(struct guest *guest, const struct python_plugin *plugin)
 {
@@ -42,6 +45,14 @@ int guest_init(struct guest *guest, const struct python_plugin *plugin)
 	map_init(&guest->holders);
 	list_init(&guest->of_none);
 	return 0;
+}
+
+void guest_fini(struct guest *guest)
+{
+	map_fini(&guest->holders);
+	pthread_mutex_destroy(&guest->lock);
+	acre_ignore(sys_close(TAKE_FD(guest->fd)));
+	acre_ignore(sys_close(TAKE_FD(guest->answers_fd)));
 }
 
 static void lock(struct guest *guest)
@@ -93,8 +104,10 @@ int guest_check(const struct acre_guest *guest, bool is_taken, const char *backe
 	if (!guest)
 		return 0;
 	if (!is_taken)
-		return acre_fail(EINVAL, "the backend %s takes no guest: subint_forkserver does",
-				 backend);
+		return acre_fail(
+			EINVAL,
+			"the backend %s takes no guest: subint_forkserver and subint do",
+			backend);
 	if (!!guest->source + !!guest->file + !!guest->module + !!guest->main != 1)
 		return acre_fail(EINVAL,
 				 "a guest is a source, a file, a module or a main "
@@ -108,6 +121,53 @@ int guest_check(const struct acre_guest *guest, bool is_taken, const char *backe
 /*
  * The loop's thread.
  */
+
+static size_t text_size(const char *text)
+{
+	return strlen(text) + 1;
+}
+
+/* NULL: no memory. */
+static struct guest_call *call_new(struct guest *guest, enum guest_what what,
+				   const char *name_space, const char *name,
+				   struct acre_value arg)
+{
+	size_t space_size = text_size(name_space), name_size = text_size(name);
+	struct guest_call *call =
+		mem_zalloc(sizeof *call + space_size + name_size + arg.len);
+	struct acre_packer *result = acre_pack_new();
+	char *at = (char *)(call + 1);
+
+	if (!call || !result) {
+		acre_pack_free(result);
+		return mem_free(call);
+	}
+	*call = (struct guest_call){ .guest = guest,
+				     .what = what,
+				     .name_space = at,
+				     .name = at + space_size,
+				     .arg = { at + space_size + name_size, arg.len },
+				     .result = result,
+				     .n_refs = 1 };
+	memcpy(at, name_space, space_size);
+	memcpy(at + space_size, name, name_size);
+	if (arg.len)
+		memcpy(at + space_size + name_size, arg.packed, arg.len);
+	return call;
+}
+
+/* By who has the guest's lock, which is given back: both sides of a call have it last. */
+static void unref_and_unlock(struct guest_call *call)
+{
+	bool is_last = --call->n_refs == 0;
+
+	unlock(call->guest);
+	if (!is_last)
+		return;
+	report_unref(call->report);
+	acre_pack_free(call->result);
+	mem_free(call);
+}
 
 static void came_back(struct letter *letter)
 {
@@ -146,6 +206,32 @@ static void give_up_if_due(struct guest *guest)
 		guest->give_up(guest);
 }
 
+/* Nothing of it comes back, unless its answer is on its way. */
+static void leave(struct guest_call *call)
+{
+	struct guest *guest = call->guest;
+
+	lock(guest);
+	if (call->state == GUEST_TAKEN) {
+		list_remove(&call->node);
+		call->state = GUEST_LEFT;
+		guest->is_left = true;
+	}
+	unlock(guest);
+	if (call->state == GUEST_LEFT)
+		came_back(&call->letter);
+}
+
+/* Whether it is to be left now. */
+static bool is_stuck(struct guest_call *call)
+{
+	if (!call->guest->is_beside || !loop_this->root.scope.covered)
+		return false;
+	if (!call->left_at)
+		call->left_at = int64_add(clock_now(), LEAVE_NS);
+	return clock_now() >= call->left_at;
+}
+
 static void nudge(struct timer *timer)
 {
 	struct guest_call *call = container_of(timer, struct guest_call, nudge);
@@ -155,7 +241,12 @@ static void nudge(struct timer *timer)
 	lock(guest);
 	is_seen = call->has_seen_cancel || call->state == GUEST_DONE;
 	unlock(guest);
-	give_up_if_due(guest);
+	if (is_stuck(call)) {
+		leave(call);
+		return;
+	}
+	if (!guest->is_beside)
+		give_up_if_due(guest);
 	if (is_seen)
 		tell_deaf(call, false);
 	else
@@ -208,24 +299,27 @@ static void queue(struct guest_call *call)
 static int wait_for_answer(struct guest_call *call)
 {
 	int r = park(WAIT_GUEST, call);
+
 	if (r < 0 && withdraw(call)) {
 		loop_this->n_foreign--;
 		return r;
 	}
 	if (r < 0 && !call->is_back)
 		guest_call_cancel(call);
-	/* bound: the guest answers, or our parent's ladder or our own ends this process */
+	/* bound: the guest answers, or is left, or our parent's ladder or our own ends this
+	 * process */
 	while (!call->is_back)
 		park_shielded(WAIT_GUEST, call);
 	timer_stop(&call->nudge);
 	tell_deaf(call, false);
-	lock(call->guest); /* who has posted the letter is out of the mailbox */
-	unlock(call->guest);
+	if (call->state == GUEST_LEFT)
+		return -ECANCELED;
 	return call->r < 0 ? report_file(TAKE_PTR(call->report), report_class(call->r))
 			   : call->r;
 }
 
-/* What the call's function asks for and opens is over when it is. */
+/* What the call's function asks for and opens is over when it is. On success its result is in
+ * it. */
 static int ask(struct guest_call *call)
 {
 	struct guest_holder own = { .context = NULL };
@@ -239,6 +333,7 @@ static int ask(struct guest_call *call)
 		call->asks = (struct nursery *)(void *)&n;
 		queue(call);
 		r = wait_for_answer(call);
+		call->asks = NULL;
 		guest_holders_drop(&call->holders);
 		acre_nursery_cancel(&n);
 	}
@@ -246,6 +341,13 @@ static int ask(struct guest_call *call)
 		return r;
 	guest_holder_expel(&own);
 	return guest_holder_end(&own, r);
+}
+
+/* Who has posted the letter is out of the mailbox then. */
+static void ask_no_more(struct guest_call *call)
+{
+	lock(call->guest);
+	unref_and_unlock(call);
 }
 
 /* What it was asked for it exposes, as a module in C does. */
@@ -259,15 +361,22 @@ static int expose_module(struct runtime *rt)
 			 "exposing the module %s (has it any function of its own?)", name);
 }
 
-static int load(struct runtime *rt, const char *kind, struct acre_packer *result)
+/* What comes of it is in `*ret_call` if that is not NULL; for ask_no_more(). */
+static int load(struct runtime *rt, const char *kind, struct guest_call **ret_call)
 {
-	struct guest_call call = { .guest = rt->guest,
-				   .what = GUEST_LOADS,
-				   .name_space = kind,
-				   .name = rt->guest_text ? rt->guest_text : "",
-				   .result = result };
+	const struct acre_value nothing = { NULL, 0 };
+	struct guest_call *call = call_new(rt->guest, GUEST_LOADS, kind,
+					   rt->guest_text ? rt->guest_text : "", nothing);
+	int r;
 
-	return ask(&call);
+	if (!call)
+		return acre_fail(ENOMEM, "no memory to load the guest's source");
+	r = ask(call);
+	if (r >= 0 && ret_call)
+		*ret_call = call;
+	else
+		ask_no_more(call);
+	return r;
 }
 
 int guest_load(struct runtime *rt)
@@ -279,18 +388,19 @@ int guest_load(struct runtime *rt)
 
 int guest_run_script(struct runtime *rt, int *ret_status)
 {
-	struct acre_packer *result = acre_pack_new();
 	struct acre_part part = { .type = ACRE_PART_NIL };
+	struct guest_call *call = NULL;
 	struct acre_value value;
-	int r = load(rt, "script", result);
+	int r = load(rt, "script", &call);
 
 	if (r >= 0)
-		r = acre_pack_end(result, &value);
+		r = acre_pack_end(call->result, &value);
 	if (r >= 0)
 		r = acre_value_next(&value, &part);
 	if (r >= 0)
 		*ret_status = part.type == ACRE_PART_INT ? (int)(part.integer & 0xff) : 0;
-	acre_pack_free(result);
+	if (call)
+		ask_no_more(call);
 	return r < 0 ? r : 0;
 }
 
@@ -305,18 +415,18 @@ static int give_result(struct acre_context *ctx, struct acre_packer *result)
 static int run(struct acre_context *ctx, const void *in)
 {
 	const struct acre_any *arg = in;
-	struct guest_call call = { .guest = runtime_this->guest,
-				   .what = GUEST_CALLS,
-				   .name_space = ctx->endpoint->name_space,
-				   .name = ctx->endpoint->name,
-				   .arg = arg->value,
-				   .context = ctx->is_oneshot ? NULL : ctx,
-				   .result = acre_pack_new() };
-	int r = ask(&call);
+	struct guest_call *call =
+		call_new(runtime_this->guest, GUEST_CALLS, ctx->endpoint->name_space,
+			 ctx->endpoint->name, arg->value);
+	int r;
 
+	if (!call)
+		return acre_fail(ENOMEM, "no memory for a call of the guest");
+	call->context = ctx->is_oneshot ? NULL : ctx;
+	r = ask(call);
 	if (r >= 0)
-		r = give_result(ctx, call.result);
-	acre_pack_free(call.result);
+		r = give_result(ctx, call->result);
+	ask_no_more(call);
 	return r;
 }
 
@@ -400,8 +510,10 @@ struct guest_call *guest_next(struct guest *guest, bool *ret_cancel)
 	*ret_cancel = call;
 	if (!call)
 		call = next_of(&guest->calls);
-	if (call && !*ret_cancel)
+	if (call && !*ret_cancel) {
 		call->state = GUEST_TAKEN;
+		call->n_refs++;
+	}
 	unlock(guest);
 	return call;
 }
@@ -429,13 +541,15 @@ bool guest_take_cancel(struct guest_call *call)
 
 void guest_answer(struct guest_call *call, int r)
 {
-	struct guest *guest = call->guest;
+	struct report *report = r < 0 ? report_take(r) : NULL;
 
-	lock(guest);
-	list_remove(&call->node); /* its cancel is late */
-	call->state = GUEST_DONE;
+	lock(call->guest);
 	call->r = r;
-	call->report = r < 0 ? report_take(r) : NULL;
-	mailbox_post(&call->task->loop->mailbox, &call->letter);
-	unlock(guest); /* the call is gone when its task has this lock */
+	call->report = report;
+	if (call->state == GUEST_TAKEN) {
+		list_remove(&call->node); /* its cancel is late */
+		call->state = GUEST_DONE;
+		mailbox_post(&call->task->loop->mailbox, &call->letter);
+	}
+	unref_and_unlock(call); /* the task has the lock before it lets go of it */
 }

@@ -31,6 +31,11 @@ struct guest {
 	struct list calls;   /* struct guest_call: not taken yet; under the lock */
 	struct list cancels; /* taken, and cancelled since; under the lock */
 	bool is_over;	     /* under the lock */
+	/* It shares its process (guest_beside.c), which does not end with it: so a call that it
+	 * does not answer is left to it when the actor has to end, and then it is jailed. */
+	bool is_beside;
+	bool is_left;	     /* the loop's: so it was */
+	void *_Atomic plugs; /* the plug-in's own, once there is any */
 	/* what it asks for, see guest_ask.h */
 	int answers_fd;	     /* owned: eventfd, there are answers */
 	struct list answers; /* struct guest_ask; under the lock */
@@ -51,30 +56,35 @@ enum guest_what {
 	GUEST_CALLS  /* a function, by its two names */
 };
 
-enum guest_state { GUEST_QUEUED, GUEST_TAKEN, GUEST_DONE };
+enum guest_state { GUEST_QUEUED, GUEST_TAKEN, GUEST_DONE, GUEST_LEFT };
 
+/* Owned by the task that asks, and by the guest from when it takes it until it answers: what a
+ * guest that was left still has of it stays. */
 struct guest_call {
 	struct guest *guest; /* borrowed */
-	/* what is asked; not changed while the guest may look */
+	/* what is asked: copies, behind it */
 	enum guest_what what;
 	const char *name_space, *name;
 	struct acre_value arg;	    /* a map with keys of texts, or nil */
-	struct acre_packer *result; /* what it fills */
+	struct acre_packer *result; /* what it fills; owned */
 	uint64_t holder; /* the number of its context, for asks; 0: it has none */
 	/* how it stands; under the guest's lock */
 	struct list node; /* in the queue of calls, or in that of cancels */
 	enum guest_state state;
+	int n_refs;
 	bool is_cancelled;
 	bool has_seen_cancel; /* the guest */
 	int r;
 	struct report *report; /* owned: of that failure, on its way to the task; or NULL */
 	/* the loop's alone */
 	struct acre_context *context; /* borrowed: of a function that has one; or NULL */
-	struct nursery *asks; /* borrowed: what its function asks for runs there */
+	struct nursery *
+		asks; /* borrowed: what its function asks for runs there; NULL: no more */
 	struct list holders;  /* what its function has opened */
 	struct letter letter;
 	struct task *task; /* borrowed */
 	struct timer nudge;
+	int64_t left_at; /* it is left then; 0: the actor is not to end */
 	bool is_back;
 	bool is_deaf; /* counted on the status page */
 };
@@ -110,6 +120,8 @@ int guest_run_script(struct runtime *rt, int *ret_status);
 
 /* -EMFILE, -ENFILE, -ENOMEM: nothing is to be undone. */
 int guest_init(struct guest *guest, const struct python_plugin *plugin);
+/* Of one whose thread has ended. */
+void guest_fini(struct guest *guest);
 /* Any thread: the guest is to look. */
 void guest_ring(struct guest *guest);
 /* The loop's thread: it answers what the guest asks for from now on; NULL: it does no more, and

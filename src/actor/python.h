@@ -163,6 +163,21 @@ struct python_plugin {
 	int (*guest_run)(struct guest *guest);
 	/* Any thread, never waits: what the guest runs is interrupted. */
 	void (*guest_interrupt)(struct guest *guest);
+
+	/* In a process that hosts guests beside its actors' loops: starts Python, once. Any
+	 * thread with a stack of its own. EOPNOTSUPP, EBUSY, ACRE_EGUEST. */
+	int (*beside_begin)(void);
+	/* On a thread that was made for that: runs a guest in an interpreter with a GIL of its
+	 * own, until guest_is_over(), and ends that. */
+	int (*beside_run)(struct guest *guest);
+	/* Any thread, never waits: whether it is to be jailed, and its interpreter to stay.
+	 * False: it is beginning or ending, by itself. */
+	bool (*beside_condemn)(struct guest *guest);
+	/* One that is to be: takes its GIL for good, and may wait for that without end. By a
+	 * thread that was made for this, and ends behind it. */
+	void (*beside_jail)(struct guest *guest);
+	/* What is left of one whose thread has ended. */
+	void (*beside_free)(struct guest *guest);
 };
 
 typedef const struct python_plugin *python_entry_fn(const struct python_host *host);

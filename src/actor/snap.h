@@ -79,6 +79,7 @@ struct snap {
 	struct freeze_thread threads[SNAP_THREADS_MAX];
 	struct unwind_stack stacks[SNAP_THREADS_MAX]; /* of the threads */
 	struct snap_loop *loops;
+	int n_left;	     /* of acre_debug_root */
 	const char *problem; /* static; NULL: none */
 	uint8_t *room;	     /* all that is linked above; behind this struct, one mapping */
 	size_t used, size;

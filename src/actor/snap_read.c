@@ -267,6 +267,9 @@ void snap_read(struct snap *s)
 	struct snap_loop **last = &s->loops;
 	uintptr_t node;
 
+	if (!peek_all(&s->memory, s->root + offsetof(struct debug_root, n_left),
+		      &s->n_left, sizeof s->n_left))
+		s->n_left = 0;
 	while ((node = walk_next(&w))) {
 		*last = read_loop(s, node - offsetof(struct loop, debug));
 		if (!*last)

@@ -23,7 +23,8 @@
 #define LOOP_4		DEBUG_FIELD(LOOP_3, struct loop, trace)
 #define LOOP_5		DEBUG_FIELD(LOOP_4, struct loop, status)
 #define STATUS_1	DEBUG_MIX(LOOP_5, sizeof(struct status))
-#define LAYOUT		DEBUG_MIX(DEBUG_MIX(STATUS_1, N_WAIT), ACRE_N_EVENTS_)
+#define ROOT_1		DEBUG_FIELD(STATUS_1, struct debug_root, n_left)
+#define LAYOUT		DEBUG_MIX(DEBUG_MIX(ROOT_1, N_WAIT), ACRE_N_EVENTS_)
 
 #define TEXT_(n) #n
 #define TEXT(n)	 TEXT_(n)
@@ -58,6 +59,7 @@ void debug_forget(void)
 {
 	pthread_mutex_init(&lock, NULL);
 	list_init(&acre_debug_root.loops);
+	atomic_store(&acre_debug_root.n_left, 0);
 }
 
 void debug_remove(struct loop *loop)

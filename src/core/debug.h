@@ -26,6 +26,7 @@ struct debug_root {
 	uint64_t layout;       /* of the structs of core/, see debug.c */
 	/* of those of actor/, see snap.c; 0: no actor has begun. Each one sets it. */
 	_Atomic uint64_t actor_layout;
+	_Atomic int n_left; /* guests that did not end, see actor/guest_beside.c */
 	struct list loops; /* struct loop.debug, under a lock that readers do not take */
 };
 

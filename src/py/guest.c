@@ -8,6 +8,7 @@
 #include "actor/guest.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "py/beside.h"
 #include "py/convert.h"
 #include "py/exception.h"
 #include "py/fork.h"
@@ -143,6 +144,8 @@ int guest_run(struct guest *guest)
  * call that a signal has ended. */
 void guest_interrupt(struct guest *guest)
 {
-	(void)guest; /* the only one */
-	pthread_kill(guest_thread, PYTHON_WAKE_SIGNAL);
+	if (guest->is_beside)
+		beside_interrupt(guest);
+	else
+		pthread_kill(guest_thread, PYTHON_WAKE_SIGNAL);
 }

@@ -20,6 +20,11 @@ void guest_module_serve(struct guest *guest)
 	guest_process = sys_getpid();
 }
 
+bool guest_module_serves(void)
+{
+	return guest_here;
+}
+
 /* Another thread has none, and must not have, and a child of fork has a copy whose actor is not
  * there: an exception. */
 struct guest *guest_of_thread(void)
@@ -123,23 +128,18 @@ static PyObject *done(PyObject *self, PyObject *args)
 	Py_RETURN_NONE;
 }
 
-static PyObject *cancelled_error;
-
-/* asyncio's, once that was imported: guest.py has done so. */
+/* asyncio's, which acre has imported. Not kept: each interpreter has one of its own. */
 static bool is_cancellation(PyObject *exception)
 {
-	PyObject *module;
+	PyObject *module = PyImport_ImportModule("asyncio");
+	PyObject *cancelled =
+		module ? PyObject_GetAttrString(module, "CancelledError") : NULL;
+	bool is = cancelled && PyErr_GivenExceptionMatches(exception, cancelled);
 
-	if (!cancelled_error) {
-		module = PyImport_ImportModule("asyncio");
-		cancelled_error =
-			module ? PyObject_GetAttrString(module, "CancelledError") : NULL;
-		Py_XDECREF(module);
-	}
-	if (!cancelled_error)
-		PyErr_Clear();
-	return cancelled_error &&
-	       PyErr_GivenExceptionMatches(exception, cancelled_error);
+	Py_XDECREF(cancelled);
+	Py_XDECREF(module);
+	PyErr_Clear();
+	return is;
 }
 
 /* A guest may end by itself as if it was cancelled: that is a failure. */
@@ -209,6 +209,9 @@ static PyMethodDef methods[] = {
 static PyModuleDef_Slot slots[] = {
 #if PLUGIN_HAS_CONFIG
 	{ Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED },
+#endif
+#if PLUGIN_HAS_GIL_SLOT
+	{ Py_mod_gil, Py_MOD_GIL_USED },
 #endif
 	{ 0 },
 };

@@ -9,5 +9,7 @@ PyObject *guest_module_init(void);
 /* That of this thread; NULL with an exception. */
 struct guest *guest_of_thread(void);
 
-/* By the thread that runs a guest, before it does. */
+/* By the thread that runs a guest, before it does; NULL: behind it. */
 void guest_module_serve(struct guest *guest);
+/* Whether this thread is one. */
+bool guest_module_serves(void);

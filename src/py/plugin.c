@@ -3,6 +3,7 @@
 #include "py/plugin.h"
 
 #include "base/sys.h"
+#include "py/beside.h"
 #include "py/guest.h"
 #include "py/probe.h"
 #include "py/subint.h"
@@ -46,6 +47,11 @@ static const struct python_plugin plugin = {
 	.set_arguments = guest_set_arguments,
 	.guest_run = guest_run,
 	.guest_interrupt = guest_interrupt,
+	.beside_begin = beside_begin,
+	.beside_run = beside_run,
+	.beside_condemn = beside_condemn,
+	.beside_jail = beside_jail,
+	.beside_free = beside_free,
 };
 
 __attribute__((visibility("default"))) python_entry_fn acre_python_plugin;

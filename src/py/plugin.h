@@ -19,6 +19,9 @@
 /* Interpreters by configuration; module slots that say what a module bears. */
 #define PLUGIN_HAS_CONFIG (PY_VERSION_HEX >= 0x030c0000)
 
+/* A module says whether it needs the GIL, where there can be none. */
+#define PLUGIN_HAS_GIL_SLOT (PY_VERSION_HEX >= 0x030d0000)
+
 /* 3.12.1 corrupts the heap as soon as such an interpreter has imported _asyncio or ssl. */
 #define PLUGIN_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030d0000)
 

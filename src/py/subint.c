@@ -2,6 +2,7 @@
 /* subint.c - a source runs in an interpreter beside the main one. */
 #include "py/subint.h"
 
+#include "py/beside.h"
 #include "py/convert.h"
 #include "py/exception.h"
 #include "py/interp.h"
@@ -15,7 +16,9 @@
 
 int subint_begin(void)
 {
-	int r = interp_start();
+	int r = beside_has_begun() ? PLUGIN_FAIL(EBUSY, "a fork of a process that hosts "
+							"interpreters cannot run Python")
+				   : interp_start();
 
 	if (r >= 0)
 		PyEval_SaveThread(); /* the main interpreter idles from here on */

@@ -17,6 +17,12 @@ static inline bool backend_is(const char *name)
 	return !strcmp(chosen && *chosen ? chosen : "exec", name);
 }
 
+/* Whether actors are threads of their parent's process, with a guest beside them or without. */
+static inline bool backend_makes_threads(void)
+{
+	return backend_is("thread") || backend_is("subint");
+}
+
 /* Whether it is one of this build; else `ret_why` says why not. */
 static inline bool backend_is_there(const char *name, const char **ret_why)
 {
@@ -43,6 +49,6 @@ static inline void use_backend(const char *name)
  * actor is there. */
 static inline void needs_a_process(const char *why)
 {
-	if (backend_is("thread"))
-		test_skip("the backend thread: %s", why);
+	if (backend_makes_threads())
+		test_skip("the actor is a thread: %s", why);
 }

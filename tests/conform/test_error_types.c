@@ -140,7 +140,7 @@ TEST_TREE(c068_second_registered_class)
 /* A thread's classes are those of its process. */
 TEST_TREE(c069_unregistered_class)
 {
-	int expected = backend_is("thread") ? CHILD_ONLY : ACRE_ENAMED;
+	int expected = backend_makes_threads() ? CHILD_ONLY : ACRE_ENAMED;
 
 	for (uint32_t via = 0; via < 3; via += 2) {
 		int r = fail_further_down(&(struct failing){ CHILD_ONLY, via });

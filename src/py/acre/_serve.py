@@ -300,6 +300,13 @@ def _main():
         _flush()
 
 
+def _leave():
+    """In an interpreter that ends before its process: nothing is left that runs in it."""
+    _loop.close()
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+
+
 def _import(name):
     """In the forkserver: what its guests are to have at no cost."""
     directory = os.getcwd()
