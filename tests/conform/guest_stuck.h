@@ -7,8 +7,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+
+#include "base/sys.h" /* glibc 2.43 has no guard in <sys/pidfd.h> */
 
 /* Each guest says its number through a named pipe when it is where it is to hang. */
 
@@ -83,7 +84,7 @@ static inline void await_stuck(int fd, int *pidfds, int n)
 		pid_t pid;
 
 		assert_int_equal(read(fd, &pid, sizeof pid), sizeof pid);
-		pidfds[i] = pidfd_open(pid, 0);
+		pidfds[i] = sys_pidfd_open(pid, 0);
 		assert_true(pidfds[i] >= 0);
 	}
 	close(fd);

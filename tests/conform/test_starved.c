@@ -186,7 +186,7 @@ ACRE_CONTEXT(spin, acre_nil)
 	if (r < 0)
 		return r;
 	assert_int_equal(write(fd, &pid, sizeof pid), sizeof pid);
-	for (volatile int i = 0;; i++)
+	for (volatile int n = 0;; n = n + 1)
 		;
 	return 0;
 }

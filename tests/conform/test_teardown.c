@@ -155,7 +155,7 @@ ACRE_CONTEXT(compute_for_ever, acre_int)
 {
 	acre_ignore_result(acre_started(ctx, acre_nil));
 	acre_ignore_result(acre_sleep(acre_ms(20)));
-	for (volatile int64_t i = in->value;; i++)
+	for (volatile int64_t n = in->value;; n = n + 1)
 		;
 	return 0;
 }
