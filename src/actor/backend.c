@@ -16,8 +16,6 @@
 #define NO_FORK NULL
 #endif
 
-/* Of guests there is what the plug-in has, where there is one. */
-
 static const struct backend backends[] = {
 	{ "exec", be_exec_make, NULL, .needs_python = false },
 	{ "forkserver", be_forkserver_make, NULL, .needs_python = false },

@@ -78,7 +78,7 @@ static inline int check_go(const char *source, const char *want)
 	struct acre_actor *a;
 	struct acre_value got;
 	struct acre_part part;
-	char text[256];
+	char text[1024];
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
