@@ -140,8 +140,11 @@ static int wait_as(struct waiter *w)
 	return r;
 }
 
+static int n_begun;
+
 ACRE_TASK(wait_for_guest, struct waiter *w)
 {
+	n_begun++;
 	w->r = wait_as(w);
 	++*w->n_woken;
 	return 0;
@@ -162,6 +165,8 @@ static int start_waiters(struct acre_nursery *n, struct waiter *waiters,
 		await_stuck(fd, &pidfd, 1); /* by the first call */
 		close(pidfd);
 	}
+	while (r >= 0 && n_begun < N_WAITERS) /* or the actor would be gone before */
+		r = acre_sleep(acre_ms(1));
 	return r;
 }
 
@@ -191,6 +196,7 @@ static int with_waiters(bool is_killed)
 	struct acre_actor *a;
 
 	actors_are_killed();
+	n_begun = 0;
 	ACRE_NURSERY(n,
 		     r) { /* not cancelled: nothing but the end of the actor wakes them */
 		ACRE_NURSERY(actors, inner) {
