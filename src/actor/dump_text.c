@@ -13,6 +13,8 @@
  *	      task 2 collect: waits for an item of a stream 0x55... (primes in actor scanner)
  *	  thread 4711 scanner (S), the loop of actor root
  *	        #0 epoll_wait libc.so.6+108d43
+ *	        in Python, interpreter 0:
+ *	          #0 select /usr/lib/python3.11/selectors.py:468
  *	  fd 3 socket:[1234]
  *	  event 4711.000123 task 3 PARK task=3 reason=sleeps
  *	  child scanner 7c2f...: process 4712, SERVES
@@ -329,6 +331,24 @@ static const struct snap_loop *loop_of(const struct snap *s, pid_t tid)
 	return l;
 }
 
+static void say_frames(struct text *t, const struct snap_python *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		say(t, 5, "#%zu %s %s:%d", i, p->frames[i].function, p->frames[i].file,
+		    p->frames[i].line);
+}
+
+/* Read from its memory like all the rest, since who hangs in Python has the lock that it would
+ * take to ask it. */
+static void say_python(struct text *t, pid_t tid)
+{
+	for (const struct snap_python *p = t->s->python; p; p = p->next)
+		if (p->tid == tid && p->n > 0) {
+			say(t, 4, "in Python, interpreter %jd:", (intmax_t)p->interp);
+			say_frames(t, p);
+		}
+}
+
 static void say_threads(struct text *t)
 {
 	const struct snap *s = t->s;
@@ -348,6 +368,7 @@ static void say_threads(struct text *t)
 		    l ? l->has_actor ? l->name : "no actor" : "");
 		if (thread->has_place)
 			say_stack(t, 4, &s->stacks[i]);
+		say_python(t, thread->tid);
 	}
 }
 

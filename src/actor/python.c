@@ -15,6 +15,7 @@
 #include "base/environment.h"
 #include "base/sys.h"
 #include "base/util.h"
+#include "core/debug.h"
 #include "core/report.h"
 
 #define WHY_MAX 512 /* bytes of a reason, with the end: the words of a loader */
@@ -155,6 +156,7 @@ static int open_plugin(const char *path, const struct python_plugin **ret)
 	if (!*ret || strcmp((*ret)->version, given.version) != 0)
 		return acre_fail(EOPNOTSUPP, "%s is of acre %s, and this is acre %s",
 				 path, *ret ? (*ret)->version : "unknown", given.version);
+	atomic_store(&acre_debug_root.python, (uintptr_t)(*ret)->layout());
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #define PYTHON_PLUGIN_SYMBOL "acre_python_plugin"
 
 struct sys_table;
+struct python_layout;
 
 /* Public calls that the plug-in makes. */
 #define PYTHON_HOST_CALLS(C) \
@@ -130,6 +131,8 @@ struct python_source {
 struct python_plugin {
 	const char *version;	       /* of the library that it was built with */
 	const char *(*python)(void); /* the version of Python that it has loaded */
+	/* For dumps; to be called once, before Python is started */
+	const struct python_layout *(*layout)(void);
 	/* Tries out what it can do; in a process with one thread, which is to be thrown away.
 	 * Starts Python there. Bound: 5 s for each ability. */
 	int (*probe)(struct python_probe *ret);

@@ -13,6 +13,7 @@
 
 #include "actor/context.h"
 #include "actor/proc.h"
+#include "actor/python_layout.h"
 #include "actor/runtime.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -92,6 +93,14 @@ static void copy_stack(struct snap *s, size_t i)
 	s->used -= STACK_MAX - stack->len;
 }
 
+static pid_t our_number(const struct snap *s, pid_t own)
+{
+	for (size_t i = 0; i < s->freeze.n; i++)
+		if (proc_own_number(s->pid, s->threads[i].tid) == own)
+			return s->threads[i].tid;
+	return own;
+}
+
 /* What it knows of itself and its children are its own numbers, which in another PID
  * namespace are not ours. */
 static void take_our_numbers(struct snap *s)
@@ -100,11 +109,10 @@ static void take_our_numbers(struct snap *s)
 
 	if (own == 0 || own == s->pid)
 		return;
+	for (struct snap_python *p = s->python; p; p = p->next)
+		p->tid = our_number(s, p->tid);
 	for (struct snap_loop *l = s->loops; l; l = l->next) {
-		pid = l->tid;
-		for (size_t i = 0; i < s->freeze.n; i++)
-			if (proc_own_number(s->pid, s->threads[i].tid) == pid)
-				l->tid = s->threads[i].tid;
+		l->tid = our_number(s, l->tid);
 		for (struct snap_child *c = l->children; c; c = c->next) {
 			pid = proc_behind(s->pid, c->pidfd);
 			/* one that is no process is an actor in a thread of it */
@@ -126,6 +134,7 @@ int snap_take(struct snap *s, pid_t skip)
 		for (size_t i = 0; i < s->freeze.n; i++)
 			copy_stack(s, i);
 		snap_read(s);
+		snap_read_python(s);
 	}
 	freeze_end(&s->freeze);
 	if (r >= 0)
@@ -274,7 +283,8 @@ int snap_find(pid_t pid, uintptr_t *ret_root, char ret_version[SNAP_VERSION_MAX]
 
 uint64_t snap_layout(void)
 {
-	return DEBUG_MIX(CONTEXT_2, N_LIFE_STATE);
+	return DEBUG_MIX(DEBUG_MIX(CONTEXT_2, N_LIFE_STATE),
+			 sizeof(struct python_layout));
 }
 
 uintptr_t snap_own_root(void)

@@ -71,6 +71,21 @@ struct snap_loop {
 	size_t n_events;
 };
 
+/* A frame of Python code. */
+struct snap_frame {
+	char function[SNAP_TEXT_MAX], file[SNAP_TEXT_MAX];
+	int line; /* 0: not known */
+};
+
+/* A thread as one interpreter of Python knows it. */
+struct snap_python {
+	struct snap_python *next;
+	int64_t interp;
+	pid_t tid;
+	struct snap_frame *frames; /* innermost first */
+	size_t n;
+};
+
 struct snap {
 	pid_t pid;
 	struct peek memory;
@@ -80,6 +95,7 @@ struct snap {
 	struct unwind_stack stacks[SNAP_THREADS_MAX]; /* of the threads */
 	struct snap_loop *loops;
 	int n_left;	     /* of acre_debug_root */
+	struct snap_python *python;
 	const char *problem; /* static; NULL: none */
 	uint8_t *room;	     /* all that is linked above; behind this struct, one mapping */
 	size_t used, size;
@@ -108,5 +124,7 @@ uint64_t snap_layout(void);
 void *snap_room(struct snap *s, size_t len);
 void snap_problem(struct snap *s, const char *what);
 void snap_read(struct snap *s);
+/* snap_python.c: the stacks of interpreters. */
+void snap_read_python(struct snap *s);
 /* snap_object.c: what a task waits on, in words. */
 void snap_describe(const struct snap *s, struct snap_task *t);

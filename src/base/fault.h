@@ -74,6 +74,7 @@
 	P(NO_CONTINUE, "a stopped child gets its SIGTERM without SIGCONT")             \
 	P(RUNG_BY_WALL_CLOCK, "a rung's time runs while the child cannot")             \
 	P(CLOCK_OF_MAIN_THREAD, "an ack is waited for by the clock of a guest")        \
+	P(PYTHON_UNTOLD, "a dump leaves out what threads do in Python")                \
 	P(GUEST_OUTLIVES_ACTOR, "an actor waits for its guest, asked by nobody")       \
 	P(DEAF_GUEST_AWAITED, "a guest that does not look is given time like others")  \
 	P(GRANDCHILDREN_FORGOTTEN,                                                     \

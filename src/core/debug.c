@@ -24,7 +24,8 @@
 #define LOOP_5		DEBUG_FIELD(LOOP_4, struct loop, status)
 #define STATUS_1	DEBUG_MIX(LOOP_5, sizeof(struct status))
 #define ROOT_1		DEBUG_FIELD(STATUS_1, struct debug_root, n_left)
-#define LAYOUT		DEBUG_MIX(DEBUG_MIX(ROOT_1, N_WAIT), ACRE_N_EVENTS_)
+#define ROOT_2		DEBUG_FIELD(ROOT_1, struct debug_root, python)
+#define LAYOUT		DEBUG_MIX(DEBUG_MIX(ROOT_2, N_WAIT), ACRE_N_EVENTS_)
 
 #define TEXT_(n) #n
 #define TEXT(n)	 TEXT_(n)

@@ -27,6 +27,8 @@ struct debug_root {
 	/* of those of actor/, see snap.c; 0: no actor has begun. Each one sets it. */
 	_Atomic uint64_t actor_layout;
 	_Atomic int n_left; /* guests that did not end, see actor/guest_beside.c */
+	/* Of a Python in it, see actor/python_layout.h; 0: there is none. Set once, early */
+	_Atomic uintptr_t python;
 	struct list loops; /* struct loop.debug, under a lock that readers do not take */
 };
 

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "py/beside.h"
 #include "py/guest.h"
+#include "py/layout.h"
 #include "py/probe.h"
 #include "py/subint.h"
 
@@ -33,6 +34,7 @@ static const char *python(void)
 static const struct python_plugin plugin = {
 	.version = ACRE_PLUGIN_VERSION,
 	.python = python,
+	.layout = layout_of_python,
 	.probe = probe_run,
 	.subint_begin = subint_begin,
 	.subint_run = subint_run,
