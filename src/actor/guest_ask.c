@@ -119,35 +119,6 @@ int guest_ask_actor(const struct guest_ask *ask, struct acre_actor **ret)
  * Its answer.
  */
 
-static void tell_text(struct acre_packer *to, const char *text)
-{
-	acre_pack_bytes(to, text, strlen(text)); /* it may be cut within a character */
-}
-
-static const char *class_of(const struct acre_report *why)
-{
-	return why->code == ACRE_EGUEST || why->code == ACRE_ENAMED
-		       ? acre_class_name(why->code)
-		       : why->name;
-}
-
-/* Parents come first, so what is packed behind a list's head is what it holds. */
-void guest_tell_failure(struct acre_packer *to, const struct acre_report *why)
-{
-	struct report_walk walk;
-
-	report_walk_begin(&walk, why);
-	while ((why = report_walk_next(&walk))) {
-		acre_pack_list(to, 6);
-		tell_text(to, class_of(why));
-		acre_pack_int(to, why->code);
-		tell_text(to, why->name);
-		tell_text(to, why->message);
-		tell_text(to, why->trace);
-		acre_pack_list(to, why->n_members);
-	}
-}
-
 static void tell(struct guest_ask *ask, int r)
 {
 	ask->report = report_take(r);
@@ -279,9 +250,11 @@ static int find_nursery(const struct guest_ask *ask, struct nursery **ret)
 	*ret = ask->call ? ask->call->asks : runtime_this->service;
 	if (ask->op->kind == GUEST_OP_MEMBER)
 		r = nursery_of_member(ask, ret);
-	if (r >= 0 && !*ret)
-		r = acre_fail(ACRE_ECLOSED, "this actor is about to end");
-	if (r >= 0 && (*ret)->state != NURSERY_OPEN && (*ret)->state != NURSERY_JOINING)
+	if (r < 0)
+		return r;
+	if (!*ret)
+		return acre_fail(ACRE_ECLOSED, "this actor is about to end");
+	if ((*ret)->state != NURSERY_OPEN && (*ret)->state != NURSERY_JOINING)
 		r = acre_fail(EBADF, "%s(): that actor is being ended", ask->op->name);
 	return r;
 }
@@ -452,19 +425,4 @@ void guest_ask_free(struct guest_ask *ask)
 	unlock(ask->guest);
 	if (!is_stopping)
 		free_ask(ask);
-}
-
-int guest_fail_again(struct report *rep)
-{
-	return report_file(report_ref(rep), rep->public_part.code);
-}
-
-struct report *guest_take_failure(int r)
-{
-	return report_take(r);
-}
-
-void guest_forget_failure(struct report *take_report)
-{
-	report_unref(take_report);
 }

@@ -76,7 +76,9 @@ int guest_ask_actor(const struct guest_ask *ask, struct acre_actor **ret);
  * is nothing now. guest_ask_result(): 0 with its value, or a class below 0 with the failure as
  * guest_tell_failure() has it, both as long as the ask. guest_ask_report(): that failure itself,
  * now the caller's, for guest_fail_again(), which files it on this thread, and
- * guest_forget_failure(); guest_take_failure() gives the same of a failure of the guest's own.
+ * guest_forget_failure(). guest_take_failure(): one that was filed here, the caller's from now
+ * on, NULL without memory; guest_fail_group(): of the first of them, at most GUEST_GROUP_KEPT,
+ * and of more.
  */
 
 /* Packs a failure for the guest: [class, name, message, trace, [members]], members in turn. */

@@ -196,19 +196,23 @@ struct guest_holder *guest_holder_of(const struct guest *guest,
 	return NULL;
 }
 
+/* One that its call has dropped is over or about to be: who leaves it with a failure has no
+ * second one by that. */
 int guest_op_end(struct guest_ask *ask)
 {
+	bool is_cancelled = guest_ask_flag(ask, "cancel");
 	struct guest_holder *h = NULL;
 	int r = find(ask, "holder", &h);
 
-	if (r >= 0 && (!h || guest_holder_is_told(h)))
+	if (r >= 0 && (h ? h->end || (h->is_dropped && !is_cancelled) : !is_cancelled))
 		r = is_none(ask, "block");
-	if (r < 0) {
+	if (r < 0 || !h) {
+		acre_pack_nil(ask->result);
 		guest_ask_answer(ask, r);
 		return 0;
 	}
 	h->end = ask;
-	h->is_cancelled = guest_ask_flag(ask, "cancel");
+	h->is_cancelled = is_cancelled;
 	ask->scope = h->scope;
 	if (ask->is_cancelled)
 		scope_cancel(ask->scope, ACRE_REASON_ASKED);

@@ -61,6 +61,7 @@ struct python_layout;
 	C(guest_ask_free)     \
 	C(guest_fail_again)   \
 	C(guest_take_failure) \
+	C(guest_fail_group)   \
 	C(guest_forget_failure)
 
 struct guest;
@@ -84,6 +85,9 @@ struct report *guest_ask_report(struct guest_ask *ask);
 void guest_ask_free(struct guest_ask *ask);
 int guest_fail_again(struct report *rep);
 struct report *guest_take_failure(int r);
+#define GUEST_GROUP_KEPT 8 /* members of a failure; as many as a report has */
+int guest_fail_group(struct report **take_members, size_t n, size_t n_more,
+		     const char *message, const char *trace);
 void guest_forget_failure(struct report *take_report);
 
 /* By which a guest is woken from a call that blocks; nothing else uses it, and its default

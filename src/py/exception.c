@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "py/ask.h"
+
 /* With the end; the library cuts what is longer */
 #define TYPE_MAX 256
 
@@ -97,6 +99,115 @@ int exception_fail(int class)
 	Py_XDECREF(text);
 	Py_XDECREF(trace);
 	Py_DECREF(exception);
+	PyErr_Clear();
+	return r;
+}
+
+/* asyncio's, which acre has imported. Not kept: each interpreter has one of its own. */
+bool exception_is_cancellation(PyObject *exception)
+{
+	PyObject *module = PyImport_ImportModule("asyncio");
+	PyObject *cancelled =
+		module ? PyObject_GetAttrString(module, "CancelledError") : NULL;
+	bool is = cancelled && PyErr_GivenExceptionMatches(exception, cancelled);
+
+	Py_XDECREF(cancelled);
+	Py_XDECREF(module);
+	PyErr_Clear();
+	return is;
+}
+
+/*
+ * Failures as they travel.
+ */
+
+struct members {
+	struct report *kept[GUEST_GROUP_KEPT];
+	size_t n, n_more;
+};
+
+/* What came from another actor goes on as it is. */
+static int fail_one(PyObject *exception)
+{
+	int r;
+
+	if (ask_failure(exception, &r))
+		return r;
+	PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+	return exception_fail(ACRE_EGUEST);
+}
+
+static void add_member(struct members *m, PyObject *exception)
+{
+	struct report *rep;
+
+	if (exception_is_cancellation(exception))
+		return; /* it never counts */
+	rep = plugin_host->guest_take_failure(fail_one(exception));
+	if (m->n < GUEST_GROUP_KEPT) {
+		m->kept[m->n++] = rep;
+	} else {
+		m->n_more++;
+		plugin_host->guest_forget_failure(rep);
+	}
+}
+
+static bool is_group(PyObject *exception)
+{
+	PyObject *report = PyObject_GetAttrString(exception, "_report");
+
+	PyErr_Clear();
+	Py_XDECREF(report);
+	return (!report || report == Py_None) &&
+	       PyErr_GivenExceptionMatches(exception, PyExc_BaseExceptionGroup);
+}
+
+/* A group within it is replaced by what that one has. Owned; NULL with an exception. */
+static PyObject *leaves_of(PyObject *group)
+{
+	PyObject *all = PyList_New(0), *within;
+	Py_ssize_t i = 0;
+
+	if (all && PyList_Append(all, group) < 0)
+		Py_CLEAR(all);
+	while (all && i < PyList_GET_SIZE(all)) {
+		if (!is_group(PyList_GET_ITEM(all, i))) {
+			i++;
+			continue;
+		}
+		within = PyObject_GetAttrString(PyList_GET_ITEM(all, i), "exceptions");
+		if (!within || PyList_SetSlice(all, i, i + 1, within) < 0)
+			Py_CLEAR(all);
+		Py_XDECREF(within);
+	}
+	return all;
+}
+
+static int fail_group(PyObject *group, PyObject *leaves)
+{
+	struct members m = { .n = 0 };
+	PyObject *text, *trace;
+	int r;
+
+	for (Py_ssize_t i = 0; i < PyList_GET_SIZE(leaves); i++)
+		add_member(&m, PyList_GET_ITEM(leaves, i));
+	if (!m.n)
+		return fail_one(group);
+	text = utf8(PyObject_GetAttrString(group, "message"));
+	trace = traceback_of(group);
+	r = plugin_host->guest_fail_group(m.kept, m.n, m.n_more, text_of(text, ""),
+					  text_of(trace, ""));
+	Py_XDECREF(text);
+	Py_XDECREF(trace);
+	return r;
+}
+
+int exception_fail_as_it_is(PyObject *exception)
+{
+	PyObject *leaves = is_group(exception) ? leaves_of(exception) : NULL;
+	int r = leaves ? fail_group(exception, leaves) : fail_one(exception);
+
+	Py_XDECREF(leaves);
 	PyErr_Clear();
 	return r;
 }

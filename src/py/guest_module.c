@@ -128,20 +128,6 @@ static PyObject *done(PyObject *self, PyObject *args)
 	Py_RETURN_NONE;
 }
 
-/* asyncio's, which acre has imported. Not kept: each interpreter has one of its own. */
-static bool is_cancellation(PyObject *exception)
-{
-	PyObject *module = PyImport_ImportModule("asyncio");
-	PyObject *cancelled =
-		module ? PyObject_GetAttrString(module, "CancelledError") : NULL;
-	bool is = cancelled && PyErr_GivenExceptionMatches(exception, cancelled);
-
-	Py_XDECREF(cancelled);
-	Py_XDECREF(module);
-	PyErr_Clear();
-	return is;
-}
-
 /* A guest may end by itself as if it was cancelled: that is a failure. */
 static PyObject *fail(PyObject *self, PyObject *args)
 {
@@ -152,11 +138,8 @@ static PyObject *fail(PyObject *self, PyObject *args)
 	(void)self;
 	if (!PyArg_ParseTuple(args, "OO", &number, &exception) || !(call = call_of(number)))
 		return NULL;
-	if (ask_failure(exception, &r)) {
-		; /* what came from another actor goes on as it is */
-	} else if (!is_cancellation(exception)) {
-		PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-		r = exception_fail(ACRE_EGUEST);
+	if (!exception_is_cancellation(exception)) {
+		r = exception_fail_as_it_is(exception);
 	} else if (plugin_host->guest_is_cancelled(call)) {
 		r = -ECANCELED;
 	} else {

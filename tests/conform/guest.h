@@ -72,6 +72,16 @@ static inline int call_pair(struct acre_actor *a, const char *name, int64_t x, i
 	return r;
 }
 
+static inline void assert_text(struct acre_value value, const char *want)
+{
+	struct acre_part part;
+
+	assert_int_equal(acre_value_next(&value, &part), 1);
+	assert_int_equal(part.type, ACRE_PART_TEXT);
+	assert_int_equal(part.bytes.len, strlen(want));
+	assert_memory_equal(part.bytes.data, want, part.bytes.len);
+}
+
 /* A guest is spawned, its function "go" called, and the result compared with a text. */
 static inline int check_go(const char *source, const char *want)
 {

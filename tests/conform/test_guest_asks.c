@@ -169,3 +169,120 @@ TEST_PYTHON(a_call_is_cancelled_when_its_answer_is_there)
 			"        return str(await worker.call(five))\n",
 			"5");
 }
+
+/*
+ * What a failure is after its way over two guests.
+ */
+
+#define TWO_GUESTS                                                                     \
+	"import acre, asyncio\n"                                                       \
+	"async def relay(name):\n"                                                     \
+	"    async with acre.open_nursery() as nursery:\n"                             \
+	"        inner = await nursery.start_actor('inner')\n"                         \
+	"        await inner.call(name)\n"                                             \
+	"async def c_fails():\n"                                                       \
+	"    await (await acre.parent()).call('nothing of that name', space='main')\n" \
+	"async def raises():\n"                                                        \
+	"    raise LookupError('deep down')\n"                                         \
+	"async def raises_from():\n"                                                   \
+	"    try: await raises()\n"                                                    \
+	"    except LookupError as e: raise ValueError('higher') from e\n"             \
+	"async def wait(n):\n"                                                         \
+	"    await asyncio.sleep(0)\n"                                                 \
+	"    raise [KeyError, ValueError, OSError][n % 3](f'number {n}')\n"            \
+	"async def group(n=2):\n"                                                      \
+	"    async with asyncio.TaskGroup() as g:\n"                                   \
+	"        for i in range(n): g.create_task(wait(i))\n"                          \
+	"async def many():\n"                                                          \
+	"    await group(25)\n"
+
+/* The failure of a call of relay(name) in a guest, which is that of name() in a guest of its. */
+static int relayed(struct acre_actor *a, const char *name)
+{
+	struct acre_packer *p = acre_pack_new();
+	struct acre_value arg, unused;
+	int r;
+
+	acre_pack_map(p, 1);
+	acre_pack_text(p, "name");
+	acre_pack_text(p, name);
+	r = acre_pack_end(p, &arg);
+	if (r >= 0)
+		r = acre_call_named(a, "main", "relay", arg, &unused);
+	acre_pack_free(p);
+	return r;
+}
+
+TEST_PYTHON(a_failure_keeps_its_story_over_two_guests)
+{
+	struct acre_actor *a;
+	const struct acre_report *why;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		assert_ok(spawn_source(&n, &a, TWO_GUESTS));
+		r = relayed(a, "raises");
+		assert_remote(r, ACRE_EGUEST);
+		why = acre_why(r);
+		assert_string_equal(why->name, "LookupError");
+		assert_string_equal(why->message, "deep down");
+		assert_non_null(strstr(why->trace, "in raises"));
+		assert_string_equal(why->actor, "inner");
+		assert_string_equal(why->hops[0], "inner");
+		assert_string_equal(why->hops[1], "guest");
+		r = relayed(a, "raises_from");
+		assert_string_equal(acre_why(r)->name, "ValueError");
+		assert_non_null(strstr(acre_why(r)->trace, "deep down"));
+		r = relayed(a, "c_fails");
+		assert_remote(r, ACRE_ENOENDPOINT);
+		assert_string_equal(acre_why(r)->actor, "guest");
+		r = 0;
+	}
+	return r;
+}
+
+TEST_PYTHON(a_group_of_exceptions_is_a_group_of_failures)
+{
+	struct acre_actor *a;
+	const struct acre_report *why;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		assert_ok(spawn_source(&n, &a, TWO_GUESTS));
+		r = relayed(a, "group");
+		assert_class(r, ACRE_EGROUP);
+		why = acre_why(r);
+		assert_int_equal(why->n_members, 2);
+		assert_string_equal(why->message, "unhandled errors in a TaskGroup");
+		assert_string_equal(why->members[0]->name, "KeyError");
+		assert_string_equal(why->members[1]->name, "ValueError");
+		assert_non_null(strstr(why->members[1]->trace, "in wait"));
+		r = relayed(a, "many");
+		assert_int_equal(acre_count(r), 25);
+		r = 0;
+	}
+	return r;
+}
+
+TEST_PYTHON(a_group_is_caught_by_what_its_members_are)
+{
+	return check_go(
+		"import acre, asyncio\n"
+		"async def one(n):\n"
+		"    raise [KeyError, FileNotFoundError][n](f'number {n}')\n"
+		"async def fails():\n"
+		"    await asyncio.gather(one(0))\n"
+		"async def group():\n"
+		"    async with asyncio.TaskGroup() as g:\n"
+		"        for i in range(2): g.create_task(one(i))\n"
+		"async def go():\n"
+		"    said = []\n"
+		"    async with acre.open_nursery() as nursery:\n"
+		"        worker = await nursery.start_actor('worker')\n"
+		"        try: await worker.call(group)\n"
+		"        except* KeyError as e: said.append(str(e.exceptions[0]))\n"
+		"        except* OSError as e: "
+		"said.append(type(e.exceptions[0]).__name__)\n"
+		"    return ' '.join(said)\n",
+		"'number 0' FileNotFoundError");
+}

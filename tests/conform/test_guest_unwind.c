@@ -85,16 +85,6 @@ static int call_with_name(struct acre_actor *a, const char *function, const char
 	return r;
 }
 
-static void assert_text(struct acre_value value, const char *want)
-{
-	struct acre_part part;
-
-	assert_int_equal(acre_value_next(&value, &part), 1);
-	assert_int_equal(part.type, ACRE_PART_TEXT);
-	assert_int_equal(part.bytes.len, strlen(want));
-	assert_memory_equal(part.bytes.data, want, part.bytes.len);
-}
-
 static int cancel_each(const char *function, int64_t after_ms)
 {
 	struct acre_actor *a;
@@ -462,4 +452,36 @@ TEST_PYTHON(who_uses_a_block_that_another_task_ends_is_told)
 		"ACRE_ECTXC NoneType ACRE_ECTXC EBADF EBADF EBADF EBADF EBADF EBADF "
 		"EBADF "
 		"EBADF");
+}
+
+/* Asks of each kind come and go; memory that stays is none of theirs. */
+TEST_PYTHON(ten_thousand_asks_leave_no_memory_behind)
+{
+	return check_go(
+		"import acre, asyncio, gc\n"
+		"def resident():\n"
+		"    gc.collect()\n"
+		"    with open('/proc/self/statm') as f: return int(f.read().split()[1]) "
+		"* 4\n"
+		"async def some(n):\n"
+		"    parent = await acre.parent()\n"
+		"    for i in range(n):\n"
+		"        await parent.call('ten')\n"
+		"        try: await parent.call('none')\n"
+		"        except acre.Error: pass\n"
+		"        async with parent.open_context('count_sent') as (ctx, first):\n"
+		"            await ctx.send(0)\n"
+		"            await ctx.finish()\n"
+		"            await ctx.result()\n"
+		"        try:\n"
+		"            async with asyncio.timeout(0):\n"
+		"                await parent.call('sleeps_for_ever')\n"
+		"        except TimeoutError: pass\n"
+		"async def go():\n"
+		"    await some(300)\n" /* 8 asks each */
+		"    before = resident()\n"
+		"    await some(1250)\n"
+		"    more = resident() - before\n"
+		"    return 'flat' if more < 1024 else f'{more} KiB more'\n",
+		"flat");
 }

@@ -64,17 +64,24 @@ def on_cancelled(block, then):
         _told.pop(block, None)
 
 
+# How an ask fails because somebody else is being ended: beside a cancel that is no news.
+_ENDS = (b"ACRE_ECTXC", b"ACRE_ECLOSED", b"ACRE_ETOOSLOW")
+
+
 class _Answer:
     def __init__(self, got):
         self._got = got
         self._then = []
         self.has_come = False
         self.is_cancel = False
+        self.may_be_left = False  # for a cancel: it is none, or is where the next one looks
 
     def __call__(self, r, value, report):
         self._r, self._value, self._report = r, value, report
         self.has_come = True
-        self.is_cancel = r < 0 and value is not None and value[0] == b"ECANCELED"
+        failed_as = value[0] if r < 0 and value is not None else None
+        self.is_cancel = failed_as == b"ECANCELED"
+        self.may_be_left = self.is_cancel or self._got is not None or failed_as in _ENDS
         if r >= 0 and self._got is not None:
             self._got(value)
         for then in self._then:
@@ -85,11 +92,6 @@ class _Answer:
             what()
         else:
             self._then.append(what)
-
-    @property
-    def may_be_left(self):
-        """Nothing is lost by it: it is none, or it is where the next one looks."""
-        return self.is_cancel or self._got is not None
 
     def take(self):
         if self._r < 0:

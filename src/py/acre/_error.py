@@ -27,6 +27,9 @@ class Error(Exception):
     trace = ""
     _report = None  # the failure itself
 
+    def __str__(self):  # KeyError's own would quote it
+        return str(self.args[0]) if self.args else ""
+
 
 def _text(data):
     return data.decode("utf-8", "replace")
