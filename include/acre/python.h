@@ -132,6 +132,28 @@ struct acre_guest {
 #define ACRE_GUEST_PRELOADS_MAX 8 /* each is a process of some 20 MB */
 
 /*
+ * A linked pair: a task in C of an actor that hosts a guest, and one of the guest's, with a channel
+ * both ways between them. Opens a context with a function that @acre.context marks, as
+ * acre_open_named() does (context.h) with a function of another actor:
+ *
+ *	r = acre_guest_open(&ctx, "main", "feed", ACRE_KIND(acre_any), &arg);
+ *	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0)
+ *		use(item.value);
+ *	return acre_context_close(&ctx, r);
+ *
+ * All else is as there, and a failure of the guest's half is a remote one, since it comes from
+ * Python. Each half counts on the other until that has said that it sends no more
+ * (acre_finish(), or `await ctx.finish()`): where another context ends its items, or is
+ * ACRE_ECLOSED for a send, this one fails with ACRE_EGUESTEXIT if the function has returned, and
+ * in the guest as acre.Error with `cls` "ACRE_EHOSTEXIT" if the context was closed here. A guest
+ * that cancels itself is ACRE_EGUESTCANCEL. EINVAL: this actor hosts no guest. A checkpoint.
+ */
+ACRE_PUBLIC_ ACRE_MUST_USE_ int acre_guest_open(struct acre_context **ret,
+						const char *name_space, const char *name,
+						const struct acre_msg_kind *kind,
+						const void *arg);
+
+/*
  * Runs a Python script as the root of a tree: argv[0] is its path, and argv what it finds in
  * sys.argv. It is the `__main__` of this process's Python, and uses the module acre as any guest
  * does, from asyncio or plain functions; what it starts without another source runs the same

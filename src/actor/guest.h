@@ -118,6 +118,9 @@ int guest_load(struct runtime *rt);
  * that is given. Parks until it has ended. */
 int guest_run_script(struct runtime *rt, int *ret_status);
 
+/* Ends the link by which its tasks talk with its guest, if there is one; they have ended. */
+void guest_pair_end(struct runtime *rt);
+
 /* -EMFILE, -ENFILE, -ENOMEM: nothing is to be undone. */
 int guest_init(struct guest *guest, const struct python_plugin *plugin);
 /* Of one whose thread has ended. */

@@ -392,6 +392,8 @@ static void on_closed(struct link *l, int r)
 	case PEER_CALLER:
 		server_caller_lost(a);
 		break;
+	case PEER_SELF:
+		break; /* guest_pair_end() is at it */
 	case PEER_CALLED:
 	case N_PEER_ROLE:
 		portal_link_lost(a);

@@ -21,11 +21,12 @@
 struct acre_context;
 
 /* name, what it is to us; who opens and who serves is decided for each context */
-#define PEER_ROLES(R)                                                    \
-	R(PARENT, "our parent, over the link that we were born with")    \
-	R(CHILD, "our child, over the link that it was born with")       \
-	R(CALLER, "an actor that has dialled us, over its link")         \
-	R(CALLED, "an actor that we have dialled, over our link")
+#define PEER_ROLES(R)                                                 \
+	R(PARENT, "our parent, over the link that we were born with") \
+	R(CHILD, "our child, over the link that it was born with")    \
+	R(CALLER, "an actor that has dialled us, over its link")      \
+	R(CALLED, "an actor that we have dialled, over our link")     \
+	R(SELF, "this actor, over a link in its own memory")
 
 #define PEER_ROLE_ENUM(name, text) PEER_##name,
 enum peer_role { PEER_ROLES(PEER_ROLE_ENUM) N_PEER_ROLE };

@@ -9,6 +9,7 @@
 #include "actor/command.h"
 #include "actor/dumper.h"
 #include "actor/endpoint.h"
+#include "actor/guest.h"
 #include "actor/shm.h"
 #include "actor/snap.h"
 #include "actor/spawner.h"
@@ -321,6 +322,7 @@ int runtime_serve_no_more(struct runtime *rt, int r)
 	served = nursery_close(service, 0);
 	discovery_end();
 	server_say_goodbye();
+	guest_pair_end(rt);
 	runtime_run_end_hooks(rt);
 	return r < 0 || served >= 0 ? r : served;
 }

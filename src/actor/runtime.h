@@ -35,6 +35,8 @@ struct runtime {
 	struct list children;
 	/* struct acre_actor, over links that were dialled, ours or theirs; owned */
 	struct list strangers;
+	/* both ends of the link to ourselves, of guest_pair.c; owned, NULL until it is needed */
+	struct acre_actor *myself[2];
 	struct server server;
 	struct discovery discovery;
 	struct registry registry; /* what it knows if it is a registrar; else empty */

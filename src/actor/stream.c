@@ -189,6 +189,29 @@ void stream_stop(struct acre_context *ctx, const struct msg *m)
 	unpark_all(&ctx->credit_waits, 0);
 }
 
+static bool is_linked(const struct acre_context *ctx)
+{
+	return ctx->peer->role == PEER_SELF;
+}
+
+/* Of a linked pair one half counts on the other until that has said that it sends no more. */
+static int has_left(const struct acre_context *ctx)
+{
+	return ctx->is_opener
+		       ? acre_fail(ACRE_EGUESTEXIT, "the guest's half, %s, has ended",
+				   ctx->endpoint_name)
+		       : acre_fail(ACRE_EHOSTEXIT, "the host's half of %s has ended",
+				   ctx->endpoint_name);
+}
+
+/* Nothing comes any more. */
+static int end_of_items(const struct acre_context *ctx)
+{
+	bool has_said_so = ctx->is_opener ? ctx->peer_finished : !ctx->peer_left;
+
+	return is_linked(ctx) && !ctx->left && !has_said_so ? has_left(ctx) : 0;
+}
+
 /* Why nothing can be sent any more; 0 if it can. */
 static int refused(struct acre_context *ctx)
 {
@@ -197,6 +220,9 @@ static int refused(struct acre_context *ctx)
 				 ctx->endpoint_name);
 	if (context_has_failed(ctx))
 		return context_failure(ctx);
+	if (is_linked(ctx) && !ctx->finished &&
+	    (ctx->state == CONTEXT_DONE || ctx->peer_left))
+		return has_left(ctx);
 	if (ctx->state == CONTEXT_DONE || ctx->finished || ctx->peer_left) {
 		ctx->send_refused = true;
 		return acre_fail(ACRE_ECLOSED, "the stream of %s with %s is closed %s",
@@ -305,7 +331,7 @@ int acre_recv_(struct acre_context *ctx, const struct acre_msg_kind *kind, void 
 		if (context_has_failed(ctx))
 			return context_failure(ctx);
 		if (ctx->state == CONTEXT_DONE || ctx->peer_finished || ctx->left)
-			return 0;
+			return end_of_items(ctx);
 		r = wait_for_item(ctx);
 	}
 	return r;
