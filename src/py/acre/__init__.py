@@ -23,6 +23,8 @@ Annotations are kept: a parameter that is annotated with a dataclass gets one, a
 fit is an error of class ACRE_ETYPE at the caller. worker.call("f", returns=Pair) makes a Pair of
 what comes back.
 
+With acre_loop = "trio" in the source its loop is trio's; and a plain function may call trio.run().
+
 What another actor fails with is raised here as acre.Error, and as the exception of Python that
 it was there, if it was one. One that is cancelled gets acre.Cancelled, which is asyncio's own
 (trio's, within trio).

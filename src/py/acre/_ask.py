@@ -10,6 +10,7 @@ once, and of that one cancel no more.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import sys
 
@@ -28,6 +29,8 @@ FREE = 0  # it raises
 BUSY = 1  # nothing: the books of an ask must be right; it comes again
 STILL = 2  # it raises in the wait of a plain function, and is not spent by that
 phase = FREE
+
+stands_still = False  # a plain function runs within a task of trio's
 
 _reads_in = None  # the event loop that looks for answers
 _waiting = {}  # number of an ask -> what to do with (r, value, report)
@@ -124,6 +127,8 @@ def _current_asyncio():
 
 
 def _in_trio():
+    if stands_still:
+        return None
     trio = sys.modules.get("trio")
     if trio is None:
         return None
@@ -255,6 +260,11 @@ async def _wait_trio(name, arg, answer, trio):
             await done.wait()
         if answer.may_be_left:
             raise
+    if answer.is_cancel:  # of the call, whose scope may not know yet
+        of = call.get()
+        if of and of.number:
+            cancel_call(of.number)
+        raise trio.Cancelled._create()
     return answer.take()
 
 
@@ -272,6 +282,13 @@ async def ask_into(got, name, /, **arg):
 async def ask(name, /, **arg):
     """Asks, and gives the answer."""
     return await ask_into(None, name, **arg)
+
+
+async def end(holder, cancel):
+    """Leaves a block. What is cancelled already trio would cancel again."""
+    trio = _in_trio() if cancel else None
+    with trio.CancelScope(shield=True) if trio else contextlib.nullcontext():
+        await ask("end", holder=holder, cancel=cancel)
 
 
 def ask_still(name, /, **arg):

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 # _context.py - the dialogue between two functions of two actors.
 
-import asyncio
 import collections
 from typing import Any
 
-from acre import _ask, _shape
+from acre import _ask, _error, _shape
 from acre._ask import ask, ask_into
 
 
@@ -102,8 +101,8 @@ class Opened:
         """Leaving it with an exception cancels the callee, else it is waited for."""
         _ask.on_cancelled(self._number, None)
         try:
-            await ask("end", holder=self._number, cancel=exception is not None)
+            await _ask.end(self._number, exception is not None)
         except Exception:
-            if exception is None or isinstance(exception, asyncio.CancelledError):
+            if exception is None or _error.is_cancelled(exception):
                 raise  # the callee's failure, which explains that
         return False

@@ -4,6 +4,7 @@
 
 import asyncio
 import builtins
+import sys
 
 import _acre
 
@@ -77,6 +78,30 @@ def _make(failure):
     if members:
         e.__cause__ = members[0]
     return e
+
+
+def _cancels():
+    """What a cancelled task gets, of each event loop that is there."""
+    trio = getattr(sys.modules.get("trio"), "Cancelled", None)
+    return (Cancelled, trio) if trio else (Cancelled,)
+
+
+def is_cancelled(exception):
+    if isinstance(exception, BaseExceptionGroup):
+        return all(is_cancelled(one) for one in exception.exceptions)
+    return isinstance(exception, _cancels())
+
+
+def as_failure(exception):
+    """Cancelled, by whichever loop, is asyncio's; a group is without what was cancelled only
+    since another of it has failed."""
+    if is_cancelled(exception):
+        if isinstance(exception, Cancelled):
+            return exception
+        return Cancelled(*exception.args[:1]).with_traceback(exception.__traceback__)
+    if isinstance(exception, BaseExceptionGroup):
+        return exception.split(_cancels())[1]
+    return exception
 
 
 def misfit(text):

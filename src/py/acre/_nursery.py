@@ -3,7 +3,7 @@
 
 import asyncio
 
-from acre import _ask, _portal
+from acre import _ask, _error, _portal
 from acre._ask import ask
 
 
@@ -99,16 +99,25 @@ class _Block:
             _ask.cancel_later(self._task)
         return exception or (came if is_other else None)
 
+    def _settle_scope(self, exception):
+        """The same in trio."""
+        try:
+            kind, trace = type(exception), getattr(exception, "__traceback__", None)
+            is_ours = self._scope.__exit__(kind if exception else None, exception, trace)
+        except BaseException as e:  # what is left of a group
+            return e
+        return None if is_ours else exception
+
     async def __aexit__(self, kind, exception, trace):
         _ask.on_cancelled(self._number, None)
         if self._scope is not None:
-            left = None if self._scope.__exit__(kind, exception, trace) else exception
+            left = self._settle_scope(exception)
         else:
             left = await self._settle(exception)
         try:
-            await ask("end", holder=self._number, cancel=left is not None or self._was_cancelled)
+            await _ask.end(self._number, left is not None or self._was_cancelled)
         except Exception as e:
-            if left is not None and not isinstance(left, asyncio.CancelledError):
+            if left is not None and not _error.is_cancelled(left):
                 raise BaseExceptionGroup("several failures", [left, e]) from None
             raise
         if left is not None and left is not exception:

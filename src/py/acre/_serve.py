@@ -15,7 +15,7 @@ import _acre
 
 from acre import _ask, _shape
 from acre._context import Context, has_context
-from acre._error import Cancelled
+from acre._error import Cancelled, as_failure
 
 _functions = {}  # (space, name) -> function
 _tasks = {}  # call -> its task, until it has answered
@@ -23,6 +23,7 @@ _calls = {}  # task -> what its tasks have in common, whose number is the call w
 # interrupted
 _plain = None  # the call whose plain function runs now
 _loop = None
+_trio = None  # the loop of _on_trio.py, if the source wants that
 
 
 def _running():
@@ -37,18 +38,23 @@ def _interrupted(signum, frame):
     if _ask.phase == _ask.BUSY:
         return  # it comes again
     call = _running()
-    if call is None:
+    if call is None and _trio is not None:
+        _trio.interrupt(frame)
+    elif call is None:
         if _plain is None and _acre.is_over():
             raise Cancelled
     elif _ask.phase == _ask.STILL:
         if _acre.is_cancelled(call):
             raise Cancelled
+    elif call == _plain and _trio is None and "trio" in sys.modules:
+        importlib.import_module("acre._on_trio").interrupt_plain(call, frame)
     elif _acre.take_cancel(call):
         raise Cancelled
 
 
 def _answer_exception(call, exception):
     """Without the frames of this file, which call what has raised."""
+    exception = as_failure(exception)
     trace = exception.__traceback__
     while trace is not None and trace.tb_frame.f_globals is globals():
         trace = trace.tb_next
@@ -61,12 +67,14 @@ def _call_plain(call, function, context, arguments):
     token = _ask.call.set(of)
     try:
         _plain = call
+        _ask.stands_still = _trio is not None
         try:
             shape = _shape.of_function(function, bool(context))
             value = function(*context, **shape.read(arguments))
             shape.check(value)
         finally:
             _plain = None
+            _ask.stands_still = False
             of.number = 0
             _ask.call.reset(token)
     except BaseException as e:
@@ -95,6 +103,8 @@ async def _call_async(of, call, function, context, arguments):
 
 
 def _forget(call):
+    if _trio is not None:
+        _trio.forget(call)
     _calls.pop(_tasks.pop(call, None), None)
 
 
@@ -113,6 +123,9 @@ def _begin(call, space, name, arguments, holder):
         _call_plain(call, function, context, arguments)
         return
     of = _ask.Call(0)
+    if _trio is not None:
+        _trio.start(call, name, _call_async(of, call, function, context, arguments))
+        return
     task = _loop.create_task(_call_async(of, call, function, context, arguments), name=name)
     task.add_done_callback(functools.partial(_has_ended, call))
     _tasks[call] = task
@@ -121,6 +134,8 @@ def _begin(call, space, name, arguments, holder):
 
 def _cancel(call):
     """One that runs as a task; a plain one is interrupted."""
+    if _trio is not None:
+        _trio.cancel(call)
     task = _tasks.get(call)
     if task is not None and _acre.take_cancel(call):
         task.cancel()
@@ -218,6 +233,15 @@ def _run_script(path):
     return 0
 
 
+def _choose_loop(module):
+    global _trio
+    name = getattr(module, "acre_loop", "asyncio")
+    if name == "trio":
+        _trio = importlib.import_module("acre._on_trio").Loop()
+    elif name != "asyncio":
+        raise ValueError(f"acre_loop is 'asyncio' or 'trio', not {name!r}")
+
+
 def _load(call, kind, text):
     global _plain
     value = None
@@ -229,7 +253,9 @@ def _load(call, kind, text):
             if kind == "script":
                 value = _run_script(text)
             elif kind:
-                _expose_module(*_module_of(kind, text))
+                module, space, only = _module_of(kind, text)
+                _expose_module(module, space, only)
+                _choose_loop(module)
         finally:
             _plain = None
             of.number = 0
@@ -270,6 +296,13 @@ def _end():
         _loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
+def _run_asyncio():
+    _loop.add_reader(_acre.fd(), _look)
+    if not _acre.is_over():
+        _loop.run_forever()
+    _end()
+
+
 def _flush():
     for file in sys.stdout, sys.stderr:
         if file is not None:
@@ -289,11 +322,11 @@ def _main():
     _look()
     _ask.in_new_loop = None
     _loop = own
-    _loop.add_reader(_acre.fd(), _look)
     try:
-        if not _acre.is_over():
-            _loop.run_forever()
-        _end()
+        if _trio is not None:
+            _trio.run(_look)
+        else:
+            _run_asyncio()
     except Cancelled:
         pass
     finally:
@@ -317,8 +350,8 @@ def _import(name):
 
 def _begin_anew():
     """In a process that was forked of a guest's: what that was about is not ours."""
-    global _plain
-    _plain = None
+    global _plain, _trio
+    _plain = _trio = None
     for of_parent in _functions, _tasks, _calls:
         of_parent.clear()
     _ask.begin_anew()
