@@ -21,7 +21,7 @@ static const struct backend backends[] = {
 	{ "forkserver", be_forkserver_make, NULL, .needs_python = false },
 	{ "fork", be_fork_make, NO_FORK, .needs_python = false },
 	{ "thread", be_thread_make, NULL, .shares_memory = true },
-	{ "subint", be_subint_make, NULL, .needs_python = true },
+	{ "subint", be_subint_make, NULL, .shares_memory = true, .needs_python = true },
 	{ "subint_fork", be_subint_fork_make, NO_FORK, .needs_python = true },
 	{ "subint_forkserver", be_subint_forkserver_make, NULL, .needs_python = true },
 };

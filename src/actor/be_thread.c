@@ -14,6 +14,7 @@
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/panic.h"
 #include "base/sys.h"
 #include "base/util.h"
 #include "core/barrier.h"
@@ -208,6 +209,7 @@ static int start(struct body *b, struct memory_end *link)
 {
 	int r;
 
+	CHECK(link); /* the row of its backend says that it shares our memory */
 	b->boot.link_memory = link;
 	r = barrier_start(&b->barrier, &b->thread,
 			  &(const struct barrier_start){ .name = "the thread of an actor",
