@@ -48,6 +48,32 @@ struct forkserver {
 
 static struct forkserver servers[1 + ACRE_GUEST_PRELOADS_MAX];
 
+static void stop(struct forkserver *s)
+{
+	if (!s->runs)
+		return;
+	s->runs = false;
+	sys_close(TAKE_FD(s->control)); /* which ends it, too */
+	acre_ignore(pidref_signal(&s->pid, SIGKILL));
+	acre_ignore(pidref_reap(&s->pid, NULL, 0)); /* bound: SIGKILL, little memory */
+	child_table_remove(&s->entry);
+	pidref_fini(&s->pid);
+}
+
+/* NULL: all run. Who was killed is found out only by who asks it. */
+static struct forkserver *stop_a_dead_one(void)
+{
+	for (size_t i = 1; i < ARRAY_N(servers); i++) {
+		struct pollfd p = { .fd = servers[i].pid.fd, .events = POLLIN };
+
+		if (sys_poll(&p, 1, 0) > 0) {
+			stop(&servers[i]);
+			return &servers[i];
+		}
+	}
+	return NULL;
+}
+
 static bool has_imported(const struct forkserver *s, const char *imports)
 {
 	return PLANTED(PRELOADS_MIXED) || !strcmp(s->imports, imports);
@@ -66,27 +92,16 @@ static struct forkserver *server_for(struct spawn_request *q)
 		if (!servers[i].runs && !free)
 			free = &servers[i];
 	}
+	if (!free)
+		free = stop_a_dead_one();
 	if (free)
 		snprintf(free->imports, sizeof free->imports, "%s", q->imports);
 	else
 		snprintf(q->detail, sizeof q->detail,
 			 "%d lists of modules to preload have one each, and more than "
-			 "that "
-			 "cannot be had at a time",
+			 "that cannot be had at a time",
 			 ACRE_GUEST_PRELOADS_MAX);
 	return free;
-}
-
-static void stop(struct forkserver *s)
-{
-	if (!s->runs)
-		return;
-	s->runs = false;
-	sys_close(TAKE_FD(s->control)); /* which ends it, too */
-	acre_ignore(pidref_signal(&s->pid, SIGKILL));
-	acre_ignore(pidref_reap(&s->pid, NULL, 0)); /* bound: SIGKILL, little memory */
-	child_table_remove(&s->entry);
-	pidref_fini(&s->pid);
 }
 
 void forkserver_stop(void)
