@@ -53,7 +53,10 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	static char title[64];
 
-	acre_boot(argc, argv); /* what a script starts comes by here */
+	/* What a script starts comes by here; a verb that is made to be an actor is a mistake,
+	 * which its root tells. */
+	if (!strncmp(name, "--acre-", strlen("--acre-")))
+		acre_boot(argc, argv);
 	if (hold_standard() < 0)
 		return cli_tell(CLI_FAILED,
 				"/dev/null cannot be opened (%m): give this system one");

@@ -257,7 +257,7 @@ TEST_TREE(each_verb_has_help_and_a_page)
 			 "grep -q '# EXIT STATUS' doc/man/acre-%s.1.scd", verb);
 		assert_int_equal(run_script(script), 0);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 12);
 	return 0;
 }
 

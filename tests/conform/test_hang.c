@@ -268,7 +268,7 @@ TEST(g11_the_command_fails_in_one_clear_line)
 	assert_int_equal(run_command("dump 1x"), 2);
 	assert_text_has(said, "expected the number of one process, not 1x");
 	assert_int_equal(run_command("dmp 1"), 2);
-	assert_text_has(said, "acre: there is no verb dmp\n");
+	assert_text_has(said, "acre: there is no verb dmp: `acre --help` lists them\n");
 }
 
 static void list_by_gdb(struct acre_actor *a)
