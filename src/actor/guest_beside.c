@@ -122,6 +122,8 @@ static void *live(void *arg)
 
 	barrier_begin(&b->barrier);
 	pthread_setname_np(pthread_self(), "acre-guest");
+	barrier_remove(
+		&b->barrier); /* what Python does no fork waits for: it is a stranger */
 	r = b->guest.plugin->beside_run(&b->guest);
 	if (r < 0)
 		refuse(&b->guest, r);

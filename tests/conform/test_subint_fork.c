@@ -361,6 +361,65 @@ TEST_PYTHON(s10_forked_guests_that_are_stuck_end_with_their_block)
 	return 0;
 }
 
+/* A guest in a sub-interpreter of this process, beside nothing or others; what its go() says. */
+ACRE_CONTEXT(go_beside, acre_text, .kind = ACRE_ENDPOINT_ONESHOT)
+{
+	const struct acre_guest guest = { .source = in->value };
+	struct acre_actor *a, *other;
+	struct acre_value got;
+	int64_t result = 0;
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "beside", .backend = "subint",
+			       .guest = &guest);
+		if (r >= 0)
+			r = acre_spawn(&n, &other, .name = "other", .backend = "subint",
+				       .guest = &guest);
+		if (r >= 0)
+			r = call_guest(a, "go", &got);
+		if (r >= 0)
+			result = integer_of(got);
+	}
+	return r < 0 ? r : acre_return(ctx, acre_int, .value = result);
+}
+
+/* What CPython cannot do, asked for where it cannot. The main interpreter there is empty. */
+TEST_PYTHON(s10_a_guest_in_a_sub_interpreter_forks_an_actor_and_a_process)
+{
+	struct acre_text source = {
+		.value = "import acre, asyncio, os\n"
+			 "async def ppid():\n"
+			 "    return os.getppid()\n"
+			 "async def go():\n"
+			 "    async with acre.open_nursery() as nursery:\n"
+			 "        a = await nursery.start_actor('a', "
+			 "backend='subint_fork')\n"
+			 "        assert await a.call('ppid') == os.getpid()\n"
+			 "    pid = acre.fork('import asyncio, sys\\n'\n"
+			 "                    'asyncio.run(asyncio.sleep(.01))\\n'\n"
+			 "                    'sys.exit(3)')\n"
+			 "    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
+	};
+	struct acre_actor *a;
+	struct acre_int got = { 0 };
+	int r = 0;
+
+	ACRE_NURSERY(n, r) {
+		r = acre_spawn(&n, &a, .name = "host", .backend = "forkserver");
+		assert_ok(r);
+		r = acre_call(a, go_beside, &source, acre_int, &got);
+		if (r < 0 && acre_is(r, EOPNOTSUPP)) /* Python is older than 3.13 */
+			test_note("%s", acre_why(r)->message);
+		else if (r < 0)
+			acre_print(stderr, r);
+		assert_true(r >= 0 || acre_is(r, EOPNOTSUPP));
+		assert_int_equal(got.value, r < 0 ? 0 : 3);
+		r = 0;
+	}
+	return r;
+}
+
 /* Nothing in Python gives the GIL back there. */
 static const char hog[] = "def hog(path):\n"
 			  "    open(path, 'w').close()\n"
