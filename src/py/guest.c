@@ -128,6 +128,26 @@ int guest_set_arguments(int argc, char **argv)
 	return r < 0 ? exception_fail(ACRE_EGUEST) : 0;
 }
 
+/* Python gets a handler for its own table; that of the process is the loop's, and stays. One that
+ * comes meanwhile is the loop's, too, which reads it. */
+static int begin_anew(void)
+{
+	struct sigaction of_loop;
+	sigset_t interrupt, before;
+	int r;
+
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	acre_ignore(sys_sigmask(SIG_BLOCK, &interrupt, &before));
+	r = sys_sigaction(SIGINT, NULL, &of_loop);
+	if (r >= 0)
+		r = call_guest("_begin_anew");
+	if (r >= 0)
+		r = sys_sigaction(SIGINT, &of_loop, NULL);
+	acre_ignore(sys_sigmask(SIG_SETMASK, &before, NULL));
+	return r;
+}
+
 int guest_run(struct guest *guest)
 {
 	int r = 0;
@@ -136,7 +156,7 @@ int guest_run(struct guest *guest)
 	if (!guest_serve) /* its parent has guests beside the main interpreter only */
 		r = make_module();
 	if (r >= 0)
-		r = call_guest("_begin_anew");
+		r = begin_anew();
 	return r < 0 ? r : call_guest("_main");
 }
 
