@@ -36,6 +36,8 @@
 /* From SIGKILL, which the cut link makes a cancellation, to the end of the process, or to a
  * word on stderr that there will be none */
 #define LAST_GRACE_NS (500 * LIFE_MS)
+/* Its guest is left in 0.8 s, and ended or jailed in 2 s more (guest_beside.c) */
+#define GUEST_GRACE_NS (3000 * LIFE_MS)
 
 struct body {
 	struct child_boot boot;
@@ -158,7 +160,9 @@ static void signal_thread(struct life *l, int sig)
 	post_end_locked(b);
 	pthread_mutex_unlock(&b->lock);
 	if (sig == SIGKILL)
-		timer_set(&b->last, clock_now() + LAST_GRACE_NS, ladder_is_over);
+		timer_set(&b->last,
+			  clock_now() + LAST_GRACE_NS + (b->guest ? GUEST_GRACE_NS : 0),
+			  ladder_is_over);
 }
 
 static void join(struct life *l)
