@@ -127,8 +127,12 @@ static int rounds(void)
 	return n ? atoi(n) : 20;
 }
 
+/* By the first state of another thread, 3.14.8 ends an interpreter and keeps its memory. */
+#define KEPT_MAX 100 /* rounds, of 2.4 MB */
+
 static void go_round(bool keeps_state)
 {
+	int n = keeps_state && rounds() > KEPT_MAX ? KEPT_MAX : rounds();
 	pthread_t threads[N_STEPS];
 
 	hand.keeps_state = keeps_state;
@@ -140,7 +144,7 @@ static void go_round(bool keeps_state)
 						(void *)(intptr_t)i),
 				 0);
 	pthread_mutex_lock(&hand.lock);
-	for (int i = 0; i < rounds(); i++) {
+	for (int i = 0; i < n; i++) {
 		give(0);
 		while (hand.turn != N_STEPS)
 			pthread_cond_wait(&hand.changed, &hand.lock);
