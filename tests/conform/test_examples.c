@@ -126,6 +126,9 @@ static const struct {
 	{ "open_context_and_sleep", "sleeper is process " },
 	{ "pool", "12 jobs are done; 27 takes 111 steps, 31 takes 106\n" },
 #ifdef TEST_PYTHON_PLUGIN
+	{ "c_from_asyncio", "135 primes from 1000 to 2000\n"
+			    "127 primes from 2000 to 3000\n"
+			    "ACRE_ETYPE: invalid `argument` msg payload: " },
 	{ "python_pool", "harmonic(10) = 7381/2520\n"
 			 "harmonic(0) = ValueError: there is no sum of 0 terms\n" },
 	{ "stuck_guest", "computes: stopped by its deadline, and its guest answers again\n"
