@@ -156,9 +156,9 @@ void guest_ask_untell(struct guest_ask *news)
  * The loop's thread.
  */
 
-static bool is_cancelled(const struct guest_call *call)
+bool guest_call_is_cancelled(const struct guest_call *call)
 {
-	return call && call->asks->scope.covered;
+	return call && call->asks && call->asks->scope.covered;
 }
 
 /* Of a call or a nursery that is cancelled the guest may hear by an answer or by the cancel, and
@@ -174,7 +174,7 @@ static void announce_cancel(struct guest_ask *ask)
 		if (h && h->nursery->scope.covered)
 			guest_holder_tell(h);
 	}
-	if (is_cancelled(call))
+	if (guest_call_is_cancelled(call))
 		guest_call_cancel(call);
 }
 

@@ -53,6 +53,8 @@ void guest_ask_answer(struct guest_ask *ask, int r);
 /* Loop: what an ask's own task is to answer for r. If that is a cancellation which the guest has
  * not asked for, who is to get it there hears of it first. */
 int guest_ask_outcome(struct guest_ask *ask, int r);
+/* Loop: it is to end before its function has answered; NULL is not. */
+bool guest_call_is_cancelled(const struct guest_call *call);
 /* Loop: news for the guest, in memory of the holder's; and takes them back. */
 void guest_ask_tell(struct guest_ask *news);
 void guest_ask_untell(struct guest_ask *news);

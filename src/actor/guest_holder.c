@@ -67,7 +67,7 @@ static int wait_shielded(struct guest_holder *h)
 void guest_holder_tell(struct guest_holder *h)
 {
 	if (h->is_news || guest_holder_is_told(h) ||
-	    (h->call && h->call->asks->scope.covered))
+	    guest_call_is_cancelled(h->call))
 		return;
 	h->is_news = true;
 	guest_ask_tell(&h->news);
@@ -127,7 +127,7 @@ int guest_holder_end(struct guest_holder *h, int r)
 	list_remove(&h->node);
 	if (!h->end)
 		return r;
-	if (report_class(r) == ECANCELED && h->call && h->call->asks->scope.covered)
+	if (report_class(r) == ECANCELED && guest_call_is_cancelled(h->call))
 		guest_call_cancel(h->call);
 	acre_pack_nil(h->end->result);
 	guest_ask_answer(h->end, r);
