@@ -97,6 +97,13 @@ TEST_PYTHON(an_interrupt_cancels_the_script_and_its_actors)
 
 TEST_PYTHON(an_interrupt_ends_a_script_that_computes)
 {
+	assert_int_equal(python("import asyncio, os, signal\n"
+				"async def main():\n"
+				"    os.kill(os.getpid(), signal.SIGINT)\n"
+				"    while True: pass\n"
+				"asyncio.run(main())\n",
+				""),
+			 130);
 	assert_int_equal(python("import os, signal\n"
 				"os.kill(os.getpid(), signal.SIGINT)\n"
 				"while True: pass\n",

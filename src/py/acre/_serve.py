@@ -22,6 +22,8 @@ _tasks = {}  # call -> its task, until it has answered
 _calls = {}  # task -> what its tasks have in common, whose number is the call while it can be
 # interrupted
 _plain = None  # the call whose plain function runs now
+_loading = None  # that of a source or script that is run now
+_n_interrupts = 0  # of a source that runs an event loop of its own
 _loop = None
 _trio = None  # the loop of _on_trio.py, if the source wants that
 
@@ -33,12 +35,39 @@ def _running():
     return of.number or None if of else _plain
 
 
+# Interrupts, 10 ms apart, after which what runs in a script's event loop does not get back to it
+_PATIENT = 10
+
+
+def _cancel_all(call, loop):
+    """As asyncio.run() does at its end."""
+    if _acre.take_cancel(call):
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+
+def _interrupt_loop(call, loop):
+    """A source that runs an event loop of its own: what is raised in a callback that loop takes
+    for the callback's failure, and goes on. So its tasks are cancelled, by itself; and what
+    computes is interrupted where that is not so.
+    """
+    global _n_interrupts
+    _n_interrupts += 1
+    if _n_interrupts == 1:
+        loop.call_soon_threadsafe(_cancel_all, call, loop)  # it is woken, too
+    elif _n_interrupts % _PATIENT == 0 and asyncio.current_task(loop) is not None:
+        raise Cancelled
+
+
 def _interrupted(signum, frame):
     """Whatever runs is interrupted here, between two steps: if that is meant, it raises."""
     if _ask.phase == _ask.BUSY:
         return  # it comes again
     call = _running()
-    if call is None and _trio is not None:
+    loop = asyncio._get_running_loop()
+    if call is not None and call == _loading == _plain and loop is not None:
+        _interrupt_loop(call, loop)
+    elif call is None and _trio is not None:
         _trio.interrupt(frame)
     elif call is None:
         if _plain is None and _acre.is_over():
@@ -65,6 +94,7 @@ def _call_plain(call, function, context, arguments):
     global _plain
     of = _ask.Call(call)
     token = _ask.call.set(of)
+    before = _plain  # a script that runs the event loop in which this is a callback
     try:
         _plain = call
         _ask.stands_still = _trio is not None
@@ -73,7 +103,7 @@ def _call_plain(call, function, context, arguments):
             value = function(*context, **shape.read(arguments))
             shape.check(value)
         finally:
-            _plain = None
+            _plain = before
             _ask.stands_still = False
             of.number = 0
             _ask.call.reset(token)
@@ -243,12 +273,13 @@ def _choose_loop(module):
 
 
 def _load(call, kind, text):
-    global _plain
+    global _plain, _loading, _n_interrupts
+    _n_interrupts = 0
     value = None
     of = _ask.Call(call)
     token = _ask.call.set(of)
     try:
-        _plain = call
+        _plain = _loading = call
         try:
             if kind == "script":
                 value = _run_script(text)
@@ -257,7 +288,7 @@ def _load(call, kind, text):
                 _expose_module(module, space, only)
                 _choose_loop(module)
         finally:
-            _plain = None
+            _plain = _loading = None
             of.number = 0
             _ask.call.reset(token)
     except BaseException as e:
@@ -350,8 +381,8 @@ def _import(name):
 
 def _begin_anew():
     """In a process that was forked of a guest's: what that was about is not ours."""
-    global _plain, _trio
-    _plain = _trio = None
+    global _plain, _loading, _trio
+    _plain = _loading = _trio = None
     for of_parent in _functions, _tasks, _calls:
         of_parent.clear()
     _ask.begin_anew()
