@@ -491,6 +491,12 @@ bool guest_is_over(struct guest *guest)
 	return is_over;
 }
 
+void guest_hand_on(struct guest *guest)
+{
+	if (guest->hand_on)
+		guest->hand_on(guest);
+}
+
 static struct guest_call *next_of(struct list *queue)
 {
 	struct list *node = list_pop(queue);

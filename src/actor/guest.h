@@ -48,6 +48,9 @@ struct guest {
 	/* by the loop, when calls that were cancelled with the actor have not ended in time and
 	 * nobody else will end them: ends the process */
 	void (*give_up)(struct guest *guest);
+	/* by the guest, on whose thread signals come: SIGINT has come by Python's own handler,
+	 * which something had put there; NULL: its signals are not its own */
+	void (*hand_on)(struct guest *guest);
 	int64_t ends_at; /* the loop's: instant of that; 0: the actor has not been seen to end */
 };
 

@@ -44,9 +44,19 @@ static void hand_to_loop(int sig)
 	pthread_kill(loop_life.thread, sig);
 }
 
+static const struct sigaction hand = { .sa_handler = hand_to_loop,
+				       .sa_flags = SA_RESTART };
+
+/* trio, for one, takes it anew to find out whether it may. */
+static void hand_on(struct guest *guest)
+{
+	(void)guest;
+	acre_ignore(sys_sigaction(SIGINT, &hand, NULL)); /* a valid signal */
+	hand_to_loop(SIGINT);
+}
+
 static int share_signals(void)
 {
-	struct sigaction hand = { .sa_handler = hand_to_loop, .sa_flags = SA_RESTART };
 	static const int kept[] = { SIGUSR1, SIGTTIN, SIGTTOU, SIGTSTP };
 	sigset_t blocked;
 	int r = sys_sigaction(SIGINT, &hand, NULL);
@@ -132,6 +142,7 @@ int guest_host(const struct python_plugin *plugin,
 	if (r >= 0)
 		r = guest_init(&loop_life.guest, plugin);
 	loop_life.guest.give_up = give_up;
+	loop_life.guest.hand_on = hand_on;
 	if (r >= 0)
 		r = start_loop();
 	if (r < 0)

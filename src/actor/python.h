@@ -52,6 +52,7 @@ struct python_layout;
 	C(guest_take_cancel)  \
 	C(guest_is_cancelled) \
 	C(guest_is_over)      \
+	C(guest_hand_on)      \
 	C(guest_ask)          \
 	C(guest_ask_stop)     \
 	C(guest_answers_fd)   \
@@ -75,6 +76,7 @@ void guest_answer(struct guest_call *call, int r);
 bool guest_take_cancel(struct guest_call *call);
 bool guest_is_cancelled(struct guest_call *call);
 bool guest_is_over(struct guest *guest);
+void guest_hand_on(struct guest *guest);
 struct guest_ask *guest_ask(struct guest *guest, struct guest_call *call,
 			    const char *name, struct acre_packer *take_arg);
 void guest_ask_stop(struct guest_ask *ask);

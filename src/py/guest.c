@@ -25,6 +25,7 @@
 
 static PyObject *guest_serve; /* the module acre._serve */
 static pthread_t guest_thread;
+static volatile bool is_asked; /* the interrupt that Python is about to see is ours */
 
 static int result_of(PyObject *take_unused)
 {
@@ -95,6 +96,7 @@ void guest_after_fork_parent(void)
 static void interrupt_here(int sig)
 {
 	(void)sig;
+	is_asked = true;
 	PyErr_SetInterruptEx(SIGINT);
 }
 
@@ -158,6 +160,14 @@ int guest_run(struct guest *guest)
 	if (r >= 0)
 		r = begin_anew();
 	return r < 0 ? r : call_guest("_main");
+}
+
+bool guest_take_asked(void)
+{
+	bool was_asked = is_asked;
+
+	is_asked = false;
+	return was_asked;
 }
 
 /* Needs no GIL: a flag that Python looks at between two steps, and before it goes on with a

@@ -15,3 +15,7 @@ void guest_take_thread(void);
 int guest_set_arguments(int argc, char **argv);
 int guest_run(struct guest *guest);
 void guest_interrupt(struct guest *guest);
+
+/* The guest's thread, once for each: whether the interrupt that Python sees is one of
+ * guest_interrupt(), and not a SIGINT from outside. */
+bool guest_take_asked(void);

@@ -9,6 +9,7 @@
 #include "py/convert.h"
 #include "py/exception.h"
 #include "py/fork_python.h"
+#include "py/guest.h"
 
 /* The guest that this thread runs, in this process. NULL: another thread of Python's. */
 static _Thread_local struct guest *guest_here;
@@ -175,6 +176,20 @@ static PyObject *is_over(PyObject *self, PyObject *unused)
 	return guest ? PyBool_FromLong(plugin_host->guest_is_over(guest)) : NULL;
 }
 
+/* Of an interrupt that Python sees: one from outside is the actor's to mind. */
+static PyObject *heard(PyObject *self, PyObject *unused)
+{
+	struct guest *guest = guest_of_thread();
+
+	(void)self;
+	(void)unused;
+	if (!guest)
+		return NULL;
+	if (!guest_take_asked())
+		plugin_host->guest_hand_on(guest);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
 	{ "fd", fd, METH_NOARGS, "Readable when next() is to be asked." },
 	{ "wait", wait_for_actor, METH_NOARGS, "Waits until it is." },
@@ -184,6 +199,7 @@ static PyMethodDef methods[] = {
 	{ "take_cancel", take_cancel, METH_O, "True once, if it was cancelled." },
 	{ "is_cancelled", is_cancelled, METH_O, "Whether it was cancelled." },
 	{ "is_over", is_over, METH_NOARGS, "Whether the actor has ended." },
+	{ "heard", heard, METH_NOARGS, "Python sees an interrupt." },
 	ASK_METHODS,
 	FORK_METHOD,
 	{ 0 },

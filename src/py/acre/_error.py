@@ -49,7 +49,7 @@ def _instance(base, message):
     if base is None or base is Exception:
         return Error(message)
     try:
-        return type(base.__name__, (Error, base), {"__module__": "acre"})(message)
+        return type(base.__name__, (Error, base), {"__module__": base.__module__})(message)
     except TypeError:
         return Error(message)
 
@@ -100,7 +100,8 @@ def as_failure(exception):
             return exception
         return Cancelled(*exception.args[:1]).with_traceback(exception.__traceback__)
     if isinstance(exception, BaseExceptionGroup):
-        return exception.split(_cancels())[1]
+        cancelled, rest = exception.split(_cancels())
+        return exception if cancelled is None else rest
     return exception
 
 

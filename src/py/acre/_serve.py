@@ -61,6 +61,7 @@ def _interrupt_loop(call, loop):
 
 def _interrupted(signum, frame):
     """Whatever runs is interrupted here, between two steps: if that is meant, it raises."""
+    _acre.heard()
     if _ask.phase == _ask.BUSY:
         return  # it comes again
     call = _running()
