@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* c_from_asyncio.c - a coroutine of Python awaits functions of C, with dataclasses for messages. */
+/* c_from_asyncio.c - an async function of Python awaits functions of C, with dataclasses for messages. */
 #include <acre.h>
 #include <acre/python.h>
 #include <acre/value.h>

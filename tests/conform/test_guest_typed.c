@@ -153,18 +153,19 @@ TEST_PYTHON(a_message_of_c_is_a_dataclass_of_python)
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
-		r = spawn_typed(&n, &a,
-				"@dataclasses.dataclass\n"
-				"class Tally:\n"
-				"    length: int\n"
-				"    text: str\n"
-				"    has_all: bool\n"
-				"async def work(job: Job) -> Tally:\n"
-				"    assert isinstance(job.whole, Span)\n"
-				"    ends = [part.hi for part in job.parts]\n"
-				"    ok = (ends == [2, 5] and job.tags == {'a': 'x', 'b': 'y'}\n"
-				"          and job.limit is None and job.weight == 0.5)\n"
-				"    return Tally(job.whole.hi - job.whole.lo, job.name, ok)\n");
+		r = spawn_typed(
+			&n, &a,
+			"@dataclasses.dataclass\n"
+			"class Tally:\n"
+			"    length: int\n"
+			"    text: str\n"
+			"    has_all: bool\n"
+			"async def work(job: Job) -> Tally:\n"
+			"    assert isinstance(job.whole, Span)\n"
+			"    ends = [part.hi for part in job.parts]\n"
+			"    ok = (ends == [2, 5] and job.tags == {'a': 'x', 'b': 'y'}\n"
+			"          and job.limit is None and job.weight == 0.5)\n"
+			"    return Tally(job.whole.hi - job.whole.lo, job.name, ok)\n");
 		assert_ok(r);
 		r = call_typed(a, "work",
 			       &(struct call){ ACRE_KIND(job), &job, ACRE_KIND(tally),
@@ -186,30 +187,36 @@ TEST_PYTHON(a_message_that_does_not_fit_is_told_to_its_sender)
 	struct acre_int got;
 	int r = 0;
 
-#define CALL(name, message, value)            \
-	call_typed(a, name,                   \
-		   &(struct call){ ACRE_KIND(message), value, ACRE_KIND(acre_int), &got })
+#define CALL(name, message, value)                                                 \
+	call_typed(a, name,                                                        \
+		   &(struct call){ ACRE_KIND(message), value, ACRE_KIND(acre_int), \
+				   &got })
 	ACRE_NURSERY(n, r) {
-		r = spawn_typed(&n, &a,
-				"def work(job: Job): return 1\n"
-				"async def measure(span: Span): return span.hi - span.lo\n"
-				"def named(name: str, whole: dict) -> int: return 1\n"
-				"def fewer(lo: int) -> int: return lo\n"
-				"def more(lo: int, hi: int, step: int) -> int: return lo\n"
-				"def any_more(lo: int, **rest: int) -> int: return sum(rest.values())\n"
-				"def alive(): return 1\n");
+		r = spawn_typed(
+			&n, &a,
+			"def work(job: Job): return 1\n"
+			"async def measure(span: Span): return span.hi - span.lo\n"
+			"def named(name: str, whole: dict) -> int: return 1\n"
+			"def fewer(lo: int) -> int: return lo\n"
+			"def more(lo: int, hi: int, step: int) -> int: return lo\n"
+			"def any_more(lo: int, **rest: int) -> int: return "
+			"sum(rest.values())\n"
+			"def alive(): return 1\n");
 		assert_ok(r);
 		assert_misfit(a, CALL("work", odd_job, &odd),
 			      "invalid `argument` msg payload: a value does not match "
 			      "type-spec Job.whole.hi: expected int, got str \"two\"");
 		assert_misfit(a, CALL("measure", wide_span, &wide),
 			      "type-spec Span: unexpected field extra");
-		assert_misfit(a, CALL("measure", span, &backwards),
-			      "type-spec Span: cannot be decoded: it ends before it begins");
-		assert_misfit(a, CALL("named", span, &span), "type-spec args: no field name");
+		assert_misfit(
+			a, CALL("measure", span, &backwards),
+			"type-spec Span: cannot be decoded: it ends before it begins");
+		assert_misfit(a, CALL("named", span, &span),
+			      "type-spec args: no field name");
 		assert_misfit(a, CALL("fewer", span, &span),
 			      "type-spec args: unexpected field hi");
-		assert_misfit(a, CALL("more", span, &span), "type-spec args: no field step");
+		assert_misfit(a, CALL("more", span, &span),
+			      "type-spec args: no field step");
 		assert_int_equal(CALL("any_more", wide_span, &wide), 1);
 		assert_int_equal(got.value, 5);
 		assert_int_equal(CALL("measure", span, &span), 1);
@@ -244,16 +251,23 @@ TEST_PYTHON(every_annotation_says_what_does_not_fit)
 		"('int | str', 1.5, ': expected int or str, got float 1.5', 'x'),\n"
 		"('list', {}, ': expected array, got map', [1, 'x']),\n"
 		"('list[int]', [1, 'no'], '[1]: expected int, got str \"no\"', []),\n"
-		"('tuple[int, str]', [1], ': expected an array of 2, got one of 1', (1, 'x')),\n"
-		"('tuple[int, ...]', [1, 'no'], '[1]: expected int, got str \"no\"', (1, 2, 3)),\n"
+		"('tuple[int, str]', [1], ': expected an array of 2, got one of 1', (1, "
+		"'x')),\n"
+		"('tuple[int, ...]', [1, 'no'], '[1]: expected int, got str \"no\"', (1, "
+		"2, 3)),\n"
 		"('dict', 1, ': expected map, got uint 1', {'a': 1}),\n"
 		"('dict[str, list[int]]', {'k': ['no']},\n"
 		"  '[\"k\"][0]: expected int, got str \"no\"', {'k': [1]}),\n"
-		"('Literal[\"a\", 7]', True, \": expected 'a' or 7, got bool true\", 7),\n"
-		"('Colour', 'no', ': expected a value of Colour, got str \"no\"', Colour.RED),\n"
-		"('list[Span]', [{'lo': 1, 'hi': 2}, {'lo': 1}], '[1]: no field hi', [Span(1, 2)]),\n"
-		"('Span | Job', {'lo': 2, 'hi': 1}, ': expected Span or Job, got map', Span(1, 2)),\n"
-		"('complex', 1, ': expected a type that can travel, not complex', None),\n"
+		"('Literal[\"a\", 7]', True, \": expected 'a' or 7, got bool true\", "
+		"7),\n"
+		"('Colour', 'no', ': expected a value of Colour, got str \"no\"', "
+		"Colour.RED),\n"
+		"('list[Span]', [{'lo': 1, 'hi': 2}, {'lo': 1}], '[1]: no field hi', "
+		"[Span(1, 2)]),\n"
+		"('Span | Job', {'lo': 2, 'hi': 1}, ': expected Span or Job, got map', "
+		"Span(1, 2)),\n"
+		"('complex', 1, ': expected a type that can travel, not complex', "
+		"None),\n"
 		"]\n"
 		"for i, (annotation, bad, says, good) in enumerate(cases):\n"
 		"    exec(f'def takes{i}(x: {annotation}): return 1\\n'\n"
@@ -272,9 +286,12 @@ TEST_PYTHON(every_annotation_says_what_does_not_fit)
 		"            took = await said(worker, f'takes{i}', x=bad)\n"
 		"            gave = await said(worker, f'gives{i}', good=False)\n"
 		"            for text in took, gave:\n"
-		"                if (text is None) != (says is None): return f'{annotation}: {text}'\n"
-		"                if text and not text.startswith('ACRE_ETYPE'): return text\n"
-		"                if text and not text.endswith(says): return f'{text} != {says}'\n"
+		"                if (text is None) != (says is None): return "
+		"f'{annotation}: {text}'\n"
+		"                if text and not text.startswith('ACRE_ETYPE'): return "
+		"text\n"
+		"                if text and not text.endswith(says): return f'{text} != "
+		"{says}'\n"
 		"            if annotation == 'complex': continue\n"
 		"            took = await said(worker, f'takes{i}', x=good)\n"
 		"            gave = await said(worker, f'gives{i}', good=True)\n"
@@ -331,12 +348,13 @@ TEST_PYTHON(dataclasses_travel_and_are_built_where_they_are_wanted)
 
 TEST_PYTHON(a_dataclass_is_a_message_of_c)
 {
-	return check_typed("async def go():\n"
-			"    parent = await acre.parent()\n"
-			"    job = Job('dig', Span(1, 10), 2, [Span(0, 0)] * 2, limit=-1)\n"
-			"    n = await parent.call('nested', job, returns=int)\n"
-			"    return f\"{n} {await parent.call('length', Span(1, 4))}\"\n",
-			"11 3");
+	return check_typed(
+		"async def go():\n"
+		"    parent = await acre.parent()\n"
+		"    job = Job('dig', Span(1, 10), 2, [Span(0, 0)] * 2, limit=-1)\n"
+		"    n = await parent.call('nested', job, returns=int)\n"
+		"    return f\"{n} {await parent.call('length', Span(1, 4))}\"\n",
+		"11 3");
 }
 
 TEST_PYTHON(c_tells_python_what_does_not_fit)
@@ -371,9 +389,11 @@ TEST_PYTHON(what_c_sends_is_looked_at_as_it_comes)
 		"    except acre.Error as e:\n"
 		"        seen.append(f'{e.cls} {e}')\n"
 		"    return '; '.join(str(one) for one in seen)\n",
-		"Span(lo=0, hi=4); ACRE_ETYPE: invalid `item` msg payload: a value does not "
+		"Span(lo=0, hi=4); ACRE_ETYPE: invalid `item` msg payload: a value does "
+		"not "
 		"match type-spec Span: no field lo; Span(lo=4, hi=8); Span(lo=0, hi=8); "
-		"ACRE_ETYPE ACRE_ETYPE: invalid `Return` msg payload: a value does not match "
+		"ACRE_ETYPE ACRE_ETYPE: invalid `Return` msg payload: a value does not "
+		"match "
 		"type-spec str: expected str, got uint 3");
 }
 
@@ -384,15 +404,16 @@ TEST_PYTHON(a_misfit_keeps_its_class_on_its_way)
 	int r = 0;
 
 	ACRE_NURSERY(n, r) {
-		assert_ok(spawn_typed(
-			&n, &a,
-			"async def go():\n"
-			"    parent = await acre.parent()\n"
-			"    return await parent.call('length', Span(1, 4), returns=Span)\n"
-			"def alive(): return 1\n"));
-		assert_misfit(a, call_guest(a, "go", NULL),
-			      "invalid `Return` msg payload: a value does not match type-spec "
-			      "Span: expected map, got uint 3");
+		assert_ok(spawn_typed(&n, &a,
+				      "async def go():\n"
+				      "    parent = await acre.parent()\n"
+				      "    return await parent.call('length', Span(1, "
+				      "4), returns=Span)\n"
+				      "def alive(): return 1\n"));
+		assert_misfit(
+			a, call_guest(a, "go", NULL),
+			"invalid `Return` msg payload: a value does not match type-spec "
+			"Span: expected map, got uint 3");
 		r = 0;
 	}
 	return r;
@@ -416,9 +437,10 @@ TEST_PYTHON(a_result_is_looked_at_before_it_leaves)
 				      "    job.whole = job\n"
 				      "    return job\n"
 				      "def alive(): return 1\n"));
-		assert_misfit(a, call_guest(a, "bad", NULL),
-			      "invalid `Return` msg payload: a value does not match type-spec "
-			      "Span.hi: expected int, got float 2.5");
+		assert_misfit(
+			a, call_guest(a, "bad", NULL),
+			"invalid `Return` msg payload: a value does not match type-spec "
+			"Span.hi: expected int, got float 2.5");
 		assert_misfit(a, call_guest(a, "worse", NULL),
 			      "type-spec Job: expected map, got nil");
 		assert_misfit(a, call_guest(a, "thing", NULL),
