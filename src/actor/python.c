@@ -133,6 +133,7 @@ int python_fail(int class, const char *type, const char *text, const char *trace
 
 static const struct python_host host = { .sys_table = sys_table_now,
 					 .poll = sys_poll,
+					 .environment = environment,
 					 .plant_is_on = plant_is_on_here,
 					 .fail_with_trace = python_fail,
 					 .forked_begin_in_child = forked_begin_in_child,

@@ -8,6 +8,7 @@
 #include <acre/python.h>
 #include <acre/value.h>
 
+#include "base/environment.h"
 #include "base/fault.h"
 #include "core/forked.h"
 
@@ -102,6 +103,7 @@ struct python_host {
 	const char *version; /* of the library */
 	const struct sys_table *(*sys_table)(void);
 	int (*poll)(struct pollfd *fds, nfds_t n, int64_t timeout_ns);
+	const char *(*environment)(enum environment variable);
 	bool (*plant_is_on)(enum planted_bug bug);
 	/* Of core/forked.h, for a child that the plug-in forks. */
 	typeof(forked_begin_in_child) *forked_begin_in_child;

@@ -13,6 +13,7 @@
 	V(ACRE_LOG, "how much a tree tells on stderr")                            \
 	V(ACRE_STACK_SIZE, "bytes of a task's stack")                             \
 	V(ACRE_PYTHON_PLUGIN, "the file that holds Python")                       \
+	V(VIRTUAL_ENV, "whose packages Python guests have")                       \
 	V(ACRE_SEED, "for tests: the order of ready tasks, 0: as they came")      \
 	V(ACRE_SCHEDULE, "for tests: of which kind that order is")                \
 	V(ACRE_PLANT, "for tests, in builds with -DACRE_PLANTS: which bug is on") \

@@ -2,6 +2,9 @@
 /* interp.c - Python is started in this process; interpreters are made, used and ended. */
 #include "py/interp.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "base/sys.h"
 #include "py/arena.h"
 #include "py/fork_python.h"
@@ -16,6 +19,19 @@ static int say_status(const char *what, PyStatus status)
 	return PLUGIN_FAIL(ACRE_EGUEST, "%s: %s%s%s", what,
 			   status.func ? status.func : "", status.func ? ": " : "",
 			   status.err_msg ? status.err_msg : "it has exited");
+}
+
+/* Python looks for what belongs to it from where its program lies, which is not ours. The first
+ * `python3` of PATH, which it would take else, may be of another version than the library that we
+ * are linked with. */
+static PyStatus name_program(PyConfig *config)
+{
+	const char *venv = plugin_host->environment(ENVIRONMENT_VIRTUAL_ENV);
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s%s", venv ? venv : PLUGIN_PYTHON,
+		 venv ? "/bin/python3" : "");
+	return PyConfig_SetBytesString(config, &config->program_name, path);
 }
 
 /* As `python3` would, but that signals are the program's own. */
@@ -34,7 +50,9 @@ int interp_start(void)
 	PyConfig_InitPythonConfig(&config);
 	config.install_signal_handlers = 0;
 	config.parse_argv = 0;
-	status = Py_InitializeFromConfig(&config);
+	status = name_program(&config);
+	if (!PyStatus_Exception(status))
+		status = Py_InitializeFromConfig(&config);
 	PyConfig_Clear(&config);
 	if (PyStatus_Exception(status))
 		return say_status("Python does not start", status);

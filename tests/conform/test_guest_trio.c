@@ -108,7 +108,7 @@ TEST_PYTHON(a_plain_function_runs_trio)
 
 TEST_PYTHON(trio_streams_and_starts_actors)
 {
-	return check_go(
+	return check_trio(
 		"import acre, trio\n"
 		"acre_loop = 'trio'\n"
 		"@acre.context\n"
@@ -155,7 +155,7 @@ TEST_PYTHON(a_failed_actor_cancels_the_block_of_its_nursery_in_trio)
 /* Its own scope ends an ask, and only that. */
 TEST_PYTHON(a_scope_of_trio_cancels_what_it_asks)
 {
-	return check_go(
+	return check_trio(
 		"import acre, trio\n"
 		"acre_loop = 'trio'\n"
 		"async def go():\n"
