@@ -339,7 +339,9 @@ int acre_run_subint_in_worker_(const char *source, struct acre_any *ret,
 			       const struct acre_subint_options *options)
 {
 	int64_t limit = options->limit.ns ? options->limit.ns : LIMIT_NS;
-	struct run run = { .source = { source, SOURCE_NAME, options->gil } };
+	struct run run = { .source = { .text = source,
+				       .name = SOURCE_NAME,
+				       .gil = options->gil } };
 	struct acre_any got = { .value = { NULL, 0 } };
 	int r = checkpoint(sched_task("acre_run_subint_in_worker()")), got_value = 0;
 

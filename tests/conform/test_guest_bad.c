@@ -27,7 +27,7 @@
 	  "e = n\n    raise e",                                                              \
 	  "ValueError", "499")                                                               \
 	B(endless, ACRE_EGUEST, "return endless()", "RecursionError", "recursion")           \
-	B(no_memory, ACRE_EGUEST, "return 'x' * (1 << 60)", "MemoryError", "")               \
+	B(no_memory, ACRE_EGUEST, "return [0] * (1 << 61)", "MemoryError", "")               \
 	B(leaves, ACRE_EGUEST, "raise SystemExit('bye')", "SystemExit", "bye")               \
 	B(interrupts, ACRE_EGUEST, "raise KeyboardInterrupt", "KeyboardInterrupt", "")       \
 	B(closes, ACRE_EGUEST, "raise GeneratorExit", "GeneratorExit", "")                   \
