@@ -3,6 +3,8 @@
 #include <acre/python.h>
 
 #include <argp.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -59,7 +61,10 @@ static const struct argp argp = {
 int verb_python(int argc, char **argv)
 {
 	struct arguments a = { .argc = 0 };
+	int status;
 
 	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &a);
-	return acre_python_main(a.argc, a.argv, &a.options);
+	status = acre_python_main(a.argc, a.argv, &a.options);
+	fflush(NULL);
+	_exit(status); /* Python is not taken down: its memory would look like a leak */
 }

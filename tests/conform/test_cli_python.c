@@ -67,6 +67,8 @@ TEST_PYTHON(the_exit_status_is_that_of_the_script)
 	assert_int_equal(python("import sys\nsys.exit(7)\n", ""), 7);
 	assert_int_equal(python("import sys\nsys.exit('no luck')\n", ""), 1);
 	assert_string_equal(err, "no luck\n");
+	assert_int_equal(python("import atexit\natexit.register(print, 'bye')\n", ""), 0);
+	assert_string_equal(out, "bye\n");
 	assert_int_equal(python("def f():\n    raise ValueError('bad')\nf()\n", ""), 1);
 	assert_text_has(err, "Traceback (most recent call last):\n  File \"");
 	assert_text_has(err, "script.py\", line 2, in f\n");

@@ -2,6 +2,7 @@
 # _serve.py - the event loop of a guest, which runs what it is asked for.
 
 import asyncio
+import atexit
 import functools
 import gc
 import importlib.util
@@ -261,6 +262,8 @@ def _run_script(path):
         exec(compile(text, path, "exec"), module.__dict__)
     except SystemExit as e:
         return _status_of(e)
+    finally:
+        atexit._run_exitfuncs()  # as at the end of python3, which this process does not reach
     return 0
 
 
