@@ -25,7 +25,8 @@ ACRE_CONTEXT(tell, acre_nil, .kind = ACRE_ENDPOINT_ONESHOT)
 	const char *rank = getenv(RANK);
 	bool ran = main_ran_in == getpid();
 
-	return acre_return(ctx, acre_int, .value = 10 * atoi(rank ? rank : "-1") + ran);
+	return acre_return(ctx, acre_int,
+			   .value = 10 * strtol(rank ? rank : "-1", NULL, 10) + ran);
 }
 
 static int be_rank(const char *rank)

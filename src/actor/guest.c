@@ -393,7 +393,7 @@ int guest_run_script(struct runtime *rt, int *ret_status)
 	struct acre_value value;
 	int r = load(rt, "script", &call);
 
-	if (r >= 0)
+	if (r >= 0 && call)
 		r = acre_pack_end(call->result, &value);
 	if (r >= 0)
 		r = acre_value_next(&value, &part);

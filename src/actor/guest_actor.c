@@ -189,12 +189,18 @@ struct spawn_texts {
 
 static void take_apart(struct spawn_texts *texts)
 {
-	char *at = texts->preload, *name;
+	char *name = texts->preload;
 	size_t n = 0;
 
-	while ((name = strsep(&at, ",")) && n < ARRAY_N(texts->modules) - 1)
-		if (*name)
+	while (*name && n < ARRAY_N(texts->modules) - 1) {
+		size_t len = strcspn(name, ",");
+		char *next = name + len + (name[len] == ',');
+
+		name[len] = '\0';
+		if (len)
 			texts->modules[n++] = name;
+		name = next;
+	}
 	texts->modules[n] = NULL;
 }
 

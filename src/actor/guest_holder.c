@@ -167,11 +167,12 @@ int guest_holder_of_context(struct guest_ask *ask, struct guest_holder **ret)
 {
 	int r = find(ask, "context", ret);
 
-	if (r >= 0 && (!*ret || !(*ret)->context || guest_holder_is_told(*ret)))
-		r = is_none(ask, "context");
-	if (r >= 0)
-		guest_holder_use(*ret, ask);
-	return r;
+	if (r < 0)
+		return r;
+	if (!*ret || !(*ret)->context || guest_holder_is_told(*ret))
+		return is_none(ask, "context");
+	guest_holder_use(*ret, ask);
+	return 0;
 }
 
 int guest_holder_of_nursery(const struct guest_ask *ask, struct guest_holder **ret)

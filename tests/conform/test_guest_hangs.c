@@ -211,7 +211,7 @@ static int with_waiters(bool is_killed)
 				assert_int_equal(kill(acre_actor_pid(a), SIGKILL), 0);
 			else
 				inner = acre_actor_cancel(a);
-			ACRE_SHIELD(acre_secs(LADDER_S + BUSY_S), inner)
+			ACRE_SHIELD(acre_secs((int64_t)LADDER_S + BUSY_S), inner)
 				while (n_woken <
 				       N_WAITERS) /* a handle ends with the block */
 					assert_ok(acre_sleep(acre_ms(1)));
