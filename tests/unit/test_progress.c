@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/wait.h>
 
+#include "unit/forks.h"
 #include "unit/lives.h"
 
 #define MS(ns) ((ns) / LIFE_MS)
@@ -390,6 +391,8 @@ TEST_TASK(the_clock_is_that_of_the_thread_that_is_to_obey)
 	uint32_t tid;
 	int fd = -1;
 
+	if (is_tsan())
+		test_skip("a child of fork starts no thread under ThreadSanitizer");
 	assert_ok(status_make(&seen, &fd));
 	assert_ok(status_join(&shared_page, fd));
 	child_begin(&c, have_two_threads);
