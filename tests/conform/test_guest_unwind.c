@@ -184,9 +184,11 @@ ACRE_CONTEXT(count_sent, acre_nil)
 {
 	struct acre_int item;
 	int64_t n = 0;
-	int r = acre_sleep(acre_ms(50)); /* its credit is spent by then */
+	int r = acre_started(ctx, acre_int, .value = 0); /* or the other would not begin */
 
 	(void)in;
+	if (r >= 0)
+		r = acre_sleep(acre_ms(50)); /* its credit is spent by then */
 	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0) {
 		if (item.value != n++)
 			return acre_fail(T_ASSERT, "item %d came as number %d",
