@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_guest_asks.c - guests that call other actors: calls, contexts, nurseries, failures. */
 #include "conform/guest.h"
+#include "conform/sums.h"
 
 ACRE_CONTEXT(twice, acre_any)
 {
@@ -16,21 +17,6 @@ ACRE_CONTEXT(refuses, acre_nil)
 {
 	(void)in;
 	return acre_fail(ENOENT, "there is no such thing");
-}
-
-/* Sums what comes up, and tells each sum. */
-ACRE_CONTEXT(sums, acre_nil)
-{
-	struct acre_int item;
-	int64_t sum = 0;
-	int r = acre_started(ctx, acre_text, .value = "ready");
-
-	(void)in;
-	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0) {
-		sum += item.value;
-		r = acre_send(ctx, acre_int, .value = sum);
-	}
-	return r < 0 ? r : acre_return(ctx, acre_int, .value = sum);
 }
 
 TEST_PYTHON(a_guest_calls_its_parent)

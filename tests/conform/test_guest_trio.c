@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_guest_trio.c - guests whose event loop is trio, and plain functions that run it. */
 #include "conform/guest.h"
+#include "conform/sums.h"
 
 /* Whether there is one says Python itself: it may be another one than our shell's. */
 static void need_trio(void)
@@ -31,20 +32,6 @@ static int check_trio(const char *source, const char *want)
 {
 	need_trio();
 	return check_go(source, want);
-}
-
-ACRE_CONTEXT(sums, acre_nil)
-{
-	struct acre_int item;
-	int64_t sum = 0;
-	int r = acre_started(ctx, acre_text, .value = "ready");
-
-	(void)in;
-	while (r >= 0 && (r = acre_recv(ctx, acre_int, &item)) > 0) {
-		sum += item.value;
-		r = acre_send(ctx, acre_int, .value = sum);
-	}
-	return r < 0 ? r : acre_return(ctx, acre_int, .value = sum);
 }
 
 ACRE_CONTEXT(answers, acre_nil)
