@@ -67,16 +67,12 @@ PyObject *ask_fd(PyObject *self, PyObject *unused)
 PyObject *ask_wait(PyObject *self, PyObject *unused)
 {
 	struct guest *guest = guest_of_thread();
-	struct pollfd p = { .events = POLLIN };
 
 	(void)self;
 	(void)unused;
 	if (!guest)
 		return NULL;
-	p.fd = plugin_host->guest_answers_fd(guest);
-	Py_BEGIN_ALLOW_THREADS;
-	acre_ignore(sys_poll(&p, 1, -1));
-	Py_END_ALLOW_THREADS;
+	guest_wait_readable(plugin_host->guest_answers_fd(guest));
 	if (PyErr_CheckSignals() < 0)
 		return NULL;
 	Py_RETURN_NONE;

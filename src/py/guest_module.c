@@ -55,20 +55,25 @@ static PyObject *fd(PyObject *self, PyObject *unused)
 	return guest ? PyLong_FromLong(plugin_host->guest_fd(guest)) : NULL;
 }
 
+void guest_wait_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	Py_BEGIN_ALLOW_THREADS;
+	acre_ignore(sys_poll(&p, 1, -1));
+	Py_END_ALLOW_THREADS;
+}
+
 /* Until there is something to look at. Bound: the actor tells that it is over, too. */
 static PyObject *wait_for_actor(PyObject *self, PyObject *unused)
 {
 	struct guest *guest = guest_of_thread();
-	struct pollfd p = { .events = POLLIN };
 
 	(void)self;
 	(void)unused;
 	if (!guest)
 		return NULL;
-	p.fd = plugin_host->guest_fd(guest);
-	Py_BEGIN_ALLOW_THREADS;
-	acre_ignore(sys_poll(&p, 1, -1));
-	Py_END_ALLOW_THREADS;
+	guest_wait_readable(plugin_host->guest_fd(guest));
 	Py_RETURN_NONE;
 }
 
