@@ -55,16 +55,6 @@ void guest_fini(struct guest *guest)
 	acre_ignore(sys_close(TAKE_FD(guest->answers_fd)));
 }
 
-static void lock(struct guest *guest)
-{
-	pthread_mutex_lock(&guest->lock);
-}
-
-static void unlock(struct guest *guest)
-{
-	pthread_mutex_unlock(&guest->lock);
-}
-
 void guest_ring(struct guest *guest)
 {
 	uint64_t one = 1;
@@ -74,9 +64,9 @@ void guest_ring(struct guest *guest)
 
 void guest_end(struct guest *guest)
 {
-	lock(guest);
+	guest_lock(guest);
 	guest->is_over = true;
-	unlock(guest);
+	guest_unlock(guest);
 	guest_ring(guest);
 }
 
@@ -161,7 +151,7 @@ static void unref_and_unlock(struct guest_call *call)
 {
 	bool is_last = --call->n_refs == 0;
 
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	if (!is_last)
 		return;
 	report_unref(call->report);
@@ -211,13 +201,13 @@ static void leave(struct guest_call *call)
 {
 	struct guest *guest = call->guest;
 
-	lock(guest);
+	guest_lock(guest);
 	if (call->state == GUEST_TAKEN) {
 		list_remove(&call->node);
 		call->state = GUEST_LEFT;
 		guest->is_left = true;
 	}
-	unlock(guest);
+	guest_unlock(guest);
 	if (call->state == GUEST_LEFT)
 		came_back(&call->letter);
 }
@@ -238,9 +228,9 @@ static void nudge(struct timer *timer)
 	struct guest *guest = call->guest;
 	bool is_seen;
 
-	lock(guest);
+	guest_lock(guest);
 	is_seen = call->has_seen_cancel || call->state == GUEST_DONE;
-	unlock(guest);
+	guest_unlock(guest);
 	if (is_stuck(call)) {
 		leave(call);
 		return;
@@ -259,11 +249,11 @@ static bool withdraw(struct guest_call *call)
 {
 	bool is_queued;
 
-	lock(call->guest);
+	guest_lock(call->guest);
 	is_queued = call->state == GUEST_QUEUED;
 	if (is_queued)
 		list_remove(&call->node);
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	return is_queued;
 }
 
@@ -271,13 +261,13 @@ void guest_call_cancel(struct guest_call *call)
 {
 	bool is_new;
 
-	lock(call->guest);
+	guest_lock(call->guest);
 	is_new = call->state == GUEST_TAKEN && !call->is_cancelled;
 	if (is_new) {
 		call->is_cancelled = true;
 		list_push(&call->guest->cancels, &call->node);
 	}
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	if (!is_new)
 		return;
 	guest_ring(call->guest);
@@ -290,9 +280,9 @@ static void queue(struct guest_call *call)
 	call->task = task_this();
 	call->letter.fn = came_back;
 	loop_this->n_foreign++;
-	lock(call->guest);
+	guest_lock(call->guest);
 	list_push(&call->guest->calls, &call->node);
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	guest_ring(call->guest);
 }
 
@@ -346,7 +336,7 @@ static int ask(struct guest_call *call)
 /* Who has posted the letter is out of the mailbox then. */
 static void ask_no_more(struct guest_call *call)
 {
-	lock(call->guest);
+	guest_lock(call->guest);
 	unref_and_unlock(call);
 }
 
@@ -485,9 +475,9 @@ bool guest_is_over(struct guest *guest)
 {
 	bool is_over;
 
-	lock(guest);
+	guest_lock(guest);
 	is_over = guest->is_over;
-	unlock(guest);
+	guest_unlock(guest);
 	return is_over;
 }
 
@@ -511,7 +501,7 @@ struct guest_call *guest_next(struct guest *guest, bool *ret_cancel)
 	uint64_t rung;
 
 	acre_ignore(sys_read(guest->fd, &rung, sizeof rung)); /* it does not block */
-	lock(guest);
+	guest_lock(guest);
 	call = next_of(&guest->cancels);
 	*ret_cancel = call;
 	if (!call)
@@ -520,7 +510,7 @@ struct guest_call *guest_next(struct guest *guest, bool *ret_cancel)
 		call->state = GUEST_TAKEN;
 		call->n_refs++;
 	}
-	unlock(guest);
+	guest_unlock(guest);
 	return call;
 }
 
@@ -528,9 +518,9 @@ bool guest_is_cancelled(struct guest_call *call)
 {
 	bool is_cancelled;
 
-	lock(call->guest);
+	guest_lock(call->guest);
 	is_cancelled = call->is_cancelled;
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	return is_cancelled;
 }
 
@@ -538,10 +528,10 @@ bool guest_take_cancel(struct guest_call *call)
 {
 	bool is_new;
 
-	lock(call->guest);
+	guest_lock(call->guest);
 	is_new = call->is_cancelled && !call->has_seen_cancel;
 	call->has_seen_cancel |= is_new;
-	unlock(call->guest);
+	guest_unlock(call->guest);
 	return is_new;
 }
 
@@ -549,7 +539,7 @@ void guest_answer(struct guest_call *call, int r)
 {
 	struct report *report = r < 0 ? report_take(r) : NULL;
 
-	lock(call->guest);
+	guest_lock(call->guest);
 	call->r = r;
 	call->report = report;
 	if (call->state == GUEST_TAKEN) {

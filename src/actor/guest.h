@@ -54,6 +54,16 @@ struct guest {
 	int64_t ends_at; /* the loop's: instant of that; 0: the actor has not been seen to end */
 };
 
+static inline void guest_lock(struct guest *guest)
+{
+	pthread_mutex_lock(&guest->lock);
+}
+
+static inline void guest_unlock(struct guest *guest)
+{
+	pthread_mutex_unlock(&guest->lock);
+}
+
 enum guest_what {
 	GUEST_LOADS, /* name_space is the kind of the source, name is the source */
 	GUEST_CALLS  /* a function, by its two names */

@@ -75,17 +75,6 @@ int guest_op_release(struct guest_ask *ask)
 	return 0;
 }
 
-/* Both names of a function, and its argument. */
-static int read_function(const struct guest_ask *ask, char space[GUEST_NAME_BYTES],
-			 char name[GUEST_NAME_BYTES], struct acre_value *arg)
-{
-	int r = guest_ask_text(ask, "space", space, GUEST_NAME_BYTES);
-
-	if (r >= 0)
-		r = guest_ask_text(ask, "name", name, GUEST_NAME_BYTES);
-	return r < 0 ? r : guest_ask_value(ask, "arg", arg);
-}
-
 int guest_op_call(struct guest_ask *ask)
 {
 	char space[GUEST_NAME_BYTES], name[GUEST_NAME_BYTES];
@@ -94,7 +83,7 @@ int guest_op_call(struct guest_ask *ask)
 	int r = guest_ask_actor(ask, &a);
 
 	if (r >= 0)
-		r = read_function(ask, space, name, &arg);
+		r = guest_ask_function(ask, space, name, &arg);
 	if (r >= 0)
 		r = acre_call_named(a, space, name, arg, &value);
 	if (r > 0)
@@ -153,16 +142,7 @@ static int hold(struct guest_holder *h, struct guest_ask *ask)
 
 int guest_op_nursery(struct guest_ask *ask)
 {
-	struct guest_holder *h = mem_zalloc(sizeof *h);
-	int r;
-
-	if (!h) {
-		guest_ask_answer(ask, acre_fail(ENOMEM, "no memory for a nursery"));
-		return 0;
-	}
-	r = hold(h, ask);
-	mem_free(h);
-	return r;
+	return guest_holder_run(ask, hold);
 }
 
 int guest_op_cancel_nursery(struct guest_ask *ask)

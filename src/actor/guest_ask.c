@@ -12,23 +12,13 @@
 #include "core/report.h"
 #include "core/sched.h"
 
-static void lock(struct guest *guest)
-{
-	pthread_mutex_lock(&guest->lock);
-}
-
-static void unlock(struct guest *guest)
-{
-	pthread_mutex_unlock(&guest->lock);
-}
-
 static void push_answer(struct guest_ask *ask)
 {
 	uint64_t one = 1;
 
-	lock(ask->guest);
+	guest_lock(ask->guest);
 	list_push(&ask->guest->answers, &ask->node);
-	unlock(ask->guest);
+	guest_unlock(ask->guest);
 	acre_ignore(sys_write(ask->guest->answers_fd, &one, sizeof one));
 }
 
@@ -85,6 +75,16 @@ int guest_ask_text(const struct guest_ask *ask, const char *key, char *to, size_
 	memcpy(to, part.bytes.data, part.bytes.len);
 	to[part.bytes.len] = '\0';
 	return 0;
+}
+
+int guest_ask_function(const struct guest_ask *ask, char space[GUEST_NAME_BYTES],
+		       char name[GUEST_NAME_BYTES], struct acre_value *arg)
+{
+	int r = guest_ask_text(ask, "space", space, GUEST_NAME_BYTES);
+
+	if (r >= 0)
+		r = guest_ask_text(ask, "name", name, GUEST_NAME_BYTES);
+	return r < 0 ? r : guest_ask_value(ask, "arg", arg);
 }
 
 static struct acre_actor *among(struct list *actors, const char *uuid)
@@ -147,9 +147,9 @@ void guest_ask_tell(struct guest_ask *news)
 
 void guest_ask_untell(struct guest_ask *news)
 {
-	lock(news->guest);
+	guest_lock(news->guest);
 	list_remove(&news->node);
-	unlock(news->guest);
+	guest_unlock(news->guest);
 }
 
 /*
@@ -302,19 +302,19 @@ static void stop(struct letter *letter)
 	ask->is_cancelled = true;
 	if (ask->scope)
 		scope_cancel(ask->scope, ACRE_REASON_ASKED);
-	lock(guest);
+	guest_lock(guest);
 	ask->is_stopping = false;
 	is_freed = ask->is_freed;
-	unlock(guest);
+	guest_unlock(guest);
 	if (is_freed)
 		free_ask(ask);
 }
 
 void guest_set_loop(struct guest *guest, struct loop *loop)
 {
-	lock(guest);
+	guest_lock(guest);
 	guest->loop = loop;
-	unlock(guest);
+	guest_unlock(guest);
 	if (!loop)
 		mailbox_read(&loop_this->mailbox); /* none can come after this */
 }
@@ -327,11 +327,11 @@ static bool post(struct guest *guest, struct letter *letter)
 {
 	bool is_open;
 
-	lock(guest);
+	guest_lock(guest);
 	is_open = guest->loop;
 	if (is_open)
 		mailbox_post(&guest->loop->mailbox, letter);
-	unlock(guest);
+	guest_unlock(guest);
 	return is_open;
 }
 
@@ -373,12 +373,12 @@ void guest_ask_stop(struct guest_ask *ask)
 {
 	struct guest *guest = ask->guest;
 
-	lock(guest);
+	guest_lock(guest);
 	if (!ask->is_stopping && guest->loop) {
 		ask->is_stopping = true;
 		mailbox_post(&guest->loop->mailbox, &ask->stop);
 	}
-	unlock(guest);
+	guest_unlock(guest);
 }
 
 int guest_answers_fd(struct guest *guest)
@@ -395,12 +395,12 @@ struct guest_ask *guest_answered(struct guest *guest, uint64_t *ret_cancelled)
 
 	acre_ignore(
 		sys_read(guest->answers_fd, &rung, sizeof rung)); /* it does not block */
-	lock(guest);
+	guest_lock(guest);
 	node = list_pop(&guest->answers);
 	if (node)
 		ask = list_entry(node, struct guest_ask, node);
 	*ret_cancelled = ask ? ask->cancelled_holder : 0;
-	unlock(guest);
+	guest_unlock(guest);
 	return *ret_cancelled ? NULL : ask;
 }
 
@@ -419,10 +419,10 @@ void guest_ask_free(struct guest_ask *ask)
 {
 	bool is_stopping;
 
-	lock(ask->guest);
+	guest_lock(ask->guest);
 	is_stopping = ask->is_stopping;
 	ask->is_freed = true;
-	unlock(ask->guest);
+	guest_unlock(ask->guest);
 	if (!is_stopping)
 		free_ask(ask);
 }

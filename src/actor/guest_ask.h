@@ -22,6 +22,8 @@
 struct guest_holder;
 struct guest_op;
 
+#define GUEST_NAME_BYTES 256 /* of a name of anything, with the end */
+
 struct guest_ask {
 	struct guest *guest;	 /* borrowed */
 	struct guest_call *call; /* borrowed: whose function has asked; NULL: none */
@@ -69,6 +71,9 @@ int guest_ask_value(const struct guest_ask *ask, const char *key, struct acre_va
 /* The actor whose uuid its `actor` is: a child, the parent, or one that was found. EBADF: none
  * of them (any more). */
 int guest_ask_actor(const struct guest_ask *ask, struct acre_actor **ret);
+/* Both names of a function, and its argument: the fields `space`, `name` and `arg`. */
+int guest_ask_function(const struct guest_ask *ask, char space[GUEST_NAME_BYTES],
+		       char name[GUEST_NAME_BYTES], struct acre_value *arg);
 
 /*
  * The guest's thread, declared in python.h: guest_ask() begins one and takes its argument; NULL
@@ -112,7 +117,6 @@ const struct guest_op *guest_op_named(const char *name);
  * Holders, guest_holder.c. One is made by the task that opens what it holds. Any task of the guest
  * may ask for something that it holds; such a user gets no further when the holder ends.
  */
-#define GUEST_NAME_BYTES 256 /* of a name of anything, with the end */
 
 struct guest_holder {
 	struct map_node by_number; /* in guest->holders */
@@ -134,6 +138,9 @@ struct guest_holder {
 	struct guest_ask news;
 };
 
+/* Of an operation that holds: makes the holder, for as long as hold() has it open. */
+int guest_holder_run(struct guest_ask *ask,
+		     int (*hold)(struct guest_holder *h, struct guest_ask *ask));
 /* Enters it, and gives it its number. */
 void guest_holder_begin(struct guest_holder *h, struct guest_ask *ask);
 /* A callee's context, which its endpoint's own task holds. */

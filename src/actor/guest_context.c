@@ -6,7 +6,6 @@
 
 #include "actor/context.h"
 #include "actor/guest_ask.h"
-#include "base/mem.h"
 
 /* What one answer holds of the items that lie there: a way there and back takes as long as
  * some dozens of them */
@@ -23,11 +22,7 @@ static int open_it(struct guest_ask *ask, struct guest_holder *h)
 	int r = guest_ask_actor(ask, &a);
 
 	if (r >= 0)
-		r = guest_ask_text(ask, "space", space, sizeof space);
-	if (r >= 0)
-		r = guest_ask_text(ask, "name", h->name, sizeof h->name);
-	if (r >= 0)
-		r = guest_ask_value(ask, "arg", &arg.value);
+		r = guest_ask_function(ask, space, h->name, &arg.value);
 	return r < 0 ? r
 		     : acre_open_named(&h->context, a, space, h->name,
 				       ACRE_KIND(acre_any), &arg);
@@ -77,16 +72,7 @@ static int hold(struct guest_holder *h, struct guest_ask *ask)
 
 int guest_op_open(struct guest_ask *ask)
 {
-	struct guest_holder *h = mem_zalloc(sizeof *h);
-	int r;
-
-	if (!h) {
-		guest_ask_answer(ask, acre_fail(ENOMEM, "no memory for a context"));
-		return 0;
-	}
-	r = hold(h, ask);
-	mem_free(h);
-	return r;
+	return guest_holder_run(ask, hold);
 }
 
 int guest_op_started(struct guest_ask *ask)

@@ -2,6 +2,7 @@
 /* guest_holder.c - what a guest has opened is held open by a task, and known by a number. */
 #include "actor/guest_ask.h"
 
+#include "base/mem.h"
 #include "base/util.h"
 #include "core/report.h"
 #include "core/sched.h"
@@ -118,6 +119,22 @@ void guest_holder_expel(struct guest_holder *h)
 	while (!list_is_empty(&h->users))
 		park_shielded(WAIT_GUEST, h);
 	h->waits = false;
+}
+
+int guest_holder_run(struct guest_ask *ask,
+		     int (*hold)(struct guest_holder *h, struct guest_ask *ask))
+{
+	struct guest_holder *h = mem_zalloc(sizeof *h);
+	int r;
+
+	if (!h) {
+		guest_ask_answer(ask, acre_fail(ENOMEM, "no memory for what %s() opens",
+						ask->op->name));
+		return 0;
+	}
+	r = hold(h, ask);
+	mem_free(h);
+	return r;
 }
 
 int guest_holder_end(struct guest_holder *h, int r)
