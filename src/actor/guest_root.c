@@ -9,16 +9,13 @@
 
 #include "actor/guest.h"
 #include "actor/guest_life.h"
+#include "actor/run.h"
 #include "actor/runtime.h"
 #include "base/mem.h"
 #include "base/util.h"
 #include "core/scope.h"
 
-/* As ACRE_MAIN and python3 have them */
-#define STATUS_FAILED	   1
-#define STATUS_NOT_BEGUN   2
-#define STATUS_INTERRUPTED 130
-#define STATUS_TERMINATED  143
+#define STATUS_NOT_BEGUN 2 /* as python3 has it */
 
 struct script {
 	char path[PATH_MAX];
@@ -68,26 +65,17 @@ static void tell(int r)
 		acre_print(stderr, r);
 }
 
-static int status_of(const struct script *script, int r)
-{
-	if (r >= 0)
-		return script->status;
-	if (acre_is(r, EINTR) && script->reason)
-		return script->reason == ACRE_REASON_TERMINATE ? STATUS_TERMINATED
-							       : STATUS_INTERRUPTED;
-	tell(r);
-	return STATUS_FAILED;
-}
-
 static int live_as_root(struct guest *guest, void *arg)
 {
 	struct started s = { guest, arg };
 	struct acre_run_options options = { .name = NULL };
+	int r;
 
 	if (s.script->options)
 		options = *s.script->options;
 	options.signals = true;
-	return status_of(s.script, acre_run(root_task, &s, &options));
+	r = acre_run(root_task, &s, &options);
+	return r < 0 ? run_status(r, s.script->reason, tell) : s.script->status;
 }
 
 static int begin(const struct python_plugin **ret, struct script *script, int argc,

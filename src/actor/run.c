@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - the root of a tree: running a function as the root task, whole or step by step. */
+#include "actor/run.h"
+
 #include <acre/run.h>
 
 #include <limits.h>
@@ -334,6 +336,22 @@ static int call_main(void *arg)
 	return r;
 }
 
+int run_status(int r, enum acre_reason reason, void (*tell)(int r))
+{
+	if (r >= 0)
+		return r & 0xff;
+	if (acre_is(r, EINTR) && reason)
+		return reason == ACRE_REASON_TERMINATE ? EXIT_TERMINATED
+						       : EXIT_INTERRUPTED;
+	tell(r);
+	return acre_has(r, EINTR) && reason ? EXIT_INTERRUPTED : EXIT_FAILED;
+}
+
+static void tell(int r)
+{
+	acre_print(stderr, r);
+}
+
 int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv),
 	       const struct acre_run_options *options)
 {
@@ -347,13 +365,7 @@ int acre_main_(int argc, char **argv, int (*body)(int argc, char **argv),
 	acre_ignore(crash_catch());
 	r = acre_run(call_main, &call, &with_signals);
 	crash_release();
-	if (r >= 0)
-		return r & 0xff;
-	if (acre_is(r, EINTR) && call.reason)
-		return call.reason == ACRE_REASON_TERMINATE ? EXIT_TERMINATED
-							    : EXIT_INTERRUPTED;
-	acre_print(stderr, r);
-	return acre_has(r, EINTR) && call.reason ? EXIT_INTERRUPTED : EXIT_FAILED;
+	return run_status(r, call.reason, tell);
 }
 
 const char *acre_version(void)
